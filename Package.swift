@@ -1,0 +1,109 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The layers, top to bottom; a target may depend only on targets above it in this list. The engine
+// (Kernels ... Models) never sees a rank, the communication half (WireFormat ... Rendezvous) never
+// sees a tensor; the two meet in DataParallel.
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .treatAllWarnings(as: .error),
+]
+
+func layer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [],
+    resources: [Resource] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, exclude: exclude, resources: resources,
+        swiftSettings: strict)
+}
+
+let package = Package(
+    name: "rondo",
+    products: [
+        .executable(name: "rondo", targets: ["rondo"]),
+        .library(
+            name: "Rondo",
+            targets: ["Tensors", "Autodiff", "NeuralNetworks", "Models", "Datasets", "Checkpoints"]),
+    ],
+    targets: [
+        // System libraries.
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+
+        // The engine.
+        .target(name: "CKernels"),
+        layer("Kernels", ["CKernels", "COpenBLAS"]),
+        layer("Tensors", ["Kernels"]),
+        layer("Autodiff", ["Tensors", "Kernels"]),
+        layer("NeuralNetworks", ["Autodiff", "Tensors", "Kernels"]),
+        layer("RunConfiguration"),
+        layer("Models", ["NeuralNetworks", "Autodiff", "Tensors", "RunConfiguration"]),
+        layer("Datasets", ["Kernels", "CZlib"]),
+        layer("Checkpoints", ["CCrypto"]),
+
+        // Communication.
+        layer("WireFormat"),
+        layer("Transport"),
+        layer("Collectives", ["WireFormat", "Transport"]),
+        layer("Rendezvous", ["WireFormat", "Transport"]),
+
+        // Where they meet.
+        layer(
+            "DataParallel",
+            ["NeuralNetworks", "Autodiff", "Tensors", "Kernels", "Collectives", "WireFormat"]),
+        layer(
+            "Training",
+            [
+                "DataParallel", "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels",
+                "Datasets", "Checkpoints", "RunConfiguration", "Rendezvous", "Collectives",
+                "Transport", "WireFormat",
+            ]),
+        layer("Launching", ["Transport", "WireFormat"]),
+        layer(
+            "CommandLineTool",
+            [
+                "Training", "Launching", "Models", "Datasets", "Checkpoints", "RunConfiguration",
+                "Rendezvous", "Transport", "WireFormat", "Kernels", "Tensors",
+            ]),
+        .executableTarget(name: "rondo", dependencies: ["CommandLineTool"], swiftSettings: strict),
+
+        // Tests.
+        tests("KernelsTests", ["Kernels"]),
+        tests("AutodiffTests", ["Autodiff", "NeuralNetworks", "Tensors", "Kernels"]),
+        tests("NeuralNetworksTests", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels"]),
+        tests(
+            "ModelsTests", ["Models", "NeuralNetworks", "Autodiff", "Tensors", "RunConfiguration"]),
+        tests("RunConfigurationTests", ["RunConfiguration"]),
+        tests("DatasetsTests", ["Datasets", "CZlib"]),
+        tests("CheckpointsTests", ["Checkpoints"]),
+        tests("WireFormatTests", ["WireFormat"]),
+        tests("TransportTests", ["Transport"]),
+        tests("CollectivesTests", ["Collectives", "Transport", "WireFormat"]),
+        tests("RendezvousTests", ["Rendezvous", "Transport", "WireFormat"]),
+        tests("LaunchingTests", ["Launching", "Transport"]),
+        tests("CommandLineToolTests", ["CommandLineTool", "Training", "RunConfiguration"]),
+        tests(
+            "ParityTests",
+            [
+                "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "RunConfiguration",
+                "Checkpoints", "DataParallel",
+            ], exclude: ["reference"]),
+        tests(
+            "TrainingTests",
+            [
+                "Training", "DataParallel", "Models", "NeuralNetworks", "Datasets",
+                "RunConfiguration",
+            ]),
+        tests("WholeRunTests", ["Checkpoints", "RunConfiguration", "Datasets"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,207 @@
+// The untyped tree between the text of a configuration and its typed form. Overrides are applied
+// here, before any reading, so that `--set` obeys exactly the rules of the file.
+
+import Foundation
+
+/// One JSON5 value. Whole numbers stay integers, so that seeds keep all their digits.
+package enum ConfigurationValue: Equatable, Sendable {
+    case null
+    case bool(Bool)
+    case integer(Int)
+    case number(Double)
+    case string(String)
+    case array([ConfigurationValue])
+    case object([String: ConfigurationValue])
+
+    /// Parses JSON5 text (comments, trailing commas and unquoted keys allowed).
+    package static func parse(_ text: Data, origin: String) throws(ConfigurationError) -> Self {
+        let decoder = JSONDecoder()
+        decoder.allowsJSON5 = true
+        do {
+            return try decoder.decode(Self.self, from: text)
+        } catch {
+            let problem = ConfigurationError.Problem.syntax(detail: syntaxDetail(error))
+            throw ConfigurationError(origin: origin, problem: problem)
+        }
+    }
+
+    /// How the value is named in "expected ..., got ...".
+    var summary: String {
+        switch self {
+        case .null: "null"
+        case .bool(let value): "\(value)"
+        case .integer(let value): "\(value)"
+        case .number(let value): "\(value)"
+        case .string(let value): "the text \"\(value.prefix(60))\(value.count > 60 ? "..." : "")\""
+        case .array(let elements): "a list of \(elements.count)"
+        case .object: "an object"
+        }
+    }
+
+    /// JSON with sorted keys, one key a line, ending in a newline.
+    package func encoded() -> Data {
+        var text = ""
+        write(to: &text, indentation: "")
+        return Data((text + "\n").utf8)
+    }
+
+    private func write(to text: inout String, indentation: String) {
+        let inner = indentation + "  "
+        switch self {
+        case .null: text += "null"
+        case .bool(let value): text += "\(value)"
+        case .integer(let value): text += "\(value)"
+        case .number(let value): text += "\(value)"
+        case .string(let value): text += Self.quoted(value)
+        case .array(let elements):
+            let nested = elements.contains { element in
+                switch element {
+                case .array, .object: true
+                default: false
+                }
+            }
+            text += "["
+            for (position, element) in elements.enumerated() {
+                text += position == 0 ? "" : nested ? "," : ", "
+                text += nested ? "\n\(inner)" : ""
+                element.write(to: &text, indentation: inner)
+            }
+            text += nested ? "\n\(indentation)]" : "]"
+        case .object(let members):
+            text += "{"
+            for (position, key) in members.keys.sorted().enumerated() {
+                text += position == 0 ? "\n" : ",\n"
+                text += "\(inner)\(Self.quoted(key)): "
+                members[key]?.write(to: &text, indentation: inner)
+            }
+            text += members.isEmpty ? "}" : "\n\(indentation)}"
+        }
+    }
+
+    private static func quoted(_ string: String) -> String {
+        var text = "\""
+        for scalar in string.unicodeScalars {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\r": text += "\\r"
+            case "\t": text += "\\t"
+            default:
+                if scalar.value < 0x20 {
+                    let digits = String(scalar.value, radix: 16)
+                    text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                } else {
+                    text.unicodeScalars.append(scalar)
+                }
+            }
+        }
+        return text + "\""
+    }
+
+    /// The parser's own sentence ("Unexpected character '}' around line 3, column 5."), one line.
+    private static func syntaxDetail(_ error: any Error) -> String {
+        var detail = "\(error)"
+        if case .dataCorrupted(let context) = error as? DecodingError {
+            let inner = (context.underlyingError as? NSError)?.userInfo[NSDebugDescriptionErrorKey]
+            detail = inner as? String ?? context.debugDescription
+        }
+        return detail.split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+}
+
+extension ConfigurationValue: Decodable {
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    package init(from decoder: any Decoder) throws {
+        if let container = try? decoder.container(keyedBy: Key.self) {
+            var members: [String: ConfigurationValue] = [:]
+            for key in container.allKeys {
+                members[key.stringValue] = try container.decode(Self.self, forKey: key)
+            }
+            self = .object(members)
+        } else if var container = try? decoder.unkeyedContainer() {
+            var elements: [ConfigurationValue] = []
+            while !container.isAtEnd { elements.append(try container.decode(Self.self)) }
+            self = .array(elements)
+        } else {
+            let container = try decoder.singleValueContainer()
+            if container.decodeNil() {
+                self = .null
+            } else if let value = try? container.decode(Bool.self) {
+                self = .bool(value)
+            } else if let value = try? container.decode(Int.self) {
+                self = .integer(value)
+            } else if let value = try? container.decode(Double.self) {
+                self = .number(value)
+            } else {
+                self = .string(try container.decode(String.self))
+            }
+        }
+    }
+}
+
+/// One `--set key.path=value`.
+package struct ConfigurationOverride: Equatable, Sendable {
+    let text: String
+    let keys: [String]
+    let value: ConfigurationValue
+
+    /// Splits at the first "=". A value that is not JSON5 is taken as text, so that
+    /// `data.directory=/srv/images` needs no quotes.
+    package init(_ text: String, origin: String) throws(ConfigurationError) {
+        guard let equals = text.firstIndex(of: "=") else {
+            throw ConfigurationError(
+                origin: origin, problem: .override(text: text, reason: "expected key.path=value"))
+        }
+        let path = text[..<equals]
+        let valueText = String(text[text.index(after: equals)...])
+        self.text = text
+        keys = path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard !keys.contains("") else {
+            throw ConfigurationError(
+                origin: origin,
+                problem: .override(text: text, reason: "\"\(path)\" has an empty part"))
+        }
+        let parsed = try? ConfigurationValue.parse(Data(valueText.utf8), origin: origin)
+        value = parsed ?? .string(valueText)
+    }
+
+    /// Puts the value into `tree`; objects on the way are created, list elements must exist.
+    func apply(to tree: inout ConfigurationValue, origin: String) throws(ConfigurationError) {
+        tree = try replaced(in: tree, depth: 0, origin: origin)
+    }
+
+    private func replaced(
+        in tree: ConfigurationValue, depth: Int, origin: String
+    ) throws(ConfigurationError) -> ConfigurationValue {
+        guard depth < keys.count else { return value }
+        let path = keys[..<depth].joined(separator: ".")
+        let key = keys[depth]
+        switch tree {
+        case .object(var members):
+            let member = members[key] ?? .object([:])
+            members[key] = try replaced(in: member, depth: depth + 1, origin: origin)
+            return .object(members)
+        case .array(var elements):
+            guard let index = Int(key), elements.indices.contains(index) else {
+                let reason = "\"\(path)\" is a list of \(elements.count), it has no \"\(key)\""
+                throw ConfigurationError(
+                    origin: origin, problem: .override(text: text, reason: reason))
+            }
+            elements[index] = try replaced(in: elements[index], depth: depth + 1, origin: origin)
+            return .array(elements)
+        case .null:
+            let member = try replaced(in: .object([:]), depth: depth + 1, origin: origin)
+            return .object([key: member])
+        case .bool, .integer, .number, .string:
+            let reason = "\"\(path)\" is \(tree.summary), it has no \"\(key)\""
+            throw ConfigurationError(origin: origin, problem: .override(text: text, reason: reason))
+        }
+    }
+}

@@ -1,0 +1,147 @@
+// The network as a list of layers. What the layers mean and whether their shapes fit is decided in
+// Models; here are only their typed options and the rules for their names, because parameter names
+// are made of them ("block1.conv1.weight").
+
+package struct ModelConfiguration: Sendable, Equatable {
+    package enum Loss: String, CaseIterable, Sendable { case crossEntropy }
+
+    package var layers: [LayerConfiguration]
+    package var loss: Loss
+
+    init(_ parent: ConfigurationReader) throws(ConfigurationError) {
+        guard parent.has("model") else { throw parent.missing("model", "an object") }
+        let reader = try parent.object("model", keys: ["layers", "loss"])
+        loss = try reader.name("loss") ?? .crossEntropy
+        layers = try LayerConfiguration.list(reader, "layers", depth: 0) ?? []
+        guard !layers.isEmpty else { throw reader.missing("layers", "a list of layers") }
+    }
+
+    var resolved: ConfigurationValue {
+        .object([
+            "layers": .array(layers.map(\.resolved)), "loss": .string(loss.rawValue),
+        ])
+    }
+}
+
+/// A height and a width, both in pixels; written as one number when they are equal.
+package struct Extent: Sendable, Equatable {
+    package var height: Int
+    package var width: Int
+
+    package init(height: Int, width: Int) {
+        self.height = height
+        self.width = width
+    }
+
+    var resolved: ConfigurationValue {
+        height == width ? .integer(height) : .array([.integer(height), .integer(width)])
+    }
+}
+
+/// One layer: an optional name and what it does.
+package struct LayerConfiguration: Sendable, Equatable {
+    /// The part of a parameter's name that stands for this layer; nil: its position in the list.
+    package var name: String?
+    package var operation: LayerOperation
+
+    package init(name: String? = nil, _ operation: LayerOperation) {
+        self.name = name
+        self.operation = operation
+    }
+
+    /// The name in effect at `position` of the list (PyTorch's Sequential counts the same way).
+    package func effectiveName(at position: Int) -> String { name ?? "\(position)" }
+}
+
+/// What a layer does, with its options. Input shapes follow from the layers before it.
+package indirect enum LayerOperation: Sendable, Equatable {
+    case linear(outputFeatures: Int, bias: Bool, initializer: InitializerName)
+    case conv2d(ConvolutionOptions)
+    case maxPool2d(PoolingOptions)
+    case averagePool2d(PoolingOptions)
+    case globalAveragePool
+    case batchNorm(momentum: Double, epsilon: Double)
+    case relu
+    case tanh
+    case sigmoid
+    case dropout(probability: Double)
+    case flatten
+    /// The sum of what `layers` and `shortcut` make of the same input; no shortcut: the input
+    /// itself. Parameters of the shortcut are named "<layer>.shortcut.<name>.weight".
+    case residual(layers: [LayerConfiguration], shortcut: [LayerConfiguration])
+}
+
+package struct ConvolutionOptions: Sendable, Equatable {
+    package enum Padding: Sendable, Equatable {
+        case zeros(Extent)
+        /// Just enough for an output as large as the input; only with a stride of 1.
+        case same
+    }
+
+    package var outputChannels: Int
+    package var kernel: Extent
+    package var stride: Extent
+    package var padding: Padding
+    package var groups: Int
+    package var bias: Bool
+    package var initializer: InitializerName
+
+    package init(
+        outputChannels: Int, kernel: Extent, stride: Extent = Extent(height: 1, width: 1),
+        padding: Padding = .zeros(Extent(height: 0, width: 0)), groups: Int = 1, bias: Bool = true,
+        initializer: InitializerName = .kaimingUniform
+    ) {
+        self.outputChannels = outputChannels
+        self.kernel = kernel
+        self.stride = stride
+        self.padding = padding
+        self.groups = groups
+        self.bias = bias
+        self.initializer = initializer
+    }
+}
+
+package struct PoolingOptions: Sendable, Equatable {
+    package var kernel: Extent
+    package var stride: Extent
+    package var padding: Extent
+
+    package init(kernel: Extent, stride: Extent, padding: Extent) {
+        self.kernel = kernel
+        self.stride = stride
+        self.padding = padding
+    }
+}
+
+package enum InitializerName: String, CaseIterable, Sendable {
+    /// PyTorch's default for linear and convolution layers.
+    case kaimingUniform
+    case kaimingNormal
+    case xavierUniform
+    case xavierNormal
+}
+
+/// The `type` of a layer as it is written in a configuration.
+package enum LayerTypeName: String, CaseIterable, Sendable {
+    case linear, conv2d, maxPool2d, averagePool2d, globalAveragePool, batchNorm, relu, tanh
+    case sigmoid, dropout, flatten, residual
+}
+
+extension LayerOperation {
+    package var typeName: LayerTypeName {
+        switch self {
+        case .linear: .linear
+        case .conv2d: .conv2d
+        case .maxPool2d: .maxPool2d
+        case .averagePool2d: .averagePool2d
+        case .globalAveragePool: .globalAveragePool
+        case .batchNorm: .batchNorm
+        case .relu: .relu
+        case .tanh: .tanh
+        case .sigmoid: .sigmoid
+        case .dropout: .dropout
+        case .flatten: .flatten
+        case .residual: .residual
+        }
+    }
+}

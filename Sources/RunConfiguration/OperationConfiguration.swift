@@ -1,0 +1,79 @@
+// How a run is kept, measured and connected: none of this changes the trained weights.
+
+package struct CheckpointConfiguration: Sendable, Equatable {
+    /// 0: none at the end of epochs.
+    package var everyEpochs: Int
+    package var everySteps: Int?
+    /// Older checkpoints beyond this number are removed.
+    package var keep: Int
+
+    init(_ parent: ConfigurationReader) throws(ConfigurationError) {
+        let reader = try parent.object("checkpoint", keys: ["everyEpochs", "everySteps", "keep"])
+        everyEpochs = try reader.integer("everyEpochs", 0...1_000_000) ?? 1
+        everySteps = try reader.integer("everySteps", 1...1_000_000_000)
+        keep = try reader.integer("keep", 1...1_000_000) ?? 2
+    }
+
+    var resolved: ConfigurationValue {
+        var members: [String: ConfigurationValue] = [
+            "everyEpochs": .integer(everyEpochs), "keep": .integer(keep),
+        ]
+        members["everySteps"] = everySteps.map { .integer($0) }
+        return .object(members)
+    }
+}
+
+package struct EvaluationConfiguration: Sendable, Equatable {
+    /// 0: only at the end of the run.
+    package var everyEpochs: Int
+    package var batchSize: Int
+
+    init(_ parent: ConfigurationReader) throws(ConfigurationError) {
+        let reader = try parent.object("evaluation", keys: ["everyEpochs", "batchSize"])
+        everyEpochs = try reader.integer("everyEpochs", 0...1_000_000) ?? 1
+        batchSize = try reader.integer("batchSize", 1...65_536) ?? 250
+    }
+
+    var resolved: ConfigurationValue {
+        .object(["everyEpochs": .integer(everyEpochs), "batchSize": .integer(batchSize)])
+    }
+}
+
+package struct CommunicationConfiguration: Sendable, Equatable {
+    /// A link on which nothing moves for this long counts as broken.
+    package var timeoutSeconds: Double
+    package var heartbeatSeconds: Double
+    /// The workers that were asked for must have joined by then.
+    package var startSeconds: Double
+    /// Bytes per frame of the ring, in units of 1024.
+    package var segmentKilobytes: Int
+
+    package var timeout: Duration { .seconds(timeoutSeconds) }
+    package var heartbeatInterval: Duration { .seconds(heartbeatSeconds) }
+    package var startTimeout: Duration { .seconds(startSeconds) }
+    package var segmentByteCount: Int { segmentKilobytes * 1024 }
+
+    init(_ parent: ConfigurationReader) throws(ConfigurationError) {
+        let reader = try parent.object(
+            "communication",
+            keys: ["timeoutSeconds", "heartbeatSeconds", "startSeconds", "segmentKilobytes"])
+        timeoutSeconds = try reader.number("timeoutSeconds", .from(0.1, to: 86_400)) ?? 30
+        heartbeatSeconds = try reader.number("heartbeatSeconds", .from(0.01, to: 3600)) ?? 1
+        startSeconds = try reader.number("startSeconds", .from(0.1, to: 86_400)) ?? 60
+        segmentKilobytes = try reader.integer("segmentKilobytes", 1...65_536) ?? 256
+        guard heartbeatSeconds * 2 <= timeoutSeconds else {
+            throw reader.conflict(
+                "heartbeatSeconds",
+                "\(heartbeatSeconds) is more than half of \"timeoutSeconds\" (\(timeoutSeconds))")
+        }
+    }
+
+    var resolved: ConfigurationValue {
+        .object([
+            "timeoutSeconds": .number(timeoutSeconds),
+            "heartbeatSeconds": .number(heartbeatSeconds),
+            "startSeconds": .number(startSeconds),
+            "segmentKilobytes": .integer(segmentKilobytes),
+        ])
+    }
+}

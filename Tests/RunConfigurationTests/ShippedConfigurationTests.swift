@@ -1,0 +1,47 @@
+// The configurations in configs/: each must read, resolve and mean what its comments say.
+
+import Foundation
+import RunConfiguration
+import Testing
+
+private let configurationsFolder = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("configs").path
+
+@Test(arguments: ["fashion-mnist-mlp", "fashion-mnist-cnn", "fashion-mnist-resnet20"])
+func shippedConfigurationReadsAndResolves(name: String) throws {
+    let configuration = try RunConfiguration.load(path: "\(configurationsFolder)/\(name).json")
+    #expect(configuration.name == name)
+    #expect(configuration.replicas == 4)
+    #expect(configuration.globalBatchSize == 128)
+    #expect(
+        configuration.data.trainImagesPath
+            == "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
+    let again = try RunConfiguration.parse(configuration.resolvedJSON(), origin: "config.json")
+    #expect(again == configuration)
+    #expect(again.resolvedJSON() == configuration.resolvedJSON())
+}
+
+@Test func resNetHasTwentyWeightLayersAndTwoProjections() throws {
+    let configuration = try RunConfiguration.load(
+        path: "\(configurationsFolder)/fashion-mnist-resnet20.json")
+    var weightLayers = 0
+    var projections = 0
+    func count(_ layers: [LayerConfiguration]) {
+        for layer in layers {
+            switch layer.operation {
+            case .conv2d, .linear: weightLayers += 1
+            case .residual(let inner, let shortcut):
+                count(inner)
+                projections += shortcut.isEmpty ? 0 : 1
+            default: break
+            }
+        }
+    }
+    count(configuration.model.layers)
+    #expect(weightLayers == 20)
+    #expect(projections == 2)
+    #expect(configuration.data.augmentation.horizontalFlip)
+    #expect(configuration.data.augmentation.crop == 2)
+    #expect(configuration.epochs == 20)
+}

@@ -43,11 +43,11 @@ let package = Package(
         .target(name: "CKernels"),
         layer("Kernels", ["CKernels", "COpenBLAS"]),
         layer("Tensors", ["Kernels"]),
-        layer("Autodiff", ["Tensors", "Kernels"]),
-        layer("NeuralNetworks", ["Autodiff", "Tensors", "Kernels"]),
+        layer("Autodiff", ["Tensors", "Kernels", "CKernels"]),
+        layer("NeuralNetworks", ["Autodiff", "Tensors", "Kernels", "CKernels"]),
         layer("RunConfiguration"),
         layer("Models", ["NeuralNetworks", "Autodiff", "Tensors", "RunConfiguration"]),
-        layer("Datasets", ["Kernels", "CZlib"]),
+        layer("Datasets", ["Kernels", "CKernels", "CZlib"]),
         layer("Checkpoints", ["CCrypto"]),
 
         // Communication.
@@ -59,7 +59,10 @@ let package = Package(
         // Where they meet.
         layer(
             "DataParallel",
-            ["NeuralNetworks", "Autodiff", "Tensors", "Kernels", "Collectives", "WireFormat"]),
+            [
+                "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "CKernels", "Collectives",
+                "WireFormat",
+            ]),
         layer(
             "Training",
             [

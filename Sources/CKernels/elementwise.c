@@ -1,1 +1,144 @@
 #include "CKernels.h"
+#include "clones.h"
+#include <string.h>
+
+RONDO_CLONES void rondo_add(float *destination, const float *source, size_t count) {
+    for (size_t i = 0; i < count; i++) destination[i] += source[i];
+}
+
+RONDO_CLONES void rondo_sum(float *destination, const float *a, const float *b, size_t count) {
+    for (size_t i = 0; i < count; i++) destination[i] = a[i] + b[i];
+}
+
+RONDO_CLONES void rondo_multiply(float *destination, const float *a, const float *b, size_t count) {
+    for (size_t i = 0; i < count; i++) destination[i] = a[i] * b[i];
+}
+
+RONDO_CLONES void rondo_scale(float *values, float factor, size_t count) {
+    for (size_t i = 0; i < count; i++) values[i] *= factor;
+}
+
+RONDO_CLONES void rondo_multiply_add(float *destination, const float *source, float factor,
+                                     size_t count) {
+    for (size_t i = 0; i < count; i++) destination[i] += source[i] * factor;
+}
+
+// NaN stays NaN: a diverged run must show it, not hide it behind zeros.
+RONDO_CLONES void rondo_relu(float *y, const float *x, size_t count) {
+    for (size_t i = 0; i < count; i++) y[i] = x[i] < 0 ? 0 : x[i];
+}
+
+RONDO_CLONES void rondo_relu_gradient(float *dx, const float *dy, const float *y, size_t count) {
+    for (size_t i = 0; i < count; i++) dx[i] = y[i] > 0 ? dy[i] : 0;
+}
+
+// exp(x) = 2^n * exp(r), n = round(x / ln 2), |r| <= ln 2 / 2; the polynomial and the split of ln 2
+// are those of Cephes' expf (Moshier), about 1 unit in the last place. Below -87.3 the result
+// is held at the smallest normal number, above 88.3 at 2^127 * 1.7, so that no lane needs a branch.
+RONDO_INLINE float exponential(float x) {
+    float clamped = x > 88.3f ? 88.3f : x;
+    clamped = clamped < -87.3f ? -87.3f : clamped;
+    const float magic = 12582912.0f; // 1.5 * 2^23: adding it rounds to the nearest integer
+    float shifted = clamped * 1.44269504088896341f + magic;
+    float n = shifted - magic;
+    float r = clamped - n * 0.693359375f;
+    r = r - n * -2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.0f;
+    int32_t power;
+    memcpy(&power, &shifted, 4);
+    power = (int32_t)((uint32_t)power << 23) + 0x3f800000;
+    float scale;
+    memcpy(&scale, &power, 4);
+    float result = p * scale;
+    return x == x ? result : x;
+}
+
+RONDO_CLONES void rondo_exp(float *y, const float *x, size_t count) {
+    for (size_t i = 0; i < count; i++) y[i] = exponential(x[i]);
+}
+
+// Near zero 1 - exp(-2x) would cancel; there the odd polynomial of Cephes' tanhf takes over.
+RONDO_INLINE float hyperbolic_tangent(float x) {
+    float magnitude = x < 0 ? -x : x;
+    float t = exponential(-2.0f * magnitude);
+    float large = (1.0f - t) / (1.0f + t);
+    float z = x * x;
+    float p = -5.70498872745e-3f;
+    p = p * z + 2.06390887954e-2f;
+    p = p * z - 5.37397155531e-2f;
+    p = p * z + 1.33314422036e-1f;
+    p = p * z - 3.33332819422e-1f;
+    float small = p * z * x + x;
+    float signedLarge = x < 0 ? -large : large;
+    return magnitude < 0.625f ? small : signedLarge;
+}
+
+RONDO_CLONES void rondo_tanh(float *y, const float *x, size_t count) {
+    for (size_t i = 0; i < count; i++) y[i] = hyperbolic_tangent(x[i]);
+}
+
+RONDO_CLONES void rondo_tanh_gradient(float *dx, const float *dy, const float *y, size_t count) {
+    for (size_t i = 0; i < count; i++) dx[i] = dy[i] * (1.0f - y[i] * y[i]);
+}
+
+RONDO_CLONES void rondo_sigmoid(float *y, const float *x, size_t count) {
+    for (size_t i = 0; i < count; i++) y[i] = 1.0f / (1.0f + exponential(-x[i]));
+}
+
+RONDO_CLONES void rondo_sigmoid_gradient(float *dx, const float *dy, const float *y,
+                                         size_t count) {
+    for (size_t i = 0; i < count; i++) dx[i] = dy[i] * y[i] * (1.0f - y[i]);
+}
+
+// Philox4x32-10 (Salmon et al. 2011, section 4.3) on sixteen counters at once: word w of counter j is
+// the random number of element 16 * w + j of a block of 64 elements.
+RONDO_INLINE void philox_block(uint32_t out[64], uint32_t blockIndex, const uint32_t counter[3],
+                               uint64_t key) {
+    for (uint32_t j = 0; j < 16; j++) {
+        uint32_t c0 = blockIndex * 16 + j, c1 = counter[0], c2 = counter[1], c3 = counter[2];
+        uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+        for (int round = 0; round < 10; round++) {
+            uint64_t p0 = (uint64_t)c0 * 0xD2511F53u, p1 = (uint64_t)c2 * 0xCD9E8D57u;
+            uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0, n2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+            c1 = (uint32_t)p1;
+            c3 = (uint32_t)p0;
+            c0 = n0;
+            c2 = n2;
+            k0 += 0x9E3779B9u;
+            k1 += 0xBB67AE85u;
+        }
+        out[j] = c0;
+        out[16 + j] = c1;
+        out[32 + j] = c2;
+        out[48 + j] = c3;
+    }
+}
+
+RONDO_CLONES void rondo_dropout(float *y, const float *x, size_t count, uint64_t key,
+                                const uint32_t counter[3], uint32_t threshold, float scale) {
+    uint32_t random[64];
+    for (size_t start = 0; start < count; start += 64) {
+        philox_block(random, (uint32_t)(start / 64), counter, key);
+        size_t length = count - start < 64 ? count - start : 64;
+        for (size_t i = 0; i < length; i++)
+            y[start + i] = random[i] < threshold ? 0 : x[start + i] * scale;
+    }
+}
+
+RONDO_CLONES void rondo_normalize_pixels(float *out, const uint8_t *pixels, const float *factor,
+                                         const float *shift, size_t pixelCount, size_t channels) {
+    if (channels == 1) {
+        float f = factor[0], s = shift[0];
+        for (size_t i = 0; i < pixelCount; i++) out[i] = (float)pixels[i] * f + s;
+        return;
+    }
+    for (size_t i = 0; i < pixelCount; i++)
+        for (size_t c = 0; c < channels; c++)
+            out[i * channels + c] = (float)pixels[i * channels + c] * factor[c] + shift[c];
+}

@@ -1,0 +1,122 @@
+import CKernels
+import Glibc
+import Tensors
+
+// y = (x - mean) / sqrt(variance + epsilon) * weight + bias, per channel (Ioffe and Szegedy 2015).
+//
+// In training, mean and (biased) variance are those of this pass, that is of one replica's batch:
+// they never depend on how replicas are dealt to workers. Backward, with xhat the normalised input, M rows:
+//   dx = weight / deviation * (dy - sum(dy) / M - xhat * sum(dy * xhat) / M)
+// which is a * dy + b * x + d with three numbers per channel.
+
+/// Batch normalisation over all dimensions but the last.
+///
+/// - Parameters:
+///   - x: [..., C]; weight, bias, runningMean, runningVariance: [C].
+/// In training the pass adds its mean and unbiased variance, times its sample count, to the running
+/// statistics' contributions; in evaluation the running values are used.
+public func batchNormalization(
+    _ x: Variable, weight: Parameter, bias: Parameter, runningMean: RunningStatistic,
+    runningVariance: RunningStatistic, epsilon: Float
+) -> Variable {
+    let rows = x.shape.rows
+    let channels = x.shape.columns
+    precondition(
+        weight.shape == [channels] && bias.shape == [channels],
+        "batchNorm: weight \(weight.shape), bias \(bias.shape), x \(x.shape)")
+    guard x.tape.settings.isTraining else {
+        return evaluated(x, weight, bias, runningMean.value, runningVariance.value, epsilon)
+    }
+    let mean = Tensor(uninitialized: [channels])
+    let variance = Tensor(uninitialized: [channels])
+    rondo_batch_statistics(mean.pointer, variance.pointer, x.value.pointer, rows, channels)
+    let samples = Float(x.tape.settings.sampleCount)
+    runningMean.contribute(mean, times: samples)
+    // PyTorch's running variance is the unbiased one.
+    runningVariance.contribute(variance, times: samples * Float(rows) / Float(max(rows - 1, 1)))
+    let y = normalized(x.value, mean, variance, weight.value, bias.value, epsilon)
+    return x.tape.record(y, from: [x], using: [weight, bias]) { upstream in
+        let inverseDeviation = inverseDeviations(variance, epsilon)
+        let sums = Tensor(uninitialized: [2, channels])
+        let dySum = sums.pointer
+        let dyScaled = sums.pointer + channels
+        rondo_batch_norm_sums(
+            dySum, dyScaled, upstream.pointer, x.value.pointer, mean.pointer,
+            inverseDeviation.pointer, rows, channels)
+        x.tape.addGradient(to: bias) { gradient, beta in
+            setOrAdd(dySum, to: gradient, beta: beta, count: channels)
+        }
+        x.tape.addGradient(to: weight) { gradient, beta in
+            setOrAdd(dyScaled, to: gradient, beta: beta, count: channels)
+        }
+        guard x.isDifferentiated else { return }
+        let factors = Tensor(uninitialized: [3, channels])
+        let a = factors.pointer
+        let b = a + channels
+        let d = b + channels
+        let inverseRows = 1 / Float(rows)
+        for c in 0..<channels {
+            let deviation = inverseDeviation.pointer[c]
+            let scale = weight.value.pointer[c] * deviation
+            a[c] = scale
+            b[c] = -scale * deviation * dyScaled[c] * inverseRows
+            d[c] = -scale * dySum[c] * inverseRows - b[c] * mean.pointer[c]
+        }
+        let dx = Tensor(uninitialized: x.shape)
+        rondo_batch_norm_gradient(
+            dx.pointer, upstream.pointer, x.value.pointer, a, b, d, rows, channels)
+        x.tape.addGradient(dx, to: x)
+    }
+}
+
+extension RunningStatistic {
+    /// contribution += seen * factor
+    func contribute(_ seen: Tensor, times factor: Float) {
+        guard let contribution else { return }
+        if !contributionIsWritten {
+            contribution.pointer.update(repeating: 0, count: contribution.count)
+            contributionIsWritten = true
+        }
+        rondo_multiply_add(contribution.pointer, seen.pointer, factor, seen.count)
+    }
+}
+
+private func setOrAdd(
+    _ source: UnsafePointer<Float>, to destination: UnsafeMutablePointer<Float>, beta: Float,
+    count: Int
+) {
+    if beta == 0 {
+        destination.update(from: source, count: count)
+    } else {
+        rondo_add(destination, source, count)
+    }
+}
+
+private func inverseDeviations(_ variance: Tensor, _ epsilon: Float) -> Tensor {
+    let result = Tensor(uninitialized: variance.shape)
+    for c in 0..<variance.count { result.pointer[c] = 1 / sqrtf(variance.pointer[c] + epsilon) }
+    return result
+}
+
+private func normalized(
+    _ x: Tensor, _ mean: Tensor, _ variance: Tensor, _ weight: Tensor, _ bias: Tensor,
+    _ epsilon: Float
+) -> Tensor {
+    let scale = inverseDeviations(variance, epsilon)
+    let shift = Tensor(uninitialized: mean.shape)
+    for c in 0..<mean.count {
+        scale.pointer[c] *= weight.pointer[c]
+        shift.pointer[c] = bias.pointer[c] - mean.pointer[c] * scale.pointer[c]
+    }
+    let y = Tensor(uninitialized: x.shape)
+    rondo_normalize_rows(
+        y.pointer, x.pointer, scale.pointer, shift.pointer, x.shape.rows, mean.count)
+    return y
+}
+
+private func evaluated(
+    _ x: Variable, _ weight: Parameter, _ bias: Parameter, _ mean: Tensor, _ variance: Tensor,
+    _ epsilon: Float
+) -> Variable {
+    x.tape.constant(normalized(x.value, mean, variance, weight.value, bias.value, epsilon))
+}

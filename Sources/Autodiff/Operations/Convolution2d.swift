@@ -1,0 +1,68 @@
+import CKernels
+import Kernels
+import Tensors
+
+/// The window geometry of an image batch [N, H, W, C].
+/// - Precondition: the window fits; configs are checked before.
+func imageWindow(
+    _ shape: Shape, kernel: ImageWindow.Pair, stride: ImageWindow.Pair, padding: ImageWindow.Pair
+) -> ImageWindow {
+    precondition(shape.rank == 4, "images are N x H x W x C, got \(shape)")
+    guard
+        let window = ImageWindow(
+            height: shape[1], width: shape[2], channels: shape[3], kernel: kernel, stride: stride,
+            padding: padding)
+    else {
+        preconditionFailure("window \(kernel) stride \(stride) padding \(padding) on \(shape)")
+    }
+    return window
+}
+
+/// 2-d cross-correlation, as PyTorch's `conv2d`.
+///
+/// - Parameters:
+///   - x: [N, H, W, C].
+///   - weight: [O, C / groups, kH, kW]; bias: [O] or nil.
+/// - Returns: [N, H', W', O] with H' = (H + 2 padding - kH) / stride + 1.
+/// Cost: 2 N H' W' O kH kW C / groups FLOPs forward, twice that backward (once without dx).
+public func convolution2d(
+    _ x: Variable, weight: Parameter, bias: Parameter?, stride: ImageWindow.Pair = .init(1),
+    padding: ImageWindow.Pair = .init(0), groups: Int = 1
+) -> Variable {
+    let outputs = weight.shape[0]
+    let kernel = ImageWindow.Pair(weight.shape[2], weight.shape[3])
+    let window = imageWindow(x.shape, kernel: kernel, stride: stride, padding: padding)
+    let convolution = Convolution(window: window, outputChannels: outputs, groups: groups)
+    precondition(
+        weight.shape[1] * groups == x.shape[3], "conv2d: weight \(weight.shape), x \(x.shape)")
+    let images = x.shape[0]
+    let rows = images * window.outputHeight * window.outputWidth
+    let y = Tensor(uninitialized: [images, window.outputHeight, window.outputWidth, outputs])
+    let scratch = Tensor(uninitialized: [convolution.scratchCount(images: images)])
+    convolution.forward(
+        x.value.pointer, weight: weight.value.pointer, y: y.pointer, images: images,
+        scratch: scratch.pointer)
+    if let bias { rondo_add_row(y.pointer, bias.value.pointer, rows, outputs) }
+    let parameters = [weight] + (bias.map { [$0] } ?? [])
+    return x.tape.record(y, from: [x], using: parameters) { upstream in
+        if let bias {
+            x.tape.addGradient(to: bias) { gradient, beta in
+                rondo_column_sums(gradient, upstream.pointer, rows, outputs, beta != 0)
+            }
+        }
+        x.tape.addGradient(to: weight) { gradient, beta in
+            let scratch = Tensor(uninitialized: [convolution.scratchCount(images: images)])
+            convolution.weightGradient(
+                x.value.pointer, dy: upstream.pointer, into: gradient, beta: beta, images: images,
+                scratch: scratch.pointer)
+        }
+        guard x.isDifferentiated else { return }
+        let dx = Tensor(uninitialized: x.shape)
+        let scratch = Tensor(
+            uninitialized: [convolution.inputGradientScratchCount(images: images)])
+        convolution.inputGradient(
+            upstream.pointer, weight: weight.value.pointer, dx: dx.pointer, images: images,
+            scratch: scratch.pointer)
+        x.tape.addGradient(dx, to: x)
+    }
+}

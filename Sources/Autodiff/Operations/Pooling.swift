@@ -1,0 +1,73 @@
+import CKernels
+import Kernels
+import Tensors
+
+/// The largest input of each window; padding never wins. x: [N, H, W, C].
+/// - Precondition: at most 256 taps, padding at most half of the kernel.
+public func maxPool2d(
+    _ x: Variable, kernel: ImageWindow.Pair, stride: ImageWindow.Pair,
+    padding: ImageWindow.Pair = .init(0)
+) -> Variable {
+    precondition(kernel.height * kernel.width <= 256, "maxPool2d: \(kernel) has over 256 taps")
+    precondition(
+        2 * padding.height <= kernel.height && 2 * padding.width <= kernel.width,
+        "maxPool2d: padding \(padding) is more than half of the kernel \(kernel)")
+    let window = imageWindow(x.shape, kernel: kernel, stride: stride, padding: padding)
+    let images = x.shape[0]
+    let outputCount = window.outputHeight * window.outputWidth * window.channels
+    let y = Tensor(
+        uninitialized: [images, window.outputHeight, window.outputWidth, window.channels])
+    // One byte per output, in memory of the pool.
+    let tapStorage = Tensor(uninitialized: [(images * outputCount + 3) / 4])
+    let taps = UnsafeMutableRawPointer(tapStorage.pointer).assumingMemoryBound(to: UInt8.self)
+    var native = window.native()
+    for image in 0..<images {
+        rondo_max_pool(
+            y.pointer + image * outputCount, taps + image * outputCount,
+            x.value.pointer + image * window.inputCount, &native)
+    }
+    return x.tape.record(y, from: [x]) { upstream in
+        let dx = Tensor(zeros: x.shape)
+        let taps = UnsafeMutableRawPointer(tapStorage.pointer).assumingMemoryBound(to: UInt8.self)
+        var native = window.native()
+        for image in 0..<images {
+            rondo_max_pool_gradient(
+                dx.pointer + image * window.inputCount, upstream.pointer + image * outputCount,
+                taps + image * outputCount, &native)
+        }
+        x.tape.addGradient(dx, to: x)
+    }
+}
+
+/// The mean of each window, padding counted as zeros. x: [N, H, W, C].
+public func averagePool2d(
+    _ x: Variable, kernel: ImageWindow.Pair, stride: ImageWindow.Pair,
+    padding: ImageWindow.Pair = .init(0)
+) -> Variable {
+    let window = imageWindow(x.shape, kernel: kernel, stride: stride, padding: padding)
+    let images = x.shape[0]
+    let outputCount = window.outputHeight * window.outputWidth * window.channels
+    let y = Tensor(
+        uninitialized: [images, window.outputHeight, window.outputWidth, window.channels])
+    var native = window.native()
+    for image in 0..<images {
+        rondo_average_pool(
+            y.pointer + image * outputCount, x.value.pointer + image * window.inputCount, &native)
+    }
+    return x.tape.record(y, from: [x]) { upstream in
+        let dx = Tensor(zeros: x.shape)
+        var native = window.native()
+        for image in 0..<images {
+            rondo_average_pool_gradient(
+                dx.pointer + image * window.inputCount, upstream.pointer + image * outputCount,
+                &native)
+        }
+        x.tape.addGradient(dx, to: x)
+    }
+}
+
+/// The mean over all positions: [N, H, W, C] -> [N, 1, 1, C].
+public func globalAveragePool(_ x: Variable) -> Variable {
+    let whole = ImageWindow.Pair(x.shape[1], x.shape[2])
+    return averagePool2d(x, kernel: whole, stride: .init(1))
+}

@@ -1,0 +1,42 @@
+import CKernels
+import Tensors
+
+/// What a loss saw, as sums, so that parts computed anywhere can be added up.
+public struct LossSums: Sendable, Equatable {
+    /// The sum of the samples' losses.
+    public var lossSum: Float
+    /// Samples whose largest logit is at the label.
+    public var correctCount: Int
+    /// Samples.
+    public var sampleCount: Int
+}
+
+/// The sum over samples of -log softmax(logits)[label].
+///
+/// - Parameters:
+///   - logits: [N, classes]; labels: N of them, each in 0 ..< classes.
+/// - Returns: a scalar, the *sum* (the mean is taken after the reduction over replicas), and the counts.
+/// Backward is (softmax - onehot), in one pass.
+public func softmaxCrossEntropy(
+    _ logits: Variable, labels: [Int32]
+) -> (loss: Variable, sums: LossSums) {
+    let rows = logits.shape.rows
+    let classes = logits.shape.columns
+    precondition(labels.count == rows, "\(labels.count) labels for logits \(logits.shape)")
+    precondition(
+        labels.allSatisfy { $0 >= 0 && Int($0) < classes }, "a label is outside 0..<\(classes)")
+    let probabilities = Tensor(uninitialized: logits.shape)
+    let losses = Tensor(uninitialized: [rows])
+    let correct = rondo_softmax_cross_entropy(
+        probabilities.pointer, losses.pointer, logits.value.pointer, labels, rows, classes)
+    let total = Tensor(uninitialized: [])
+    rondo_column_sums(total.pointer, losses.pointer, rows, 1, false)
+    let sums = LossSums(lossSum: total.pointer[0], correctCount: correct, sampleCount: rows)
+    let loss = logits.tape.record(total, from: [logits]) { upstream in
+        let gradient = Tensor(uninitialized: logits.shape)
+        rondo_softmax_cross_entropy_gradient(
+            gradient.pointer, probabilities.pointer, labels, upstream.pointer[0], rows, classes)
+        logits.tape.addGradient(gradient, to: logits)
+    }
+    return (loss, sums)
+}

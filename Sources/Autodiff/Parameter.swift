@@ -1,0 +1,67 @@
+import Tensors
+
+// Parameters and batch statistics do not own their memory: a ParameterStore lays them out in flat buffers,
+// so that a bucket of gradients is a slice and an optimizer runs over one array. Until a store has adopted
+// them they hold memory of their own.
+
+/// A trained tensor and the place where its gradient is collected.
+///
+/// Touched by one thread at a time: the one that runs the forward and backward pass, or, between
+/// steps, the one that applies the optimizer.
+public final class Parameter {
+    /// The sizes, in PyTorch's layout for the layer.
+    public let shape: Shape
+    /// The current values.
+    public package(set) var value: Tensor
+    /// Where the backward pass collects the gradient; nil as long as nobody asked for gradients.
+    public package(set) var gradient: Tensor?
+    /// Whether `gradient` holds something since the last `clearGradient`. The first contribution
+    /// overwrites, so the buffer need not be zeroed before a step.
+    public package(set) var gradientIsWritten = false
+    /// Uses in the forward pass whose backward has not run yet.
+    var pendingUses = 0
+    /// Position in the store's order; -1 before a store adopted it.
+    package var index = -1
+
+    /// A parameter with these initial values.
+    public init(_ value: Tensor) {
+        self.value = value
+        shape = value.shape
+    }
+
+    /// Forgets the gradient; the next contribution overwrites it.
+    public func clearGradient() {
+        gradientIsWritten = false
+        pendingUses = 0
+    }
+
+    /// Gives the gradient memory of its own, for use without a store.
+    public func attachGradient() {
+        gradient = Tensor(zeros: shape)
+        clearGradient()
+    }
+}
+
+/// State that training updates by averaging and not by a gradient, such as a running mean.
+///
+/// Each replica adds what it saw, times its sample count, to `contribution`; the sums over all replicas
+/// become the next running value. Touched like a Parameter.
+public final class RunningStatistic {
+    /// The sizes.
+    public let shape: Shape
+    /// The running value, read in evaluation.
+    public package(set) var value: Tensor
+    /// Sum over the step's samples of what was seen; nil without a store.
+    package var contribution: Tensor?
+    /// Whether the contribution holds something since the last clear.
+    package var contributionIsWritten = false
+    /// new = (1 - momentum) * old + momentum * seen.
+    public let momentum: Float
+
+    /// Statistics that start at `value`.
+    public init(_ value: Tensor, momentum: Float) {
+        self.value = value
+        self.momentum = momentum
+        shape = value.shape
+    }
+}

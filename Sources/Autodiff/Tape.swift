@@ -1,0 +1,163 @@
+import CKernels
+import Tensors
+
+// Reverse-mode differentiation (Linnainmaa 1970; Rumelhart, Hinton and Williams 1986).
+//
+// A forward pass writes one node per operation onto the tape: where its inputs came from and a closure that
+// turns the gradient of its output into gradients of its inputs. `backward` walks the nodes from the
+// last to the first; a node's gradient is complete when its turn comes, because all that used
+// its output was recorded later. Gradients of variables are added up; those of parameters go straight into
+// the parameter's slice of the flat buffer. Each node is dropped as soon as it has run, and with it
+// the activations its closure held.
+//
+// The order of all additions is the order of the tape, so equal inputs give equal bits.
+
+/// What a forward pass is for, and the randomness it may use.
+public struct PassSettings: Sendable {
+    /// Dropout acts, batch norm uses the batch, gradients are recorded.
+    public var isTraining: Bool
+    /// Key of the counter-based random numbers (seed).
+    public var randomKey: UInt64
+    /// Step, and replica and micro-batch packed, that make this pass's numbers its own.
+    public var randomStep: UInt32, randomReplica: UInt32
+    /// Samples of this pass, the weight of its batch statistics.
+    public var sampleCount: Int
+
+    /// Settings of one micro-batch of one replica.
+    public static func training(
+        seed: UInt64, step: Int, replica: Int, microBatch: Int, sampleCount: Int
+    ) -> PassSettings {
+        PassSettings(
+            isTraining: true, randomKey: seed, randomStep: UInt32(truncatingIfNeeded: step),
+            randomReplica: UInt32(truncatingIfNeeded: replica << 16 | microBatch),
+            sampleCount: sampleCount)
+    }
+
+    /// No randomness, no gradients.
+    public static let evaluation = PassSettings(
+        isTraining: false, randomKey: 0, randomStep: 0, randomReplica: 0, sampleCount: 0)
+}
+
+/// The record of one forward pass. Used by one thread.
+public final class Tape {
+    /// Turns the gradient of a node's output into those of its inputs. The gradient may be changed in place
+    /// where `isUnique()` says so.
+    public typealias Backward = (_ upstream: inout Tensor) -> Void
+
+    private struct Node {
+        var backward: Backward?
+        var gradient: Tensor?
+    }
+
+    /// What this pass is for.
+    public let settings: PassSettings
+    private var nodes: [Node] = []
+    private var randomCallCount: UInt32 = 0
+    /// Called in backward when the last use of a parameter has delivered its gradient.
+    public var onGradientComplete: ((Parameter) -> Void)?
+
+    /// An empty tape.
+    public init(_ settings: PassSettings) {
+        self.settings = settings
+    }
+
+    /// A value that is not differentiated: data.
+    public func constant(_ value: Tensor) -> Variable {
+        Variable(value: value, tape: self, node: Variable.constantNode)
+    }
+
+    /// A value whose gradient is wanted: `onGradient` gets it during `backward`.
+    public func input(_ value: Tensor, onGradient: @escaping (Tensor) -> Void) -> Variable {
+        append(value) { upstream in onGradient(upstream) }
+    }
+
+    /// Adds an operation's result to the tape. `backward` runs only if it can matter: in training,
+    /// with an input that is not constant or with parameters.
+    public func record(
+        _ value: Tensor, from inputs: [Variable], using parameters: [Parameter] = [],
+        backward: @escaping Backward
+    ) -> Variable {
+        guard settings.isTraining, !parameters.isEmpty || inputs.contains(where: \.isDifferentiated)
+        else { return constant(value) }
+        for parameter in parameters { parameter.pendingUses += 1 }
+        return append(value) { [unowned self] upstream in
+            backward(&upstream)
+            for parameter in parameters {
+                parameter.pendingUses -= 1
+                if parameter.pendingUses == 0 { self.onGradientComplete?(parameter) }
+            }
+        }
+    }
+
+    private func append(_ value: Tensor, _ backward: @escaping Backward) -> Variable {
+        nodes.append(Node(backward: backward))
+        return Variable(value: value, tape: self, node: nodes.count - 1)
+    }
+
+    /// Adds to the gradient of a variable; the first contribution is adopted without a copy.
+    public func addGradient(_ gradient: Tensor, to variable: Variable) {
+        guard variable.isDifferentiated else { return }
+        precondition(
+            gradient.count == variable.value.count,
+            "gradient \(gradient.shape) for a value \(variable.value.shape)")
+        guard var sum = nodes[variable.node].gradient.take() else {
+            nodes[variable.node].gradient = gradient.reshaped(variable.value.shape)
+            return
+        }
+        if sum.isUnique() {
+            rondo_add(sum.pointer, gradient.pointer, sum.count)
+            nodes[variable.node].gradient = sum
+        } else {
+            let fresh = Tensor(uninitialized: sum.shape)
+            rondo_sum(fresh.pointer, sum.pointer, gradient.pointer, sum.count)
+            nodes[variable.node].gradient = fresh
+        }
+    }
+
+    /// Adds to the gradient of a parameter: `body` gets its memory and beta, 0 to overwrite what is
+    /// there (the first contribution) and 1 to add.
+    public func addGradient(
+        to parameter: Parameter, _ body: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void
+    ) {
+        guard let gradient = parameter.gradient else { return }
+        body(gradient.pointer, parameter.gradientIsWritten ? 1 : 0)
+        parameter.gradientIsWritten = true
+    }
+
+    /// Runs the tape backward from `output`, whose gradient is `upstream`, and empties it.
+    public func backward(from output: Variable, upstream: Tensor) {
+        addGradient(upstream, to: output)
+        while var node = nodes.popLast() {
+            if var gradient = node.gradient.take(), let backward = node.backward {
+                backward(&gradient)
+            }
+        }
+    }
+
+    /// The same from a scalar: upstream gradient 1.
+    public func backward(from loss: Variable) {
+        backward(from: loss, upstream: Tensor(repeating: 1, loss.value.shape))
+    }
+
+    /// Three counter words that no other random operation of any pass uses.
+    package func nextRandomCounter() -> (UInt32, UInt32, UInt32) {
+        defer { randomCallCount += 1 }
+        return (randomCallCount, settings.randomStep, settings.randomReplica)
+    }
+}
+
+/// A tensor on a tape.
+public struct Variable {
+    static let constantNode = -1
+
+    /// The result of the forward pass.
+    public let value: Tensor
+    /// The tape it lies on.
+    public let tape: Tape
+    let node: Int
+
+    /// Whether a gradient flows to it.
+    public var isDifferentiated: Bool { node != Self.constantNode }
+    /// The sizes.
+    public var shape: Shape { value.shape }
+}

@@ -1,0 +1,171 @@
+#include "CKernels.h"
+#include "clones.h"
+#include <string.h>
+
+// In N x H x W x C the taps of one kernel row are neighbours in memory, so a row of columns is
+// kernelHeight copies of (at most) kernelWidth * channels floats. The copy is a plain loop: the
+// pieces are short (9 to 768 floats here) and a call of memcpy per piece costs as much as the copy.
+RONDO_INLINE void copy_floats(float *destination, const float *source, int64_t count) {
+    for (int64_t i = 0; i < count; i++) destination[i] = source[i];
+}
+
+RONDO_INLINE void zero_floats(float *destination, int64_t count) {
+    for (int64_t i = 0; i < count; i++) destination[i] = 0;
+}
+
+RONDO_CLONES void rondo_image_to_columns(float *columns, const float *image, const rondo_window *w,
+                                         int64_t firstRow, int64_t lastRow) {
+    const int64_t group = w->groupChannels, rowLength = w->kernelWidth * group;
+    const bool whole = group == w->channels;
+    for (int64_t oh = firstRow; oh < lastRow; oh++) {
+        int64_t top = oh * w->strideHeight - w->paddingTop;
+        for (int64_t ow = 0; ow < w->outputWidth; ow++) {
+            int64_t left = ow * w->strideWidth - w->paddingLeft;
+            int64_t from = left < 0 ? -left : 0;
+            int64_t to = left + w->kernelWidth > w->width ? w->width - left : w->kernelWidth;
+            if (to < from) to = from = 0;
+            for (int64_t kh = 0; kh < w->kernelHeight; kh++, columns += rowLength) {
+                int64_t ih = top + kh;
+                if (ih < 0 || ih >= w->height) {
+                    zero_floats(columns, rowLength);
+                    continue;
+                }
+                const float *source = image + (ih * w->width + left + from) * w->channels +
+                                      w->groupOffset;
+                if (from > 0) zero_floats(columns, from * group);
+                if (whole) {
+                    copy_floats(columns + from * group, source, (to - from) * group);
+                } else {
+                    for (int64_t kw = from; kw < to; kw++, source += w->channels)
+                        copy_floats(columns + kw * group, source, group);
+                }
+                if (to < w->kernelWidth)
+                    zero_floats(columns + to * group, (w->kernelWidth - to) * group);
+            }
+        }
+    }
+}
+
+RONDO_CLONES void rondo_columns_to_image(float *image, const float *columns,
+                                         const rondo_window *w) {
+    const int64_t group = w->groupChannels;
+    for (int64_t oh = 0; oh < w->outputHeight; oh++) {
+        for (int64_t ow = 0; ow < w->outputWidth; ow++) {
+            for (int64_t kh = 0; kh < w->kernelHeight; kh++) {
+                int64_t ih = oh * w->strideHeight - w->paddingTop + kh;
+                for (int64_t kw = 0; kw < w->kernelWidth; kw++, columns += group) {
+                    int64_t iw = ow * w->strideWidth - w->paddingLeft + kw;
+                    if (ih < 0 || ih >= w->height || iw < 0 || iw >= w->width) continue;
+                    float *out = image + (ih * w->width + iw) * w->channels + w->groupOffset;
+                    for (int64_t c = 0; c < group; c++) out[c] += columns[c];
+                }
+            }
+        }
+    }
+}
+
+// The part of window (oh, ow) that lies inside the image, as tap ranges.
+typedef struct {
+    int64_t firstTapRow, lastTapRow, firstTapColumn, lastTapColumn, top, left;
+} rondo_taps;
+
+RONDO_INLINE rondo_taps taps_inside(const rondo_window *w, int64_t oh, int64_t ow) {
+    rondo_taps t;
+    t.top = oh * w->strideHeight - w->paddingTop;
+    t.left = ow * w->strideWidth - w->paddingLeft;
+    t.firstTapRow = t.top < 0 ? -t.top : 0;
+    t.firstTapColumn = t.left < 0 ? -t.left : 0;
+    t.lastTapRow = t.top + w->kernelHeight > w->height ? w->height - t.top : w->kernelHeight;
+    t.lastTapColumn = t.left + w->kernelWidth > w->width ? w->width - t.left : w->kernelWidth;
+    return t;
+}
+
+RONDO_CLONES void rondo_max_pool(float *y, uint8_t *taps, const float *image,
+                                 const rondo_window *w) {
+    const int64_t channels = w->channels;
+    for (int64_t oh = 0; oh < w->outputHeight; oh++) {
+        for (int64_t ow = 0; ow < w->outputWidth; ow++, y += channels, taps += channels) {
+            rondo_taps t = taps_inside(w, oh, ow);
+            bool first = true;
+            for (int64_t kh = t.firstTapRow; kh < t.lastTapRow; kh++) {
+                for (int64_t kw = t.firstTapColumn; kw < t.lastTapColumn; kw++) {
+                    const float *in = image + ((t.top + kh) * w->width + t.left + kw) * channels;
+                    uint8_t tap = (uint8_t)(kh * w->kernelWidth + kw);
+                    if (first) {
+                        for (int64_t c = 0; c < channels; c++) y[c] = in[c];
+                        for (int64_t c = 0; c < channels; c++) taps[c] = tap;
+                        first = false;
+                        continue;
+                    }
+                    // !(in <= best) lets a NaN through, as PyTorch does.
+                    for (int64_t c = 0; c < channels; c++) {
+                        bool larger = !(in[c] <= y[c]);
+                        y[c] = larger ? in[c] : y[c];
+                        taps[c] = larger ? tap : taps[c];
+                    }
+                }
+            }
+        }
+    }
+}
+
+RONDO_CLONES void rondo_max_pool_gradient(float *dimage, const float *dy, const uint8_t *taps,
+                                          const rondo_window *w) {
+    const int64_t channels = w->channels;
+    for (int64_t oh = 0; oh < w->outputHeight; oh++) {
+        for (int64_t ow = 0; ow < w->outputWidth; ow++, dy += channels, taps += channels) {
+            rondo_taps t = taps_inside(w, oh, ow);
+            for (int64_t kh = t.firstTapRow; kh < t.lastTapRow; kh++) {
+                for (int64_t kw = t.firstTapColumn; kw < t.lastTapColumn; kw++) {
+                    float *out = dimage + ((t.top + kh) * w->width + t.left + kw) * channels;
+                    uint8_t tap = (uint8_t)(kh * w->kernelWidth + kw);
+                    for (int64_t c = 0; c < channels; c++)
+                        out[c] += taps[c] == tap ? dy[c] : 0;
+                }
+            }
+        }
+    }
+}
+
+RONDO_CLONES void rondo_average_pool(float *y, const float *image, const rondo_window *w) {
+    const int64_t channels = w->channels;
+    const float inverse = 1.0f / (float)(w->kernelHeight * w->kernelWidth);
+    for (int64_t oh = 0; oh < w->outputHeight; oh++) {
+        for (int64_t ow = 0; ow < w->outputWidth; ow++, y += channels) {
+            rondo_taps t = taps_inside(w, oh, ow);
+            for (int64_t c = 0; c < channels; c++) y[c] = 0;
+            for (int64_t kh = t.firstTapRow; kh < t.lastTapRow; kh++) {
+                for (int64_t kw = t.firstTapColumn; kw < t.lastTapColumn; kw++) {
+                    const float *in = image + ((t.top + kh) * w->width + t.left + kw) * channels;
+                    for (int64_t c = 0; c < channels; c++) y[c] += in[c];
+                }
+            }
+            for (int64_t c = 0; c < channels; c++) y[c] *= inverse;
+        }
+    }
+}
+
+RONDO_CLONES void rondo_average_pool_gradient(float *dimage, const float *dy,
+                                              const rondo_window *w) {
+    const int64_t channels = w->channels;
+    const float inverse = 1.0f / (float)(w->kernelHeight * w->kernelWidth);
+    for (int64_t oh = 0; oh < w->outputHeight; oh++) {
+        for (int64_t ow = 0; ow < w->outputWidth; ow++, dy += channels) {
+            rondo_taps t = taps_inside(w, oh, ow);
+            for (int64_t kh = t.firstTapRow; kh < t.lastTapRow; kh++) {
+                for (int64_t kw = t.firstTapColumn; kw < t.lastTapColumn; kw++) {
+                    float *out = dimage + ((t.top + kh) * w->width + t.left + kw) * channels;
+                    for (int64_t c = 0; c < channels; c++) out[c] += dy[c] * inverse;
+                }
+            }
+        }
+    }
+}
+
+RONDO_CLONES void rondo_transpose(float *destination, const float *source, size_t rows,
+                                  size_t columns) {
+    for (size_t rowStart = 0; rowStart < rows; rowStart += 16)
+        for (size_t c = 0; c < columns; c++)
+            for (size_t r = rowStart; r < rows && r < rowStart + 16; r++)
+                destination[c * rows + r] = source[r * columns + c];
+}

@@ -1,0 +1,34 @@
+import Autodiff
+
+/// A layer without parameters that is a function of its input alone.
+public struct Activation: Layer, Sendable {
+    private let function: @Sendable (Variable) -> Variable
+
+    /// Wraps a function of one variable.
+    public init(_ function: @escaping @Sendable (Variable) -> Variable) {
+        self.function = function
+    }
+
+    /// max(x, 0)
+    public static let relu = Activation { Autodiff.relu($0) }
+    /// The hyperbolic tangent.
+    public static let tanh = Activation { Autodiff.tanh($0) }
+    /// 1 / (1 + exp(-x))
+    public static let sigmoid = Activation { Autodiff.sigmoid($0) }
+    /// [N, H, W, C] -> [N, C H W] in PyTorch's order of features.
+    public static let flatten = Activation { Autodiff.flatten($0) }
+
+    /// The forward pass.
+    public func callAsFunction(_ x: Variable) -> Variable { function(x) }
+}
+
+/// Zeroes each element with `probability` in training (Srivastava et al. 2014).
+public struct Dropout: Layer {
+    private let probability: Float
+
+    /// 0 <= probability < 1
+    public init(probability: Float) { self.probability = probability }
+
+    /// The forward pass.
+    public func callAsFunction(_ x: Variable) -> Variable { dropout(x, probability: probability) }
+}

@@ -1,0 +1,27 @@
+import Autodiff
+import Tensors
+
+/// Batch normalisation over all dimensions but the last, [..., C] (Ioffe and Szegedy 2015).
+public struct BatchNorm: Layer {
+    /// [C], ones and zeros at first.
+    public let weight: Parameter, bias: Parameter
+    /// [C], zeros and ones at first.
+    public let runningMean: RunningStatistic, runningVar: RunningStatistic
+    private let epsilon: Float
+
+    /// `momentum` as in PyTorch: the share of the new value.
+    public init(_ channels: Int, momentum: Float = 0.1, epsilon: Float = 1e-5) {
+        weight = Parameter(Tensor(repeating: 1, [channels]))
+        bias = Parameter(Tensor(zeros: [channels]))
+        runningMean = RunningStatistic(Tensor(zeros: [channels]), momentum: momentum)
+        runningVar = RunningStatistic(Tensor(repeating: 1, [channels]), momentum: momentum)
+        self.epsilon = epsilon
+    }
+
+    /// The forward pass.
+    public func callAsFunction(_ x: Variable) -> Variable {
+        batchNormalization(
+            x, weight: weight, bias: bias, runningMean: runningMean, runningVariance: runningVar,
+            epsilon: epsilon)
+    }
+}

@@ -1,0 +1,20 @@
+import Tensors
+
+// An optimizer is a rule over flat buffers: parameters, gradients and its own state have the same
+// layout, so one pass over memory updates the whole model, or any slice of it.
+
+/// One update rule with its state.
+public protocol Optimizer {
+    /// The names of the state buffers, as PyTorch's optimizers call them.
+    static var stateNames: [String] { get }
+    /// The state buffers, each as long as the parameters; zeros at first.
+    var states: [Tensor] { get }
+
+    /// Updates `values` in place.
+    /// - Parameters:
+    ///   - gradients: sums over the samples; each is multiplied by `gradientScale` first.
+    ///   - step: the number of this update, from 1.
+    func update(
+        _ values: Tensor, gradients: UnsafePointer<Float>, gradientScale: Float,
+        learningRate: Double, step: Int)
+}

@@ -1,0 +1,31 @@
+import CKernels
+import Tensors
+
+/// Stochastic gradient descent as PyTorch's `SGD`:
+/// g += weightDecay * w;  v = momentum * v + g;  w -= rate * (nesterov ? g + momentum * v : v).
+public struct SGD: Optimizer {
+    /// PyTorch's name.
+    public static let stateNames = ["momentum_buffer"]
+    /// The velocities (kept at zero without momentum).
+    public let states: [Tensor]
+    private let momentum: Float, weightDecay: Float
+    private let nesterov: Bool
+
+    /// For `count` flat parameters.
+    public init(count: Int, momentum: Double = 0, nesterov: Bool = false, weightDecay: Double = 0) {
+        states = [Tensor(zeros: [count])]
+        self.momentum = Float(momentum)
+        self.weightDecay = Float(weightDecay)
+        self.nesterov = nesterov
+    }
+
+    /// One update; see `Optimizer`.
+    public func update(
+        _ values: Tensor, gradients: UnsafePointer<Float>, gradientScale: Float,
+        learningRate: Double, step: Int
+    ) {
+        rondo_sgd(
+            values.pointer, gradients, states[0].pointer, values.count, Float(learningRate),
+            momentum, weightDecay, gradientScale, nesterov)
+    }
+}

@@ -3,9 +3,9 @@
 //     offset  0  magic "RNDF"         4        16..23  step             8
 //             4  version              1        24..27  bucket           4
 //             5  phase                1        28..31  chunk            4
-//             6  hop                  2        32..35  segment          4
+//             6  reserved, zero       2        32..35  segment          4
 //             8  generation           4        36..39  payload bytes    4
-//            12  reserved, zero       4        40..43  CRC-32 of 0..39  4
+//            12  hop                  4        40..43  CRC-32 of 0..39  4
 //
 // All integers are little-endian. Sender and receiver derive the same schedule, so every field is
 // known in advance; the header exists to notice that the two disagree (another generation, another
@@ -33,7 +33,7 @@ package struct FrameHeader: Hashable, Sendable {
 
     package var phase: Phase
     /// 1 for the first link on the chunk's path.
-    package var hop: UInt16
+    package var hop: UInt32
     package var generation: UInt32
     package var step: UInt64
     package var bucket: UInt32
@@ -43,7 +43,7 @@ package struct FrameHeader: Hashable, Sendable {
     package var payloadByteCount: UInt32
 
     package init(
-        phase: Phase, hop: UInt16, generation: UInt32, step: UInt64, bucket: UInt32, chunk: UInt32,
+        phase: Phase, hop: UInt32, generation: UInt32, step: UInt64, bucket: UInt32, chunk: UInt32,
         segment: UInt32, payloadByteCount: UInt32
     ) {
         self.phase = phase
@@ -62,9 +62,9 @@ package struct FrameHeader: Hashable, Sendable {
         writer.write(Self.magic)
         writer.write(Self.version)
         writer.write(phase.rawValue)
-        writer.write(hop)
+        writer.write(UInt16(0))
         writer.write(generation)
-        writer.write(UInt32(0))
+        writer.write(hop)
         writer.write(step)
         writer.write(bucket)
         writer.write(chunk)
@@ -88,9 +88,9 @@ package struct FrameHeader: Hashable, Sendable {
                 structure: structure, expected: Int(Self.version), got: Int(version))
         }
         let phase = try reader.read(UInt8.self)
-        hop = try reader.read()
+        let reserved = try reader.read(UInt16.self)
         generation = try reader.read()
-        let reserved = try reader.read(UInt32.self)
+        hop = try reader.read()
         step = try reader.read()
         bucket = try reader.read()
         chunk = try reader.read()
@@ -103,7 +103,7 @@ package struct FrameHeader: Hashable, Sendable {
             throw .checksumMismatch(structure: structure, expected: computed, got: sent)
         }
         guard reserved == 0 else {
-            throw .invalidField(structure: structure, field: "reserved word", got: "\(reserved)")
+            throw .invalidField(structure: structure, field: "reserved field", got: "\(reserved)")
         }
         guard let known = Phase(rawValue: phase) else {
             throw .invalidField(structure: structure, field: "phase", got: "\(phase)")

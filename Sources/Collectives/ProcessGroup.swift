@@ -1,0 +1,275 @@
+// The workers of one generation, joined in a ring, as the rest of the program sees them.
+
+import Synchronization
+import Transport
+import WireFormat
+
+/// Collectives among the workers of one generation.
+///
+/// All workers make the same calls in the same order with equal steps, buckets and sizes; frames
+/// carry these, and a disagreement is an error and not a wrong sum. One caller at a time;
+/// `shutdown()` may come from any thread. After any error the group is dead: every later call throws
+/// the same error, and a new group is built for the next generation.
+package final class ProcessGroup: @unchecked Sendable {
+    /// Bytes of a frame's payload unless a test asks for less.
+    package static let defaultSegmentByteCount = 256 << 10
+
+    package let rank: Int
+    package let generation: UInt32
+    package let deal: ReplicaDeal
+    package var worldSize: Int { deal.worldSize }
+    package var previousRank: Int { (rank + worldSize - 1) % worldSize }
+    package var nextRank: Int { (rank + 1) % worldSize }
+
+    /// Payload bytes sent to the next worker since the group was built, headers not counted.
+    package var payloadBytesSent: UInt64 { engine?.payloadBytesSent ?? 0 }
+
+    private let add: AddFunction
+    private let segmentByteCount: Int
+    /// Nil for a single worker.
+    private let engine: RingEngine?
+    private let wake: WakeSignal
+    private let isShutDown = Atomic<Bool>(false)
+
+    // Built once, so that a call allocates nothing. Caller's thread only, like everything below.
+    private let reduceSchedule: RingSchedule
+    private let gatherSchedule: RingSchedule
+    private let barrierSchedule: RingSchedule
+    private let broadcastSchedules: [RingSchedule]
+    private var borders: [Int] = []
+    private var failure: CollectiveError?
+    private let sumScratch: UnsafeMutableRawPointer
+
+    /// - Parameters:
+    ///   - previous: the link on which the rank before this one sends; nil exactly for one worker.
+    ///   - next: the link to the rank after this one; nil exactly for one worker.
+    ///   - timeout: how long a call waits without a byte moving before it fails.
+    ///   - segmentByteCount: payload of a frame, a positive multiple of 4 and equal on all workers.
+    ///     The default is the measured one; tests go down to 4 bytes to reach every path cheaply.
+    ///   - add: the addition; must give the same bits on every host.
+    /// - Throws: `transport` when the system has no descriptor left.
+    package init(
+        rank: Int, generation: UInt32, deal: ReplicaDeal, previous: (any IncomingLink)?,
+        next: (any OutgoingLink)?, timeout: Duration,
+        segmentByteCount: Int = ProcessGroup.defaultSegmentByteCount, add: @escaping AddFunction
+    ) throws(CollectiveError) {
+        let worldSize = deal.worldSize
+        precondition(0..<worldSize ~= rank, "rank \(rank) of \(worldSize)")
+        precondition(
+            segmentByteCount > 0 && segmentByteCount % MemoryLayout<Float>.size == 0
+                && segmentByteCount <= 1 << 30, "a segment of \(segmentByteCount) bytes")
+        self.rank = rank
+        self.generation = generation
+        self.deal = deal
+        self.add = add
+        self.segmentByteCount = segmentByteCount
+        do {
+            wake = try WakeSignal()
+        } catch {
+            throw CollectiveError(
+                operation: .connect, cause: .transport(error), rank: rank, neighbour: nil,
+                generation: generation, step: 0, bucket: 0)
+        }
+        if let previous, let next {
+            precondition(worldSize > 1, "a single worker has no links")
+            engine = RingEngine(
+                previous: previous, next: next, wake: wake, timeout: timeout,
+                segmentByteCount: segmentByteCount, generation: generation, add: add)
+        } else {
+            precondition(worldSize == 1, "\(worldSize) workers need links")
+            engine = nil
+        }
+        reduceSchedule = RingPlan(deal: deal).schedule(of: rank)
+        gatherSchedule = .allGather(rank: rank, worldSize: worldSize)
+        barrierSchedule = .allGather(rank: rank, worldSize: worldSize, phase: .barrier)
+        broadcastSchedules = (0..<worldSize).map { root in
+            .broadcast(rank: rank, worldSize: worldSize, root: root)
+        }
+        sumScratch = .allocate(byteCount: segmentByteCount, alignment: 64)
+    }
+
+    deinit {
+        close()
+        sumScratch.deallocate()
+    }
+
+    /// Sums all replicas' buffers; every worker gets the sum.
+    ///
+    /// The additions and so the bits are the same for every deal of the same replicas.
+    /// - Parameters:
+    ///   - inputs: one pointer per local replica, ascending, `elementCount` floats each; left as
+    ///     they are, except in place.
+    ///   - output: `elementCount` floats; `inputs[0]` for in place, otherwise apart from all inputs.
+    ///     Undefined after an error.
+    package func allReduce(
+        step: UInt64, bucket: UInt32, inputs: [UnsafePointer<Float>],
+        output: UnsafeMutablePointer<Float>, elementCount: Int
+    ) throws(CollectiveError) {
+        precondition(
+            inputs.count == deal.ranges[rank].count,
+            "\(inputs.count) inputs for \(deal.ranges[rank].count) replicas")
+        precondition(elementCount >= 0, "\(elementCount) elements")
+        let replicaCount = deal.replicaCount
+        borders.removeAll(keepingCapacity: true)
+        borders.append(0)
+        for chunk in 0..<replicaCount {
+            let elements = RingPlan.elements(
+                ofChunk: chunk, elementCount: elementCount, chunkCount: replicaCount)
+            borders.append(elements.upperBound * MemoryLayout<Float>.size)
+        }
+        let call = RingCall(
+            operation: .allReduce, step: step, bucket: bucket, inputs: inputs,
+            output: UnsafeMutableRawPointer(output), borders: borders,
+            isInPlace: inputs[0] == UnsafePointer(output))
+        if engine == nil {
+            try checkUsable(call)
+            sumLocally(call)
+        } else {
+            try run(call, reduceSchedule)
+        }
+    }
+
+    /// Gives every worker all workers' bytes, in rank order.
+    ///
+    /// - Parameters:
+    ///   - contribution: this worker's bytes, `byteCounts[rank]` of them.
+    ///   - byteCounts: by rank; equal on all workers. May be 0.
+    ///   - output: as many bytes as all together. Undefined after an error.
+    package func allGather(
+        step: UInt64, contribution: UnsafeRawBufferPointer, byteCounts: [Int],
+        output: UnsafeMutableRawBufferPointer
+    ) throws(CollectiveError) {
+        precondition(
+            byteCounts.count == worldSize && byteCounts.allSatisfy { $0 >= 0 },
+            "byte counts \(byteCounts) for \(worldSize) workers")
+        precondition(
+            contribution.count == byteCounts[rank],
+            "\(contribution.count) bytes, announced \(byteCounts[rank])")
+        borders.removeAll(keepingCapacity: true)
+        var end = 0
+        borders.append(end)
+        for byteCount in byteCounts {
+            end += byteCount
+            borders.append(end)
+        }
+        precondition(output.count == end, "\(output.count) bytes of output for \(end)")
+        let call = RingCall(
+            operation: .allGather, step: step, output: output.baseAddress, borders: borders)
+        try checkUsable(call)
+        if let source = contribution.baseAddress, let destination = output.baseAddress {
+            // memmove: the contribution may already lie in its place.
+            (destination + borders[rank]).copyMemory(from: source, byteCount: contribution.count)
+        }
+        try run(call, gatherSchedule)
+    }
+
+    /// Gives every worker the root's bytes.
+    ///
+    /// - Parameter buffer: equally long on all workers; undefined after an error, except the root's.
+    package func broadcast(
+        step: UInt64, root: Int, buffer: UnsafeMutableRawBufferPointer
+    ) throws(CollectiveError) {
+        precondition(0..<worldSize ~= root, "root \(root) of \(worldSize)")
+        borders.removeAll(keepingCapacity: true)
+        borders.append(0)
+        borders.append(buffer.count)
+        let call = RingCall(
+            operation: .broadcast, step: step, output: buffer.baseAddress, borders: borders)
+        try run(call, broadcastSchedules[root])
+    }
+
+    /// Returns when every worker has called it: a token of each rank goes all the way round.
+    package func barrier(step: UInt64) throws(CollectiveError) {
+        borders.removeAll(keepingCapacity: true)
+        for _ in 0...worldSize { borders.append(0) }
+        try run(RingCall(operation: .barrier, step: step, borders: borders), barrierSchedule)
+    }
+
+    /// Makes a call that is under way, and every later one, throw at once. From any thread.
+    package func shutdown() {
+        isShutDown.store(true, ordering: .releasing)
+        wake.signal()
+        engine?.previous.shutdown()
+        engine?.next.shutdown()
+    }
+
+    /// Gives the links' descriptors back; later calls throw. On the caller's thread.
+    package func close() {
+        isShutDown.store(true, ordering: .releasing)
+        engine?.previous.close()
+        engine?.next.close()
+    }
+
+    // MARK: - Running
+
+    private func run(_ call: RingCall, _ schedule: RingSchedule) throws(CollectiveError) {
+        try checkUsable(call)
+        guard let engine else { return }
+        do {
+            try engine.run(call, schedule)
+        } catch {
+            // A link that breaks because of our own shutdown is not the neighbour's fault.
+            throw fail(call, isShutDown.load(ordering: .acquiring) ? .init(.shutDown, .none) : error)
+        }
+    }
+
+    private func checkUsable(_ call: RingCall) throws(CollectiveError) {
+        if let failure { throw failure }
+        if isShutDown.load(ordering: .acquiring) { throw fail(call, .init(.shutDown, .none)) }
+    }
+
+    private func fail(_ call: RingCall, _ failure: RingFailure) -> CollectiveError {
+        let neighbour: Int? =
+            switch failure.side {
+            case .previous: previousRank
+            case .next: nextRank
+            case .none: nil
+            }
+        let error = CollectiveError(
+            operation: call.operation, cause: failure.cause, rank: rank, neighbour: neighbour,
+            generation: generation, step: call.step, bucket: call.bucket)
+        self.failure = error
+        // The neighbours must not wait for a worker that has given up.
+        engine?.previous.shutdown()
+        engine?.next.shutdown()
+        return error
+    }
+
+    /// The same additions in the same order by one worker: chunk c is c+1, ..., R-1, 0, ..., c.
+    private func sumLocally(_ call: RingCall) {
+        guard let output = call.output else { return }
+        let replicaCount = call.inputs.count
+        for chunk in 0..<replicaCount {
+            var offset = call.borders[chunk]
+            while offset < call.borders[chunk + 1] {
+                let byteCount = min(segmentByteCount, call.borders[chunk + 1] - offset)
+                sumLocally(call, chunk: chunk, offset: offset, byteCount: byteCount, output)
+                offset += byteCount
+            }
+        }
+    }
+
+    private func sumLocally(
+        _ call: RingCall, chunk: Int, offset: Int, byteCount: Int, _ output: UnsafeMutableRawPointer
+    ) {
+        let replicaCount = call.inputs.count
+        let first = (chunk + 1) % replicaCount
+        let destination = output + offset
+        // In place, replica 0 lies in the output: it may start a sum there, but not be met later.
+        let sum = call.isInPlace && first != 0 ? sumScratch : destination
+        if call.isInPlace && first == 0 {
+            addReplicas(
+                call.inputs, 1..<replicaCount, offset: offset, byteCount: byteCount, to: sum,
+                add: add)
+            return
+        }
+        sumReplicas(
+            call.inputs, first..<replicaCount, offset: offset, byteCount: byteCount, into: sum,
+            add: add)
+        if first != 0 {
+            addReplicas(
+                call.inputs, 0..<first, offset: offset, byteCount: byteCount, to: sum, add: add)
+        }
+        if sum != destination { destination.copyMemory(from: sum, byteCount: byteCount) }
+    }
+}

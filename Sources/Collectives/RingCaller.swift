@@ -1,0 +1,135 @@
+// The calling half of RingConnector: connect to the next rank, greet, wait for the answer; on any
+// refusal wait a little and start again.
+
+import Transport
+import WireFormat
+
+/// The way to an established outgoing link, advanced without blocking.
+final class RingCaller {
+    /// The link, once the next rank has answered.
+    private(set) var established: Connection?
+
+    private enum State {
+        case idle(until: Deadline)
+        case connecting(ConnectionAttempt)
+        case greeting(Connection, sent: Int)
+        case awaitingAnswer(Connection, received: [UInt8])
+        case done
+    }
+
+    private static let firstPause = Duration.milliseconds(20)
+    private static let longestPause = Duration.seconds(1)
+
+    private let address: SocketAddress
+    private let greeting: [UInt8]
+    private var state = State.idle(until: .after(.zero))
+    private var pause = RingCaller.firstPause
+    private var lastReason = "it has not answered"
+
+    init(address: SocketAddress, greeting: [UInt8]) {
+        self.address = address
+        self.greeting = greeting
+    }
+
+    /// When to be called again although no descriptor is ready.
+    var nextTurn: Deadline? {
+        if case .idle(let deadline) = state { return deadline }
+        return nil
+    }
+
+    func complaint(_ context: RingIntroduction) -> String {
+        "no link to rank \(context.nextRank) at \(address): \(lastReason)"
+    }
+
+    func addInterests(to poller: inout Poller) {
+        switch state {
+        case .idle, .done: break
+        case .connecting(let attempt): poller.add(attempt.pollDescriptor, .write)
+        case .greeting(let connection, _): poller.add(connection.pollDescriptor, .write)
+        case .awaitingAnswer(let connection, _): poller.add(connection.pollDescriptor, .read)
+        }
+    }
+
+    /// Does what can be done now.
+    func advance(_ context: RingIntroduction) {
+        do {
+            while try step(context) {}
+        } catch let error as TransportError {
+            retry(because: error.description)
+        } catch {
+            retry(because: "\(error)")
+        }
+    }
+
+    /// One transition; false when it has to wait.
+    private func step(_ context: RingIntroduction) throws -> Bool {
+        switch state {
+        case .idle(let deadline):
+            guard deadline.hasPassed else { return false }
+            state = .connecting(try ConnectionAttempt(to: address))
+        case .connecting(let attempt):
+            guard let connection = try attempt.finish() else { return false }
+            state = .greeting(connection, sent: 0)
+        case .greeting(let connection, let sent):
+            let result = try greeting.withUnsafeBytes { bytes in
+                try connection.trySend(UnsafeRawBufferPointer(rebasing: bytes[sent...]))
+            }
+            switch result {
+            case .wouldBlock: return false
+            case .closed: throw TransportError.closed(.send, address)
+            case .transferred(let count):
+                state =
+                    sent + count < greeting.count
+                    ? .greeting(connection, sent: sent + count)
+                    : .awaitingAnswer(connection, received: [])
+            }
+        case .awaitingAnswer(let connection, var received):
+            switch try connection.tryReceive(appendingTo: &received) {
+            case .wouldBlock: return false
+            case .closed:
+                retry(because: "it turned this worker away; is it in the same run?")
+                return false
+            case .transferred: break
+            }
+            guard received.count == FrameHandshake.byteCount else {
+                state = .awaitingAnswer(connection, received: received)
+                return true
+            }
+            if let objection = context.objection(to: received, from: context.nextRank) {
+                retry(because: "\(objection) answered")
+                return false
+            }
+            established = connection
+            state = .done
+        case .done:
+            return false
+        }
+        return true
+    }
+
+    private func retry(because reason: String) {
+        lastReason = reason
+        state = .idle(until: .after(pause))
+        pause = min(pause * 2, Self.longestPause)
+    }
+}
+
+extension Connection {
+    /// Receives up to the end of a handshake and not a byte more: what follows belongs to the ring.
+    func tryReceive(appendingTo bytes: inout [UInt8]) throws(TransportError) -> TransferResult {
+        let start = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: FrameHandshake.byteCount - start))
+        let outcome = bytes.withUnsafeMutableBytes { buffer in
+            Result { () throws(TransportError) in
+                try tryReceive(UnsafeMutableRawBufferPointer(rebasing: buffer[start...]))
+            }
+        }
+        let result = try outcome.get()
+        if case .transferred(let count) = result {
+            bytes.removeLast(FrameHandshake.byteCount - start - count)
+        } else {
+            bytes.removeLast(FrameHandshake.byteCount - start)
+        }
+        return result
+    }
+}

@@ -1,0 +1,157 @@
+// Opens a worker's two links: it calls the next rank and is called by the previous one, both in one
+// loop on the caller's thread, so that no order of starting can lock the ring up.
+//
+// The listening port is open to anybody who can reach it. What calls there must show a handshake for
+// this run, generation and rank; everything else is turned away without a word and without
+// disturbing the ring. Strangers cost at most `candidateLimit` descriptors, 128 bytes each, and a few
+// seconds before they are forgotten. The called worker answers with its own handshake, so the caller
+// knows that it was taken. A worker that is turned away, or comes before the other is there, tries
+// again until the deadline: the next rank may still be closing the generation before.
+
+import Transport
+import WireFormat
+
+package enum RingConnector {
+    /// Connections that may be in the middle of their handshake at once; a new one beyond that
+    /// displaces the oldest, so that silent strangers cannot shut the door.
+    package static let candidateLimit = 16
+    /// How long a caller may take for its 128 bytes.
+    package static let handshakeTimeout = Duration.seconds(5)
+
+    /// Builds the group of one generation.
+    ///
+    /// - Parameters:
+    ///   - token: the run's secret, at most `FrameHandshake.tokenByteCountLimit` UTF-8 bytes.
+    ///   - addresses: by rank; where each worker's `listener` can be reached.
+    ///   - listener: opened before its address was announced; stays open and the caller's.
+    ///   - timeout: the group's, for a call in which nothing moves.
+    ///   - deadline: for the whole ring to stand.
+    ///   - interrupt: ends the wait from another thread when signalled.
+    /// - Throws: `notConnected` saying which neighbour was missing and why.
+    package static func connect(
+        rank: Int, generation: UInt32, token: String, deal: ReplicaDeal,
+        addresses: [SocketAddress], listener: Listener, timeout: Duration, deadline: Deadline,
+        segmentByteCount: Int = ProcessGroup.defaultSegmentByteCount, interrupt: WakeSignal? = nil,
+        add: @escaping AddFunction
+    ) throws(CollectiveError) -> ProcessGroup {
+        precondition(0..<deal.worldSize ~= rank, "rank \(rank) of \(deal.worldSize)")
+        var previous: Connection?
+        var next: Connection?
+        if deal.worldSize > 1 {
+            var context = RingIntroduction(
+                rank: rank, generation: generation, token: token, deal: deal,
+                segmentByteCount: segmentByteCount)
+            guard addresses.count == deal.worldSize else {
+                throw context.error(
+                    "\(addresses.count) addresses for \(deal.worldSize) workers", neighbour: nil)
+            }
+            let caller = RingCaller(
+                address: addresses[context.nextRank], greeting: try context.greeting())
+            let door = RingDoor(listener: listener, answer: try context.greeting())
+            try wait(&context, caller, door, deadline: deadline, interrupt: interrupt)
+            previous = door.accepted
+            next = caller.established
+        }
+        return try ProcessGroup(
+            rank: rank, generation: generation, deal: deal, previous: previous, next: next,
+            timeout: timeout, segmentByteCount: segmentByteCount, add: add)
+    }
+
+    private static func wait(
+        _ context: inout RingIntroduction, _ caller: RingCaller, _ door: RingDoor,
+        deadline: Deadline, interrupt: WakeSignal?
+    ) throws(CollectiveError) {
+        var poller = Poller()
+        while true {
+            do {
+                caller.advance(context)
+                try door.advance(context)
+                if caller.established != nil, door.accepted != nil { return }
+                poller.removeAll()
+                let interruptSlot = interrupt.map { poller.add($0.pollDescriptor, .read) }
+                caller.addInterests(to: &poller)
+                door.addInterests(to: &poller)
+                var limit = deadline
+                for wish in [caller.nextTurn, door.nextTurn].compactMap({ $0 }) {
+                    limit = .earliest(limit, wish)
+                }
+                try poller.wait(until: limit)
+                if let interruptSlot, poller.readiness(at: interruptSlot).contains(.read) {
+                    throw context.error(.shutDown, neighbour: nil)
+                }
+            } catch let error as CollectiveError {
+                throw error
+            } catch let error as TransportError {
+                throw context.error(.transport(error), neighbour: nil)
+            } catch {
+                throw context.error("\(error)", neighbour: nil)
+            }
+            if deadline.hasPassed {
+                throw caller.established == nil
+                    ? context.error(caller.complaint(context), neighbour: context.nextRank)
+                    : context.error(door.complaint(context), neighbour: context.previousRank)
+            }
+        }
+    }
+}
+
+/// Who this worker is and whom it expects.
+struct RingIntroduction {
+    let rank: Int
+    let generation: UInt32
+    let token: String
+    let deal: ReplicaDeal
+    let segmentByteCount: Int
+
+    var nextRank: Int { (rank + 1) % deal.worldSize }
+    var previousRank: Int { (rank + deal.worldSize - 1) % deal.worldSize }
+
+    private func handshake(of rank: Int) -> FrameHandshake {
+        FrameHandshake(
+            generation: generation, rank: UInt32(rank), worldSize: UInt32(deal.worldSize),
+            segmentByteCount: UInt32(segmentByteCount),
+            dealChecksum: FrameHandshake.dealChecksum(deal), token: token)
+    }
+
+    func greeting() throws(CollectiveError) -> [UInt8] {
+        do {
+            return try handshake(of: rank).encoded()
+        } catch {
+            throw self.error(error.description, neighbour: nil)
+        }
+    }
+
+    /// Nil when `bytes` are the handshake that `rank` sends; otherwise what is wrong with them.
+    func objection(to bytes: [UInt8], from rank: Int) -> String? {
+        let got: FrameHandshake
+        do {
+            got = try FrameHandshake(decoding: bytes)
+        } catch {
+            return error.description
+        }
+        let expected = handshake(of: rank)
+        if got == expected { return nil }
+        if got.token != expected.token { return "a worker of another run" }
+        let fields: [(String, UInt32, UInt32)] = [
+            ("generation", got.generation, expected.generation),
+            ("rank", got.rank, expected.rank),
+            ("number of workers", got.worldSize, expected.worldSize),
+            ("segment size", got.segmentByteCount, expected.segmentByteCount),
+            ("deal of replicas", got.dealChecksum, expected.dealChecksum),
+        ]
+        for (name, got, expected) in fields where got != expected {
+            return "a worker with \(name) \(got), expected \(expected)"
+        }
+        return "an unexpected handshake"
+    }
+
+    func error(_ reason: String, neighbour: Int?) -> CollectiveError {
+        error(.notConnected(reason), neighbour: neighbour)
+    }
+
+    func error(_ cause: CollectiveError.Cause, neighbour: Int?) -> CollectiveError {
+        CollectiveError(
+            operation: .connect, cause: cause, rank: rank, neighbour: neighbour,
+            generation: generation, step: 0, bucket: 0)
+    }
+}

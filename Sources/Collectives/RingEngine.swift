@@ -1,0 +1,367 @@
+// Runs a schedule over the two links: one thread, one loop, no spinning.
+//
+// Each turn tries to receive and to send; when neither moves a byte, the thread sleeps in poll(2) on
+// exactly what could help. A segment is one frame; it is added as soon as it is complete and can be
+// sent on at once while the next one arrives (cut-through), so receiving, adding and sending overlap.
+// Header and payload leave in one system call and are taken in by one: the receiver knows from the
+// schedule what comes next and where it belongs, and checks the header against that afterwards. A
+// wrong frame may so have scribbled on the output, but the call then fails and the output is void.
+//
+// Receiving never waits for sending: there is always room for the next segment. So every worker
+// drains its incoming link whatever its outgoing link does, and the ring cannot lock up.
+//
+// Where the bytes of a reduce segment go. Not in place: straight into the output, and the replicas
+// are added there. In place: the output holds the first replica, which must be added, not
+// overwritten, so the partial sum lands in a scratch segment (it stays in the L2 cache) and is added
+// to the output; addition of two floats commutes bit for bit. A first segment that sums several
+// replicas is formed in another scratch segment, because its place in the output may still hold a
+// replica.
+
+import Transport
+import WireFormat
+
+/// The state of one group's links. Used by one thread at a time.
+final class RingEngine {
+    let previous: any IncomingLink
+    let next: any OutgoingLink
+    let wake: WakeSignal
+    let timeout: Duration
+    let segmentByteCount: Int
+    let generation: UInt32
+    let add: AddFunction
+
+    /// Payload bytes handed to the next worker since the start.
+    private(set) var payloadBytesSent: UInt64 = 0
+
+    private let sendHeader: UnsafeMutableRawBufferPointer
+    private let receiveHeader: UnsafeMutableRawBufferPointer
+    private let sendScratch: UnsafeMutableRawPointer
+    private let receiveScratch: UnsafeMutableRawPointer
+    private var poller = Poller()
+
+    // The call under way. Cursors count whole transfers of the schedule, segments of the current
+    // transfer, and bytes (header first) of the current frame.
+    private var call = RingCall(operation: .barrier)
+    private var schedule = RingSchedule(sends: [], receives: [])
+    private var sendIndex = 0
+    private var sendSegment = 0
+    private var sentByteCount = 0
+    /// The frame being sent; nil when the next one has not been prepared.
+    private var sendPayload: UnsafeRawBufferPointer?
+    private var receiveIndex = 0
+    private var receiveSegment = 0
+    private var receivedByteCount = 0
+    /// Where the frame being received goes; nil when that has not been worked out.
+    private var receivePayload: UnsafeMutableRawBufferPointer?
+
+    init(
+        previous: any IncomingLink, next: any OutgoingLink, wake: WakeSignal, timeout: Duration,
+        segmentByteCount: Int, generation: UInt32, add: @escaping AddFunction
+    ) {
+        self.previous = previous
+        self.next = next
+        self.wake = wake
+        self.timeout = timeout
+        self.segmentByteCount = segmentByteCount
+        self.generation = generation
+        self.add = add
+        sendHeader = .allocate(byteCount: FrameHeader.byteCount, alignment: 16)
+        receiveHeader = .allocate(byteCount: FrameHeader.byteCount, alignment: 16)
+        sendScratch = .allocate(byteCount: segmentByteCount, alignment: 64)
+        receiveScratch = .allocate(byteCount: segmentByteCount, alignment: 64)
+    }
+
+    deinit {
+        sendHeader.deallocate()
+        receiveHeader.deallocate()
+        sendScratch.deallocate()
+        receiveScratch.deallocate()
+    }
+
+    /// Runs one collective to its end.
+    ///
+    /// - Throws: the cause and whether the previous or the next worker is concerned; the links are
+    ///   then in the middle of a frame and of no use any more.
+    func run(_ call: RingCall, _ schedule: RingSchedule) throws(RingFailure) {
+        self.call = call
+        self.schedule = schedule
+        sendIndex = 0
+        sendSegment = 0
+        receiveIndex = 0
+        receiveSegment = 0
+        // The call's pointers belong to the caller and must not be kept.
+        defer {
+            self.call.inputs = []
+            self.call.output = nil
+            self.call.borders = []
+        }
+        var deadline: Deadline?
+        while true {
+            let canReceive = prepareReceive()
+            var moved = canReceive ? try receiveSome() : false
+            let canSend = prepareSend()
+            if canSend, try sendSome() { moved = true }
+            if moved {
+                deadline = nil
+                continue
+            }
+            let isReceiving = receiveIndex < schedule.receives.count
+            let isSending = sendIndex < schedule.sends.count
+            guard isReceiving || isSending else { return }
+            let limit = deadline ?? .after(timeout)
+            deadline = limit
+            try wait(isReceiving: isReceiving, isSending: isSending, canSend: canSend, until: limit)
+        }
+    }
+
+    /// Sleeps until a link can move bytes again.
+    private func wait(
+        isReceiving: Bool, isSending: Bool, canSend: Bool, until deadline: Deadline
+    ) throws(RingFailure) {
+        poller.removeAll()
+        let wakeSlot = poller.add(wake.pollDescriptor, .read)
+        if isReceiving { poller.add(previous.pollDescriptor, previous.receiveInterest) }
+        // A worker that still has to be sent something has no business closing: notice it now and
+        // not when the data for it arrives, which may be never.
+        let nextSlot =
+            isSending
+            ? poller.add(next.pollDescriptor, canSend ? next.sendInterest : .peerClosed) : nil
+        let readyCount: Int
+        do {
+            readyCount = try poller.wait(until: deadline)
+        } catch {
+            throw RingFailure(.transport(error), .none)
+        }
+        if readyCount == 0 {
+            // The next worker drains its link whatever happens to it, as long as it lives; so when
+            // sending is stuck, it is the one to blame.
+            throw RingFailure(.stalled(timeout: timeout), canSend ? .next : .previous)
+        }
+        if poller.readiness(at: wakeSlot).contains(.read) {
+            throw RingFailure(.shutDown, .none)
+        }
+        if let nextSlot, !canSend,
+            !poller.readiness(at: nextSlot).isDisjoint(with: [.peerClosed, .hangUp, .error])
+        {
+            throw RingFailure(.closed, .next)
+        }
+    }
+
+    // MARK: - Sending
+
+    /// Makes the next frame ready if its bytes are there.
+    @inline(__always)
+    private func prepareSend() -> Bool {
+        if sendPayload != nil { return true }
+        while sendIndex < schedule.sends.count {
+            let send = schedule.sends[sendIndex]
+            let blockByteCount = call.byteCount(ofBlock: send.chunk)
+            if blockByteCount == 0, !call.sendsEmptyBlocks {
+                sendIndex += 1
+                continue
+            }
+            if case .received(let index) = send.source {
+                let isThere =
+                    receiveIndex > index || (receiveIndex == index && receiveSegment > sendSegment)
+                guard isThere else { return false }
+            }
+            prepareFrame(send, blockByteCount)
+            return true
+        }
+        return false
+    }
+
+    private func prepareFrame(_ send: RingSchedule.Send, _ blockByteCount: Int) {
+        let start = sendSegment * segmentByteCount
+        let byteCount = min(segmentByteCount, blockByteCount - start)
+        let offset = call.borders[send.chunk] + start
+        if byteCount == 0 {
+            sendPayload = UnsafeRawBufferPointer(start: nil, count: 0)
+        } else if case .replicas(let replicas) = send.source {
+            let source: UnsafeRawPointer
+            if replicas.count == 1 {
+                source = UnsafeRawPointer(call.inputs[replicas.lowerBound]) + offset
+            } else {
+                sumReplicas(
+                    call.inputs, replicas, offset: offset, byteCount: byteCount, into: sendScratch,
+                    add: add)
+                source = UnsafeRawPointer(sendScratch)
+            }
+            sendPayload = UnsafeRawBufferPointer(start: source, count: byteCount)
+        } else {
+            sendPayload = UnsafeRawBufferPointer(
+                start: call.output.map { UnsafeRawPointer($0) + offset }, count: byteCount)
+        }
+        sentByteCount = 0
+        header(send.phase, hop: send.hop, chunk: send.chunk, segment: sendSegment, byteCount)
+            .encode(into: sendHeader)
+    }
+
+    /// Sends as much of the prepared frame as fits; false when nothing does.
+    private func sendSome() throws(RingFailure) -> Bool {
+        guard let payload = sendPayload else { return false }
+        let headerPart = UnsafeRawBufferPointer(
+            rebasing: sendHeader[min(sentByteCount, FrameHeader.byteCount)...])
+        let payloadPart = UnsafeRawBufferPointer(
+            rebasing: payload[max(0, sentByteCount - FrameHeader.byteCount)...])
+        let result: TransferResult
+        do {
+            result = try next.trySend(headerPart, payloadPart)
+        } catch {
+            throw RingFailure(.transport(error), .next)
+        }
+        switch result {
+        case .wouldBlock: return false
+        case .closed: throw RingFailure(.closed, .next)
+        case .transferred(let count): sentByteCount += count
+        }
+        if sentByteCount == FrameHeader.byteCount + payload.count {
+            payloadBytesSent += UInt64(payload.count)
+            sendPayload = nil
+            sendSegment += 1
+            if sendSegment * segmentByteCount >= call.byteCount(
+                ofBlock: schedule.sends[sendIndex].chunk)
+            {
+                sendIndex += 1
+                sendSegment = 0
+            }
+        }
+        return true
+    }
+
+    // MARK: - Receiving
+
+    /// Works out where the next frame goes; false when nothing is left to receive.
+    @inline(__always)
+    private func prepareReceive() -> Bool {
+        if receivePayload != nil { return true }
+        while receiveIndex < schedule.receives.count {
+            let receive = schedule.receives[receiveIndex]
+            let blockByteCount = call.byteCount(ofBlock: receive.chunk)
+            if blockByteCount == 0, !call.sendsEmptyBlocks {
+                receiveIndex += 1
+                continue
+            }
+            let start = receiveSegment * segmentByteCount
+            let byteCount = min(segmentByteCount, blockByteCount - start)
+            let destination =
+                receive.phase == .reduce && call.isInPlace
+                ? receiveScratch : call.output.map { $0 + call.borders[receive.chunk] + start }
+            receivePayload = UnsafeMutableRawBufferPointer(
+                start: byteCount == 0 ? nil : destination, count: byteCount)
+            receivedByteCount = 0
+            return true
+        }
+        return false
+    }
+
+    /// Receives as much of the current frame as there is; false when nothing is.
+    private func receiveSome() throws(RingFailure) -> Bool {
+        guard let payload = receivePayload else { return false }
+        let headerPart = UnsafeMutableRawBufferPointer(
+            rebasing: receiveHeader[min(receivedByteCount, FrameHeader.byteCount)...])
+        let payloadPart = UnsafeMutableRawBufferPointer(
+            rebasing: payload[max(0, receivedByteCount - FrameHeader.byteCount)...])
+        let result: TransferResult
+        do {
+            result = try previous.tryReceive(headerPart, payloadPart)
+        } catch {
+            throw RingFailure(.transport(error), .previous)
+        }
+        let before = receivedByteCount
+        switch result {
+        case .wouldBlock: return false
+        case .closed: throw RingFailure(.closed, .previous)
+        case .transferred(let count): receivedByteCount += count
+        }
+        if before < FrameHeader.byteCount, receivedByteCount >= FrameHeader.byteCount {
+            try checkHeader(payload.count)
+        }
+        if receivedByteCount == FrameHeader.byteCount + payload.count {
+            finishSegment(payload)
+        }
+        return true
+    }
+
+    private func checkHeader(_ byteCount: Int) throws(RingFailure) {
+        let receive = schedule.receives[receiveIndex]
+        let expected = header(
+            receive.phase, hop: receive.hop, chunk: receive.chunk, segment: receiveSegment,
+            byteCount)
+        let got: FrameHeader
+        do {
+            got = try FrameHeader(decoding: UnsafeRawBufferPointer(receiveHeader))
+        } catch {
+            throw RingFailure(.malformedFrame(error), .previous)
+        }
+        guard got == expected else {
+            throw RingFailure(got.firstDifference(from: expected), .previous)
+        }
+    }
+
+    private func finishSegment(_ payload: UnsafeMutableRawBufferPointer) {
+        let receive = schedule.receives[receiveIndex]
+        if receive.phase == .reduce, let received = payload.baseAddress, let output = call.output {
+            let offset = call.borders[receive.chunk] + receiveSegment * segmentByteCount
+            var addends = receive.addends
+            if call.isInPlace {
+                let count = payload.count / MemoryLayout<Float>.size
+                add(
+                    (output + offset).assumingMemoryBound(to: Float.self),
+                    UnsafeRawPointer(received).assumingMemoryBound(to: Float.self), count)
+                addends = addends.dropFirst()
+            }
+            addReplicas(
+                call.inputs, addends, offset: offset, byteCount: payload.count,
+                to: output + offset, add: add)
+        }
+        receivePayload = nil
+        receiveSegment += 1
+        if receiveSegment * segmentByteCount >= call.byteCount(ofBlock: receive.chunk) {
+            receiveIndex += 1
+            receiveSegment = 0
+        }
+    }
+
+    @inline(__always)
+    private func header(
+        _ phase: FrameHeader.Phase, hop: Int, chunk: Int, segment: Int, _ byteCount: Int
+    ) -> FrameHeader {
+        FrameHeader(
+            phase: phase, hop: UInt32(hop), generation: generation, step: call.step,
+            bucket: call.bucket, chunk: UInt32(chunk), segment: UInt32(segment),
+            payloadByteCount: UInt32(byteCount))
+    }
+}
+
+/// A failure before it is known which ranks the neighbours are.
+struct RingFailure: Error {
+    enum Side { case previous, next, none }
+    let cause: CollectiveError.Cause
+    let side: Side
+
+    init(_ cause: CollectiveError.Cause, _ side: Side) {
+        self.cause = cause
+        self.side = side
+    }
+}
+
+extension FrameHeader {
+    /// The first field that differs, in the order in which a difference explains the later ones.
+    fileprivate func firstDifference(from expected: FrameHeader) -> CollectiveError.Cause {
+        let fields: [(String, KeyPath<FrameHeader, UInt64>)] = [
+            ("generation", \.generation.wide), ("step", \.step), ("phase", \.phase.rawValue.wide),
+            ("bucket", \.bucket.wide), ("hop", \.hop.wide), ("chunk", \.chunk.wide),
+            ("segment", \.segment.wide), ("payload bytes", \.payloadByteCount.wide),
+        ]
+        for (name, field) in fields where self[keyPath: field] != expected[keyPath: field] {
+            return .unexpectedFrame(
+                field: name, expected: expected[keyPath: field], got: self[keyPath: field])
+        }
+        preconditionFailure("the headers are equal")
+    }
+}
+
+extension FixedWidthInteger {
+    fileprivate var wide: UInt64 { UInt64(self) }
+}

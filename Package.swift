@@ -46,7 +46,7 @@ let package = Package(
         layer("Autodiff", ["Tensors", "Kernels", "CKernels"]),
         layer("NeuralNetworks", ["Autodiff", "Tensors", "Kernels", "CKernels"]),
         layer("RunConfiguration"),
-        layer("Models", ["NeuralNetworks", "Autodiff", "Tensors", "RunConfiguration"]),
+        layer("Models", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels", "RunConfiguration"]),
         layer("Datasets", ["Kernels", "CKernels", "CZlib"]),
         layer("Checkpoints", ["CCrypto"]),
 

@@ -5,6 +5,7 @@
 // they come from here: only +, -, *, / and square root, each rounded once. Accurate to about 1e-15,
 // far finer than the Float32 they end in.
 
+/// Elementary functions whose bits do not depend on the processor.
 public enum PortableMath {
     /// The natural logarithm of a positive, finite, normal x: x = m 2^e, ln m = 2 artanh((m - 1) / (m + 1)).
     public static func logarithm(_ x: Double) -> Double {

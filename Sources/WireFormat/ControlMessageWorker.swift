@@ -1,0 +1,204 @@
+// The bodies of the messages that workers send: who they are, what they have done, how they ended.
+// Steps and epochs are counted from 1 in reports, as a person counts them; a step that is reported
+// has been committed by every worker.
+
+import Foundation
+
+/// Who asks to join, and with what.
+package struct WorkerHello: ControlMessageBody {
+    package var productVersion: String
+    package var protocolVersion: Int
+    package var hostName: String
+    package var processID: Int32
+    /// The rank that the worker was started for; nil takes any.
+    package var slot: Int?
+    /// The port of the worker's data listener, which was opened before it joined.
+    package var dataPort: Int
+    /// The level of arithmetic that the worker runs; results are equal bits at equal levels only.
+    package var arithmetic: String
+    /// The secret that the coordinator may ask for.
+    package var token: String?
+
+    package init(
+        productVersion: String, protocolVersion: Int = ControlProtocol.version, hostName: String,
+        processID: Int32, slot: Int?, dataPort: Int, arithmetic: String, token: String?
+    ) {
+        self.productVersion = productVersion
+        self.protocolVersion = protocolVersion
+        self.hostName = hostName
+        self.processID = processID
+        self.slot = slot
+        self.dataPort = dataPort
+        self.arithmetic = arithmetic
+        self.token = token
+    }
+
+    package var problem: String? {
+        ControlMessageBounds.name(productVersion, "productVersion")
+            ?? ControlMessageBounds.name(hostName, "hostName")
+            ?? ControlMessageBounds.name(arithmetic, "arithmetic")
+            ?? slot.flatMap { ControlMessageBounds.count($0, "slot") }
+            ?? token.flatMap { ControlMessageBounds.name($0, "token") }
+            ?? (processID > 0 ? nil : "'processID' is out of range: \(processID)")
+            ?? ((1...65535).contains(dataPort) ? nil : "'dataPort' is out of range: \(dataPort)")
+    }
+}
+
+/// The worker has opened its ring links and holds the weights of `step`.
+package struct ReadyReport: ControlMessageBody {
+    package var generation: UInt32
+    package var step: Int
+    /// Equal on all workers, or the run is not one run.
+    package var weightsDigest: String
+
+    package init(generation: UInt32, step: Int, weightsDigest: String) {
+        self.generation = generation
+        self.step = step
+        self.weightsDigest = weightsDigest
+    }
+
+    package var problem: String? {
+        ControlMessageBounds.count(step, "step")
+            ?? ControlMessageBounds.name(weightsDigest, "weightsDigest")
+    }
+}
+
+/// A sign of life with the last committed step and what the worker is busy with.
+package struct WorkerHeartbeat: ControlMessageBody {
+    package var step: Int
+    package var phase: String
+
+    package init(step: Int, phase: String) {
+        self.step = step
+        self.phase = phase
+    }
+
+    package var problem: String? {
+        ControlMessageBounds.count(step, "step") ?? ControlMessageBounds.name(phase, "phase")
+    }
+}
+
+/// One committed step, summed over all replicas.
+package struct StepReport: ControlMessageBody {
+    /// The number of steps committed so far, this one included.
+    package var step: Int
+    /// The epoch that the step belongs to, from 1.
+    package var epoch: Int
+    package var lossSum: Double
+    package var correctCount: Int
+    package var sampleCount: Int
+    /// How long the step took.
+    package var seconds: Double
+    package var learningRate: Double
+
+    package init(
+        step: Int, epoch: Int, lossSum: Double, correctCount: Int, sampleCount: Int,
+        seconds: Double, learningRate: Double
+    ) {
+        self.step = step
+        self.epoch = epoch
+        self.lossSum = lossSum
+        self.correctCount = correctCount
+        self.sampleCount = sampleCount
+        self.seconds = seconds
+        self.learningRate = learningRate
+    }
+
+    package var problem: String? {
+        ControlMessageBounds.count(step, "step") ?? ControlMessageBounds.count(epoch, "epoch")
+            ?? ControlMessageBounds.count(correctCount, "correctCount")
+            ?? ControlMessageBounds.count(sampleCount, "sampleCount")
+            ?? ControlMessageBounds.seconds(seconds, "seconds")
+    }
+}
+
+/// Several steps in one message: fast steps are reported in groups.
+package struct StepReports: ControlMessageBody {
+    /// The most reports that one message carries; the sender splits longer lists.
+    package static let countLimit = 1024
+
+    package var reports: [StepReport]
+
+    package init(reports: [StepReport]) {
+        self.reports = reports
+    }
+
+    package var problem: String? {
+        guard reports.count <= Self.countLimit else {
+            return "\(reports.count) steps in one message, at most \(Self.countLimit) are allowed"
+        }
+        return reports.lazy.compactMap(\.problem).first
+    }
+}
+
+/// The test split, measured after `step` steps and summed over all workers.
+package struct EvaluationReport: ControlMessageBody {
+    package var step: Int
+    package var epoch: Int
+    package var lossSum: Double
+    package var correctCount: Int
+    package var sampleCount: Int
+    package var seconds: Double
+
+    package init(
+        step: Int, epoch: Int, lossSum: Double, correctCount: Int, sampleCount: Int,
+        seconds: Double
+    ) {
+        self.step = step
+        self.epoch = epoch
+        self.lossSum = lossSum
+        self.correctCount = correctCount
+        self.sampleCount = sampleCount
+        self.seconds = seconds
+    }
+
+    package var problem: String? {
+        ControlMessageBounds.count(step, "step") ?? ControlMessageBounds.count(epoch, "epoch")
+            ?? ControlMessageBounds.count(correctCount, "correctCount")
+            ?? ControlMessageBounds.count(sampleCount, "sampleCount")
+            ?? ControlMessageBounds.seconds(seconds, "seconds")
+    }
+}
+
+/// The worker has done its part: all steps, or those up to a stop.
+package struct FinishedReport: ControlMessageBody {
+    package var step: Int
+    package var epoch: Int
+    /// Equal on all workers, or the run fails.
+    package var weightsDigest: String
+    /// True when the run was stopped before its last step.
+    package var stopped: Bool
+    package var peakResidentBytes: Int
+
+    package init(
+        step: Int, epoch: Int, weightsDigest: String, stopped: Bool, peakResidentBytes: Int
+    ) {
+        self.step = step
+        self.epoch = epoch
+        self.weightsDigest = weightsDigest
+        self.stopped = stopped
+        self.peakResidentBytes = peakResidentBytes
+    }
+
+    package var problem: String? {
+        ControlMessageBounds.count(step, "step") ?? ControlMessageBounds.count(epoch, "epoch")
+            ?? ControlMessageBounds.count(peakResidentBytes, "peakResidentBytes")
+            ?? ControlMessageBounds.name(weightsDigest, "weightsDigest")
+    }
+}
+
+/// Why a worker, or the whole run, ends with an exit code other than 0.
+package struct FailureReport: ControlMessageBody {
+    package var exitCode: Int32
+    package var message: String
+
+    /// Longer messages are cut to what a frame may carry: a failure is never too long to report.
+    package init(exitCode: Int32, message: String) {
+        self.exitCode = exitCode
+        self.message = ControlMessageBounds.clipped(message)
+    }
+
+    package var problem: String? {
+        ControlMessageBounds.exitCode(exitCode) ?? ControlMessageBounds.text(message, "message")
+    }
+}

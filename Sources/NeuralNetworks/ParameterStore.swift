@@ -103,13 +103,17 @@ public final class ParameterStore {
         }
     }
 
-    /// Zeroes what no pass since `bindGradients` has written: a replica without samples, or a
-    /// parameter that this step did not use, still has to contribute zeros.
+    /// Zeroes the gradients that no pass since `bindGradients` has written: a replica without samples, or
+    /// a parameter that this step did not use, still has to contribute zeros.
     public func finishGradients() {
         for parameter in parameters where !parameter.gradientIsWritten {
             parameter.gradient.map { $0.pointer.update(repeating: 0, count: $0.count) }
             parameter.gradientIsWritten = true
         }
+    }
+
+    /// The same for the contributions of the statistics, which are complete after the last forward pass.
+    public func finishStatistics() {
         for statistic in runningStatistics where !statistic.contributionIsWritten {
             statistic.contribution.map { $0.pointer.update(repeating: 0, count: $0.count) }
             statistic.contributionIsWritten = true

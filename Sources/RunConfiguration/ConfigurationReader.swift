@@ -86,9 +86,10 @@ struct ConfigurationReader {
             let single = try ConfigurationReader(
                 .object(["\(position)": element]), origin: origin, path: path(key),
                 keys: ["\(position)"])
-            numbers.append(try single.required("\(position)", "a number") {
-                reader, key throws(ConfigurationError) in try reader.number(key, range)
-            })
+            numbers.append(
+                try single.required("\(position)", "a number") {
+                    reader, key throws(ConfigurationError) in try reader.number(key, range)
+                })
         }
         return numbers
     }

@@ -26,7 +26,8 @@ extension LayerConfiguration {
             let layer = try LayerConfiguration(value, parent.origin, path, depth: depth)
             let name = layer.effectiveName(at: position)
             if let first = positions.updateValue(position, forKey: name) {
-                throw parent.conflict(key, "layers \(first) and \(position) are both called \"\(name)\"")
+                throw parent.conflict(
+                    key, "layers \(first) and \(position) are both called \"\(name)\"")
             }
             layers.append(layer)
         }

@@ -1,0 +1,219 @@
+// IDX, the format of MNIST and its successors: a magic number (two zero bytes, the element type, the
+// number of dimensions), the dimensions as big-endian 32-bit numbers, the elements. Plain or gzip.
+//
+// A file is outside input: nothing is allocated before the header has been checked against the
+// file's size, and each way to be wrong has its own error.
+
+/// The shape of a file or a split, known from the headers alone.
+public struct ImageOutline: Equatable, Sendable {
+    public let count: Int
+    public let height: Int
+    public let width: Int
+    public let channels: Int
+
+    /// Elements of one image.
+    public var imageByteCount: Int { height * width * channels }
+    /// In the order in which shapes are written for people: channels x height x width.
+    public var shapeText: String { "\(channels) x \(height) x \(width)" }
+}
+
+/// Images as they lie in the file, [count, height, width, channels], without labels.
+public struct IDXImages: Sendable {
+    public let outline: ImageOutline
+    public let pixels: [UInt8]
+}
+
+/// Reads IDX files of 8-bit elements.
+public enum IDXReader {
+    private static let labelMagic: UInt32 = 0x0000_0801
+    private static let imageMagic: UInt32 = 0x0000_0803
+    private static let colorImageMagic: UInt32 = 0x0000_0804
+    private static let countLimit: UInt32 = 1 << 30
+    private static let sideLimit: UInt32 = 1 << 14
+    private static let channelLimit: UInt32 = 256
+    private static let byteCountLimit: UInt64 = 64 << 30
+
+    /// The shape of a pair of files. The labels, being small, are read and checked in full; of the
+    /// images only the header and what the file's size and gzip's trailer tell about the length.
+    public static func outline(
+        images: String, labels: String, classes: Int
+    ) throws(DataError) -> ImageOutline {
+        let stream = try UnpackedStream(ByteSource(path: images))
+        let outline = try imageHeader(stream)
+        let headerByteCount = outline.channels == 1 ? 16 : 20
+        let expected = UInt64(outline.count) * UInt64(outline.imageByteCount)
+        if let trailer = stream.trailerByteCount {
+            // Several gzip members are legal but have a trailer each; a full read then decides.
+            if trailer != UInt32(truncatingIfNeeded: expected + UInt64(headerByteCount)) {
+                _ = try readImages(images)
+            }
+        } else if stream.byteCountBound > expected + UInt64(headerByteCount) {
+            throw DataError(
+                file: images, problem: .trailingBytes(expected: expected + UInt64(headerByteCount)))
+        }
+        let labelValues = try readLabels(labels)
+        try check(labelValues, labelFile: labels, outline: outline, imageFile: images)
+        try checkRange(labelValues, file: labels, classes: classes)
+        return outline
+    }
+
+    /// Reads images and their labels.
+    /// - Parameter limit: use only the first so many samples.
+    public static func read(
+        images: String, labels: String, classes: Int, limit: Int? = nil
+    ) throws(DataError) -> ImageDataset {
+        let labelValues = try readLabels(labels)
+        let read = try readImages(images)
+        try check(labelValues, labelFile: labels, outline: read.outline, imageFile: images)
+        let dataset = try ImageDataset(
+            name: images, labelName: labels, pixels: read.pixels, labels: labelValues,
+            height: read.outline.height, width: read.outline.width,
+            channels: read.outline.channels, classes: classes)
+        guard let limit else { return dataset }
+        return try dataset.prefix(limit)
+    }
+
+    /// Reads an image file alone, for prediction.
+    public static func readImages(_ path: String) throws(DataError) -> IDXImages {
+        try images(UnpackedStream(ByteSource(path: path)))
+    }
+
+    public static func readLabels(_ path: String) throws(DataError) -> [UInt8] {
+        try labels(UnpackedStream(ByteSource(path: path)))
+    }
+
+    /// Reads images from the bytes of a file, plain or gzip; `name` stands for the path in errors.
+    public static func images(bytes: [UInt8], name: String) throws(DataError) -> IDXImages {
+        try images(UnpackedStream(ByteSource(bytes: bytes, name: name)))
+    }
+
+    /// Reads labels from the bytes of a file, plain or gzip; `name` stands for the path in errors.
+    public static func labels(bytes: [UInt8], name: String) throws(DataError) -> [UInt8] {
+        try labels(UnpackedStream(ByteSource(bytes: bytes, name: name)))
+    }
+
+    private static func images(_ stream: UnpackedStream) throws(DataError) -> IDXImages {
+        let outline = try imageHeader(stream)
+        let pixels = try body(
+            stream, headerByteCount: outline.channels == 1 ? 16 : 20,
+            byteCount: outline.count * outline.imageByteCount)
+        return IDXImages(outline: outline, pixels: pixels)
+    }
+
+    private static func labels(_ stream: UnpackedStream) throws(DataError) -> [UInt8] {
+        _ = try number(stream, offset: 0, expecting: [labelMagic])
+        let count = try extent(stream, dimension: 0, limit: countLimit)
+        try checkSize(stream, 8 + UInt64(count))
+        return try body(stream, headerByteCount: 8, byteCount: count)
+    }
+
+    private static func imageHeader(_ stream: UnpackedStream) throws(DataError) -> ImageOutline {
+        let magic = try number(stream, offset: 0, expecting: [imageMagic, colorImageMagic])
+        let count = try extent(stream, dimension: 0, limit: countLimit)
+        let height = try extent(stream, dimension: 1, limit: sideLimit)
+        let width = try extent(stream, dimension: 2, limit: sideLimit)
+        let isColor = magic == colorImageMagic
+        let channels = isColor ? try extent(stream, dimension: 3, limit: channelLimit) : 1
+        // At most 30 + 14 + 14 bits; the channels' 8 more cannot overflow either.
+        let byteCount = UInt64(count) * UInt64(height) * UInt64(width) * UInt64(channels)
+        try checkSize(stream, byteCount + (isColor ? 20 : 16))
+        return ImageOutline(count: count, height: height, width: width, channels: channels)
+    }
+
+    /// Refuses a size that cannot be true before anything is allocated for it.
+    private static func checkSize(
+        _ stream: UnpackedStream, _ byteCount: UInt64
+    ) throws(DataError) {
+        guard byteCount <= byteCountLimit else {
+            let problem = DataError.Problem.tooLarge(byteCount: byteCount, limit: byteCountLimit)
+            throw DataError(file: stream.name, problem: problem)
+        }
+        guard byteCount <= stream.byteCountBound else {
+            let got = stream.byteCountBound
+            throw DataError(
+                file: stream.name, problem: .truncated(expected: byteCount, got: got))
+        }
+    }
+
+    private static func extent(
+        _ stream: UnpackedStream, dimension: Int, limit: UInt32
+    ) throws(DataError) -> Int {
+        let extent = try number(stream, offset: 4 + 4 * dimension, expecting: nil)
+        guard (1...limit).contains(extent) else {
+            throw DataError(
+                file: stream.name,
+                problem: .badExtent(dimension: dimension, extent: extent, limit: limit))
+        }
+        return Int(extent)
+    }
+
+    private static func number(
+        _ stream: UnpackedStream, offset: Int, expecting magic: [UInt32]?
+    ) throws(DataError) -> UInt32 {
+        var bytes = [UInt8](repeating: 0, count: 4)
+        let got = try read(stream, into: &bytes)
+        guard got == 4 else {
+            throw DataError(
+                file: stream.name,
+                problem: .truncated(expected: UInt64(offset + 4), got: UInt64(offset + got)))
+        }
+        let number = bytes.reduce(0) { $0 << 8 | UInt32($1) }
+        if let magic, !magic.contains(number) {
+            throw DataError(file: stream.name, problem: .wrongMagic(expected: magic, got: number))
+        }
+        return number
+    }
+
+    private static func body(
+        _ stream: UnpackedStream, headerByteCount: Int, byteCount: Int
+    ) throws(DataError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: byteCount)
+        let got = try read(stream, into: &bytes)
+        let expected = UInt64(headerByteCount + byteCount)
+        guard got == byteCount else {
+            throw DataError(
+                file: stream.name,
+                problem: .truncated(expected: expected, got: UInt64(headerByteCount + got)))
+        }
+        // Reading on to the end also makes zlib check the trailer's CRC.
+        var extra: [UInt8] = [0]
+        guard try read(stream, into: &extra) == 0 else {
+            throw DataError(file: stream.name, problem: .trailingBytes(expected: expected))
+        }
+        return bytes
+    }
+
+    private static func read(
+        _ stream: UnpackedStream, into bytes: inout [UInt8]
+    ) throws(DataError) -> Int {
+        let result = bytes.withUnsafeMutableBytes { buffer -> Result<Int, DataError> in
+            do throws(DataError) {
+                return .success(try stream.read(into: buffer))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    private static func check(
+        _ labels: [UInt8], labelFile: String, outline: ImageOutline, imageFile: String
+    ) throws(DataError) {
+        guard labels.count == outline.count else {
+            throw DataError(
+                file: labelFile,
+                problem: .countMismatch(
+                    labels: labels.count, images: outline.count, imageFile: imageFile))
+        }
+    }
+
+    static func checkRange(
+        _ labels: [UInt8], file: String, classes: Int
+    ) throws(DataError) {
+        guard let sample = labels.firstIndex(where: { Int($0) >= classes }) else { return }
+        throw DataError(
+            file: file,
+            problem: .labelOutOfRange(
+                label: Int(labels[sample]), sample: sample, classes: classes))
+    }
+}

@@ -1,0 +1,47 @@
+// What can end a worker's part in a run from outside, as data: the code for the program, the message
+// for the person, the exit code for whoever started the process.
+
+import WireFormat
+
+/// A failed conversation with the coordinator, seen from a worker.
+package struct RendezvousError: Error, Equatable, Sendable, CustomStringConvertible {
+    package enum Code: Equatable, Sendable {
+        /// The coordinator could not be reached.
+        case unreachable
+        /// The coordinator turned this worker away.
+        case refused(Refusal.Reason)
+        /// Not a failure as such: the worker shall start itself anew with this arithmetic.
+        case restart(arithmetic: String)
+        /// The connection was closed from the other side or broke.
+        case coordinatorLost
+        /// Nothing came from the coordinator for the heartbeat timeout.
+        case coordinatorSilent
+        /// The coordinator ended the run with this exit code.
+        case aborted(exitCode: Int32)
+        /// The other side does not speak this protocol.
+        case protocolViolation
+        /// What was waited for did not come before the deadline.
+        case timedOut
+        /// This side has closed the connection.
+        case closed
+    }
+
+    package let code: Code
+    package let message: String
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package var description: String { message }
+
+    /// What the worker's process should end with.
+    package var exitCode: Int32 {
+        switch code {
+        case .aborted(let exitCode): exitCode
+        case .unreachable, .coordinatorLost, .coordinatorSilent, .timedOut: 4
+        case .refused, .restart, .protocolViolation, .closed: 1
+        }
+    }
+}

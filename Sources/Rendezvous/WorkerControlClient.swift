@@ -1,0 +1,165 @@
+// A worker's side of the control plane. `join` introduces the worker and returns once it is a member;
+// from then on a thread of the client's own receives, sends what is queued and shows a sign of life
+// in every heartbeat interval, so that the training thread may compute for as long as it likes.
+//
+// The training thread only queues; it waits only where it asks for something (`await...`) or where
+// the queue is full (a checkpoint that is larger than the queue). The loss of the coordinator and its
+// abort are told at once to the handler given to `onConnectionLost`, from the client's thread: the
+// worker uses it to shut down a ring in which the training thread may be blocked.
+
+import Foundation
+import Transport
+import WireFormat
+
+/// The conversation of one worker with the coordinator. All methods may be called from any thread.
+package final class WorkerControlClient: Sendable {
+    /// What the run is about, as told in the welcome.
+    package let description: RunDescription
+    private let session: WorkerSession
+
+    private init(description: RunDescription, session: WorkerSession) {
+        self.description = description
+        self.session = session
+    }
+
+    deinit { session.close() }
+
+    /// Connects, introduces the worker and waits for the answer.
+    ///
+    /// - Throws: `unreachable`, `refused` with the coordinator's reason, `restart` when the worker
+    ///   must start itself anew with another arithmetic, `coordinatorLost`, `timedOut`.
+    package static func join(
+        coordinator: SocketAddress, hello: WorkerHello, deadline: Deadline
+    ) throws(RendezvousError) -> WorkerControlClient {
+        let connection: Connection
+        do {
+            connection = try Connection.connect(to: coordinator, until: deadline)
+        } catch {
+            throw RendezvousError(
+                .unreachable, "cannot reach the coordinator at \(coordinator): \(error)")
+        }
+        var handshake = WorkerHandshake(connection: connection)
+        let description: RunDescription
+        do {
+            description = try handshake.perform(hello: hello, deadline: deadline)
+        } catch {
+            connection.close()
+            throw error
+        }
+        let wake: WakeSignal
+        do {
+            wake = try WakeSignal()
+        } catch {
+            connection.close()
+            throw RendezvousError(.unreachable, "cannot set up the control connection: \(error)")
+        }
+        let session = WorkerSession(
+            channel: handshake.channel, earlyFrames: handshake.laterFrames,
+            description: description, wake: wake)
+        session.start()
+        return WorkerControlClient(description: description, session: session)
+    }
+
+    // MARK: - Waiting
+
+    /// Waits until a generation is open with this worker in it.
+    package func awaitAssignment(deadline: Deadline) throws(RendezvousError) -> Assignment {
+        try session.wait(for: "an assignment", until: deadline) { state in
+            state.assignments.isEmpty ? nil : state.assignments.removeFirst()
+        }
+    }
+
+    /// Waits for the files to resume from; only after an assignment with `stateFollows`, at rank 0.
+    package func awaitState(deadline: Deadline) throws(RendezvousError) -> [TransferredFile] {
+        try session.wait(for: "the state to resume from", until: deadline) { state in
+            state.receivedFiles.isEmpty ? nil : state.receivedFiles.removeFirst()
+        }
+    }
+
+    /// Waits for the coordinator's orderly end, after `sendFinished`; then the connection is closed.
+    package func awaitEnd(deadline: Deadline) throws(RendezvousError) {
+        try session.wait(for: "the end of the run", until: deadline) { state in
+            state.hasEnded ? () : nil
+        }
+    }
+
+    /// True once the coordinator has asked to stop after the current step.
+    package var stopRequested: Bool { stopReason != nil }
+
+    /// Why the run is to stop, nil while it is not.
+    package var stopReason: String? { session.stopReason }
+
+    /// Calls `handler` once, from the client's thread, when the coordinator is lost or aborts the
+    /// run; at once when that has happened already. Never after an orderly end or `close`.
+    package func onConnectionLost(_ handler: @escaping @Sendable (RendezvousError) -> Void) {
+        session.onConnectionLost(handler)
+    }
+
+    // MARK: - Telling
+
+    /// The step and the phase that heartbeats tell from now on.
+    package func setProgress(step: Int, phase: String) {
+        session.setProgress(WorkerHeartbeat(step: step, phase: phase))
+    }
+
+    package func sendReady(_ report: ReadyReport) throws(RendezvousError) {
+        try session.send(.ready(report))
+    }
+
+    /// Queues the reports in messages of bounded length. By rank 0 only.
+    package func sendSteps(_ reports: [StepReport]) throws(RendezvousError) {
+        var start = 0
+        while start < reports.count {
+            let end = min(reports.count, start + StepReports.countLimit)
+            try session.send(.steps(StepReports(reports: Array(reports[start..<end]))))
+            start = end
+        }
+    }
+
+    /// By rank 0 only.
+    package func sendEvaluation(_ report: EvaluationReport) throws(RendezvousError) {
+        try session.send(.evaluation(report))
+    }
+
+    /// Uploads a checkpoint; waits while the queue is full, as long as the coordinator lives.
+    /// By rank 0 only.
+    package func sendCheckpoint(
+        step: Int, isFinal: Bool, files: [TransferredFile]
+    ) throws(RendezvousError) {
+        var transfer: FileTransfer
+        do {
+            transfer = try FileTransfer(step: step, isFinal: isFinal, files: files)
+        } catch {
+            throw RendezvousError(.protocolViolation, "cannot send the checkpoint: \(error)")
+        }
+        while let piece = transfer.next() {
+            switch piece {
+            case .begin(let header): try session.send(.checkpointBegin(header))
+            case .blob(let bytes): try session.send(ControlFrame(kind: .blob, payload: bytes))
+            case .end(let trailer): try session.send(.checkpointEnd(trailer))
+            }
+        }
+    }
+
+    package func sendFinished(_ report: FinishedReport) throws(RendezvousError) {
+        try session.send(.finished(report))
+    }
+
+    /// Reports the failure and waits until it is on its way, two seconds at most. Never throws:
+    /// whoever calls this is on the way out already.
+    package func sendFailed(exitCode: Int32, message: String) {
+        let exitCode = (1...255).contains(exitCode) ? exitCode : 1
+        let report = FailureReport(exitCode: exitCode, message: message)
+        do {
+            try session.send(.failed(report))
+            try session.flush(until: .after(.seconds(2)))
+        } catch {
+            // The coordinator is gone; it has noticed this worker's end by itself.
+        }
+    }
+
+    /// Leaves without a word; the coordinator takes this worker for lost unless the run has ended.
+    package func close() {
+        session.close()
+    }
+}

@@ -1,0 +1,62 @@
+// What the coordinator tells the program around it: who takes part, what was measured, which files
+// came, how it ended.
+
+import Foundation
+import Transport
+import WireFormat
+
+/// A member of the run.
+package struct WorkerDescription: Hashable, Sendable {
+    package var rank: Int
+    package var hostName: String
+    package var processID: Int32
+    package var arithmetic: String
+
+    package init(rank: Int, hostName: String, processID: Int32, arithmetic: String) {
+        self.rank = rank
+        self.hostName = hostName
+        self.processID = processID
+        self.arithmetic = arithmetic
+    }
+}
+
+/// A set of workers that train together.
+package struct GenerationDescription: Hashable, Sendable {
+    package var number: UInt32
+    package var deal: ReplicaDeal
+    /// By rank.
+    package var workers: [WorkerDescription]
+    package var startStep: Int
+    package var arithmetic: String
+
+    package init(
+        number: UInt32, deal: ReplicaDeal, workers: [WorkerDescription], startStep: Int,
+        arithmetic: String
+    ) {
+        self.number = number
+        self.deal = deal
+        self.workers = workers
+        self.startStep = startStep
+        self.arithmetic = arithmetic
+    }
+}
+
+/// How a run ended. `peakResidentBytes` of a report is the largest of all workers.
+package enum RunOutcome: Hashable, Sendable {
+    case finished(FinishedReport)
+    case stopped(FinishedReport)
+    case failed(exitCode: Int32, message: String)
+}
+
+/// Told what happens, on the coordinator's thread only. A call that takes long delays the
+/// coordinator's heartbeats: it must end well within the heartbeat timeout.
+package protocol CoordinatorDelegate: AnyObject {
+    func coordinatorListening(at address: SocketAddress)
+    func workerJoined(_ worker: WorkerDescription)
+    func generationOpened(_ generation: GenerationDescription)
+    func stepsReported(_ reports: [StepReport])
+    func evaluationReported(_ report: EvaluationReport)
+    /// A throw fails the run with the error's words.
+    func checkpointReceived(step: Int, isFinal: Bool, files: [(name: String, bytes: Data)]) throws
+    func log(_ line: String)
+}

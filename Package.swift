@@ -67,6 +67,7 @@ let package = Package(
             "Training",
             [
                 "DataParallel", "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels",
+                "CKernels",
                 "Datasets", "Checkpoints", "RunConfiguration", "Rendezvous", "Collectives",
                 "Transport", "WireFormat",
             ]),

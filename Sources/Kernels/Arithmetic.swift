@@ -23,6 +23,16 @@ public enum Arithmetic {
     /// BLAS threads that this process uses for one product.
     public static var threadCount: Int { Int(openblas_get_num_threads()) }
 
+    /// The count that the environment asks for.
+    public static var threadCountInEnvironment: Int? {
+        getenv("OPENBLAS_NUM_THREADS").flatMap { Int(String(cString: $0)) }
+    }
+
+    /// Changes the count within this process. The bits of a product depend on it.
+    public static func setThreadCount(_ count: Int) {
+        if threadCount != count { openblas_set_num_threads(Int32(count)) }
+    }
+
     /// Variables to set before the library is loaded.
     public static func environment(level: String, threads: Int) -> [String: String] {
         var variables = ["OPENBLAS_NUM_THREADS": String(threads)]
@@ -41,5 +51,5 @@ public enum Arithmetic {
 /// Holds every product to one thread in a process that was not started for it (tests, library
 /// users): a thread count that varies would vary the bits.
 let singleThreadDefault: Void = {
-    if getenv("OPENBLAS_NUM_THREADS") == nil { openblas_set_num_threads(1) }
+    if Arithmetic.threadCountInEnvironment == nil { openblas_set_num_threads(1) }
 }()

@@ -21,6 +21,13 @@ public struct StateSlot: Sendable, Equatable {
     public let shape: Shape
     /// The first element in `values` or `statistics`.
     public let offset: Int
+
+    /// A place.
+    public init(name: String, shape: Shape, offset: Int) {
+        self.name = name
+        self.shape = shape
+        self.offset = offset
+    }
 }
 
 /// Owns the flat buffers of one model. Used by one thread at a time, as the tape is.

@@ -1,0 +1,54 @@
+import Foundation
+import Glibc
+import Kernels
+
+/// Sees to it that this process runs the arithmetic that the run wants. OpenBLAS reads its settings when it
+/// is loaded, before `main`: other settings need a new start of the same program.
+package enum ProcessArithmetic {
+    /// The level that this process was started for, else the best that the processor can run.
+    package static var wanted: String {
+        let given = ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"]
+        return given.flatMap { Arithmetic.levels.contains($0) ? $0 : nil } ?? Arithmetic.bestLevel
+    }
+
+    /// Variables for a child process that shall compute.
+    package static func environment(threads: Int) -> [String: String] {
+        Arithmetic.environment(level: wanted, threads: threads)
+    }
+
+    /// Returns if the process runs that level already; else starts it anew and does not return.
+    package static func ensure(level: String, threads: Int?) throws(WorkerFailure) {
+        let count = threads ?? Arithmetic.threadCountInEnvironment ?? 1
+        if Arithmetic.isInEffect(level: level, threads: count) { return }
+        try restart(level: level, threads: count)
+    }
+
+    /// Starts this program anew, same process and arguments, with other settings.
+    package static func restart(level: String, threads: Int?) throws(WorkerFailure) {
+        let marker = "RONDO_STARTED_FOR"
+        let count = threads ?? Arithmetic.threadCountInEnvironment ?? 1
+        let purpose = "\(level)/\(count)"
+        guard ProcessInfo.processInfo.environment[marker] != purpose else {
+            throw WorkerFailure(
+                exitCode: 1,
+                message: "this program was started anew for \(level) arithmetic, but OpenBLAS runs"
+                    + " \(Arithmetic.loadedCoreType)")
+        }
+        setenv(marker, purpose, 1)
+        for (name, value) in Arithmetic.environment(level: level, threads: count) {
+            setenv(name, value, 1)
+        }
+        var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) }
+        arguments.append(nil)
+        execv("/proc/self/exe", &arguments)
+        let reason = String(cString: strerror(errno))
+        throw WorkerFailure(exitCode: 1, message: "cannot start this program anew: \(reason)")
+    }
+
+    /// The most memory that this process has had resident.
+    package static var peakResidentByteCount: Int {
+        var usage = rusage()
+        guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
+        return Int(usage.ru_maxrss) * 1024
+    }
+}

@@ -1,0 +1,161 @@
+import Autodiff
+import Checkpoints
+import Collectives
+import DataParallel
+import Datasets
+import Foundation
+import Rendezvous
+import RunConfiguration
+import WireFormat
+
+// The steps of one worker within one generation: every worker runs this same loop, in lock step through the
+// ring. What differs is only which replicas it computes, and that rank 0 reports and uploads.
+
+/// How the loop ended.
+struct LoopEnd {
+    /// Committed steps.
+    let step: Int
+    /// Whether it was asked to stop before the last step.
+    let stopped: Bool
+}
+
+/// Used by the worker's main thread.
+final class TrainingLoop {
+    private let configuration: RunConfiguration
+    private let data: RunData
+    private let model: TrainedModel
+    private let group: ProcessGroup
+    private let client: WorkerControlClient
+    private let evaluation: SplitEvaluation
+    private let executor: ReplicatedStep
+    private var reporter: StepReporter
+
+    private var isReporting: Bool { group.rank == 0 }
+
+    init(
+        configuration: RunConfiguration, data: RunData, model: TrainedModel, group: ProcessGroup,
+        client: WorkerControlClient
+    ) {
+        self.configuration = configuration
+        self.data = data
+        self.model = model
+        self.group = group
+        self.client = client
+        evaluation = SplitEvaluation(
+            split: data.test, batchSize: configuration.evaluation.batchSize)
+        executor = ReplicatedStep(
+            store: model.store, optimizer: model.optimizer, group: group, seed: configuration.seed,
+            bucketByteCount: Int(configuration.bucketMegabytes * 1_048_576))
+        reporter = StepReporter(client: client)
+    }
+
+    /// Ends the loop's threads; the group must have been shut down if `run` threw.
+    func close() { executor.close() }
+
+    /// Trains from the model's step up to `lastStep`.
+    func run(lastStep: Int) throws -> LoopEnd {
+        let replicas = group.deal.ranges[group.rank]
+        let prefetcher = BatchPrefetcher(
+            assembler: data.training,
+            work: data.plan.workList(
+                steps: model.step..<max(model.step, lastStep), replicas: replicas),
+            capacity: configuration.batchSize, depth: 3)
+        defer { prefetcher.stop() }
+        var isStopped = false
+        while model.step < lastStep, !isStopped {
+            let step = model.step
+            let start = ContinuousClock.now
+            let rate = model.schedule.learningRate(step: step)
+            let sums = try executor.run(
+                step: step, learningRate: rate, stopRequested: client.stopRequested,
+                phase: { client.setProgress(step: step, phase: $0.rawValue) },
+                passes: { _ in try microBatches(from: prefetcher) })
+            model.step = step + 1
+            isStopped = sums.stopRequested
+            try report(sums, step: step, start: start, learningRate: rate)
+            try afterStep(step, isLast: model.step == lastStep || isStopped)
+        }
+        try reporter.flush()
+        return LoopEnd(step: model.step, stopped: isStopped && model.step < lastStep)
+    }
+
+    /// The micro-batches of the next replica, copied out of the prefetcher's few buffers.
+    private func microBatches(from prefetcher: BatchPrefetcher) throws -> [MicroBatchPass] {
+        try (0..<configuration.accumulation).map { _ in
+            guard let batch = try prefetcher.next() else {
+                preconditionFailure("the work list ended before step \(model.step)")
+            }
+            defer { prefetcher.recycle(batch) }
+            let samples = LabelledImages(batch, of: data.training.dataset)
+            return MicroBatchPass(sampleCount: batch.count) { [model] tape in
+                model.loss(of: samples, on: tape)
+            }
+        }
+    }
+
+    private func report(
+        _ sums: StepSums, step: Int, start: ContinuousClock.Instant, learningRate: Double
+    ) throws {
+        guard isReporting else { return }
+        try reporter.add(
+            StepReport(
+                step: step + 1, epoch: data.plan.epoch(ofStep: step) + 1,
+                lossSum: Double(sums.lossSum), correctCount: sums.correctCount,
+                sampleCount: sums.sampleCount, seconds: (ContinuousClock.now - start) / .seconds(1),
+                learningRate: learningRate))
+    }
+
+    /// Evaluation and checkpoints that are due after a step. The last step's checkpoint is written by the
+    /// caller, which knows how the run ended.
+    private func afterStep(_ step: Int, isLast: Bool) throws {
+        let committed = step + 1
+        let endsEpoch = data.plan.endsEpoch(step)
+        let epoch = data.plan.epoch(ofStep: step) + 1
+        let every = configuration.evaluation.everyEpochs
+        if isLast || (endsEpoch && every > 0 && epoch % every == 0) {
+            try evaluate(epoch: epoch)
+        }
+        guard !isLast else { return }
+        let settings = configuration.checkpoint
+        let isDue =
+            (endsEpoch && settings.everyEpochs > 0 && epoch % settings.everyEpochs == 0)
+            || settings.everySteps.map { committed % $0 == 0 } ?? false
+        if isDue { try uploadCheckpoint(isFinal: false) }
+    }
+
+    /// The test split, each batch by one worker; the sums are added in the data's order everywhere.
+    private func evaluate(epoch: Int) throws {
+        try reporter.flush()
+        client.setProgress(step: model.step, phase: StepPhase.evaluation.rawValue)
+        let start = ContinuousClock.now
+        let own = evaluation.batches(rank: group.rank, worldSize: group.worldSize)
+            .map { evaluation.sums(of: $0, model: model) }
+        let stride = MemoryLayout<EvaluationSums>.stride
+        let counts = (0..<group.worldSize).map {
+            evaluation.batches(rank: $0, worldSize: group.worldSize).count * stride
+        }
+        var all = [EvaluationSums](repeating: EvaluationSums(), count: evaluation.batchCount)
+        try own.withUnsafeBytes { contribution in
+            try all.withUnsafeMutableBytes { output in
+                try group.allGather(
+                    step: UInt64(model.step), contribution: contribution, byteCounts: counts,
+                    output: output)
+            }
+        }
+        guard isReporting else { return }
+        let total = SplitEvaluation.total(all)
+        try client.sendEvaluation(
+            EvaluationReport(
+                step: model.step, epoch: epoch, lossSum: total.lossSum,
+                correctCount: total.correctCount, sampleCount: total.sampleCount,
+                seconds: (ContinuousClock.now - start) / .seconds(1)))
+    }
+
+    /// Rank 0 sends the state to the coordinator, which owns the run's folder.
+    func uploadCheckpoint(isFinal: Bool) throws {
+        guard isReporting else { return }
+        try reporter.flush()
+        client.setProgress(step: model.step, phase: StepPhase.checkpoint.rawValue)
+        try client.sendCheckpoint(step: model.step, isFinal: isFinal, files: try model.files())
+    }
+}

@@ -2,6 +2,7 @@
 
 /// A data file, or a demand on it, that cannot be used; `description` is one line for the user.
 public struct DataError: Error, Equatable, Sendable {
+    /// What went wrong.
     public enum Problem: Equatable, Sendable {
         case missing
         case unreadable(reason: String)
@@ -22,8 +23,10 @@ public struct DataError: Error, Equatable, Sendable {
 
     /// The file's path, or the name of the data set.
     public let file: String
+    /// What went wrong.
     public let problem: Problem
 
+    /// An error about `file`.
     public init(file: String, problem: Problem) {
         self.file = file
         self.problem = problem
@@ -31,6 +34,7 @@ public struct DataError: Error, Equatable, Sendable {
 }
 
 extension DataError: CustomStringConvertible {
+    /// The line for the user.
     public var description: String { "\(file): \(words)" }
 
     private var words: String {

@@ -6,9 +6,13 @@
 
 /// The shape of a file or a split, known from the headers alone.
 public struct ImageOutline: Equatable, Sendable {
+    /// Images.
     public let count: Int
+    /// Pixels from top to bottom.
     public let height: Int
+    /// Pixels from left to right.
     public let width: Int
+    /// Bytes per pixel.
     public let channels: Int
 
     /// Elements of one image.
@@ -19,7 +23,9 @@ public struct ImageOutline: Equatable, Sendable {
 
 /// Images as they lie in the file, [count, height, width, channels], without labels.
 public struct IDXImages: Sendable {
+    /// Their number and shape.
     public let outline: ImageOutline
+    /// [count, height, width, channels]
     public let pixels: [UInt8]
 }
 
@@ -78,6 +84,7 @@ public enum IDXReader {
         try images(UnpackedStream(ByteSource(path: path)))
     }
 
+    /// Reads a label file alone.
     public static func readLabels(_ path: String) throws(DataError) -> [UInt8] {
         try labels(UnpackedStream(ByteSource(path: path)))
     }

@@ -10,6 +10,7 @@ public enum BatchRequest: Equatable, Sendable {
     /// Samples in the file's order, as they are.
     case inOrder(Range<Int>)
 
+    /// The positions asked for, in whichever order is meant.
     public var positions: Range<Int> {
         switch self {
         case .training(_, let positions), .inOrder(let positions): positions
@@ -20,6 +21,8 @@ public enum BatchRequest: Equatable, Sendable {
 /// Normalised images and labels. The memory is allocated once for `capacity` samples and reused.
 public final class ImageBatch: @unchecked Sendable {
     // One owner at a time: the prefetcher's thread fills it, then hands it over.
+
+    /// The most samples it can hold.
     public let capacity: Int
     /// Samples in it; may be 0 at the end of an epoch.
     public fileprivate(set) var count = 0
@@ -31,8 +34,10 @@ public final class ImageBatch: @unchecked Sendable {
     public let labels: UnsafeMutablePointer<Int32>
     /// [count]: which samples of the data set these are.
     public let sampleIndices: UnsafeMutablePointer<UInt32>
+    /// What was asked for.
     public fileprivate(set) var request = BatchRequest.inOrder(0..<0)
 
+    /// An empty batch with room for `capacity` images.
     public init(capacity: Int, imageElementCount: Int) {
         self.capacity = capacity
         self.imageElementCount = imageElementCount
@@ -58,15 +63,18 @@ public final class ImageBatch: @unchecked Sendable {
 
 /// Random changes to training images.
 public struct Augmentation: Equatable, Sendable {
+    /// Mirror left and right with probability one half.
     public var horizontalFlip: Bool
     /// Zero pixels added on each side before the original size is cut out at random.
     public var cropPadding: Int
 
+    /// By default images are left as they are.
     public init(horizontalFlip: Bool = false, cropPadding: Int = 0) {
         self.horizontalFlip = horizontalFlip
         self.cropPadding = cropPadding
     }
 
+    /// Images are left as they are.
     public static let none = Augmentation()
 
     /// What happens to one image: mirrored or not, and where the cut's corner lies relative to the
@@ -86,8 +94,11 @@ public struct Augmentation: Equatable, Sendable {
 
 /// Turns requests into batches of one data set.
 public struct BatchAssembler: Sendable {
+    /// Where the samples come from.
     public let dataset: ImageDataset
+    /// The run's seed.
     public let seed: UInt64
+    /// Applied to training requests only.
     public let augmentation: Augmentation
     /// [channels, 256]: the normalised value of each byte.
     private let normalised: [Float]

@@ -5,16 +5,24 @@
 public struct ImageDataset: Sendable {
     /// The image file's path; names the data set in errors.
     public let name: String
+    /// Images.
     public let count: Int
+    /// Pixels from top to bottom.
     public let height: Int
+    /// Pixels from left to right.
     public let width: Int
+    /// Bytes per pixel.
     public let channels: Int
     /// Labels are 0 ..< classes.
     public let classes: Int
+    /// [count, height, width, channels]
     public let pixels: [UInt8]
+    /// [count]
     public let labels: [UInt8]
 
+    /// Bytes of one image.
     public var imageByteCount: Int { height * width * channels }
+    /// The shape alone.
     public var outline: ImageOutline {
         ImageOutline(count: count, height: height, width: width, channels: channels)
     }

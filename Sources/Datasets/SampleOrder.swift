@@ -14,11 +14,14 @@ enum RandomPurpose: UInt64 {
 
 /// A permutation of the samples: Fisher and Yates' shuffle (Knuth, volume 2, algorithm P).
 public struct SampleOrder: Equatable, Sendable {
+    /// The run's seed.
     public let seed: UInt64
+    /// Counted from 0.
     public let epoch: Int
     /// `samples[p]` is the sample at position p of the epoch.
     public let samples: [UInt32]
 
+    /// The order of one epoch. Takes about a millisecond for 60,000 samples.
     public init(seed: UInt64, epoch: Int, sampleCount: Int) {
         precondition(sampleCount >= 0 && sampleCount <= Int(UInt32.max), "\(sampleCount) samples")
         self.seed = seed

@@ -8,7 +8,9 @@
 
 /// The samples of one micro-batch, as positions in the epoch's order.
 public struct MicroBatchSlot: Equatable, Sendable {
+    /// Counted from 0.
     public let epoch: Int
+    /// May be empty at the end of an epoch.
     public let positions: Range<Int>
 }
 
@@ -17,13 +19,20 @@ public struct StepPlan: Equatable, Sendable {
     /// What becomes of the samples that do not fill a step at the end of an epoch.
     public enum LastBatch: String, CaseIterable, Sendable { case pad, drop }
 
+    /// Samples in an epoch.
     public let sampleCount: Int
+    /// Gradients summed per step.
     public let replicas: Int
+    /// Micro-batches per replica and step.
     public let accumulation: Int
+    /// Samples per micro-batch of a full step.
     public let batchSize: Int
+    /// What becomes of the rest of an epoch.
     public let lastBatch: LastBatch
+    /// At least 1.
     public let stepsPerEpoch: Int
 
+    /// Samples of a full step.
     public var globalBatchSize: Int { replicas * accumulation * batchSize }
 
     /// - Parameter dataName: names the data set in the error.
@@ -54,6 +63,7 @@ public struct StepPlan: Equatable, Sendable {
         }
     }
 
+    /// The epoch a step belongs to.
     public func epoch(ofStep step: Int) -> Int { step / stepsPerEpoch }
 
     /// Whether the epoch is complete when this step is.
@@ -65,6 +75,7 @@ public struct StepPlan: Equatable, Sendable {
         return start..<min(start + globalBatchSize, sampleCount)
     }
 
+    /// The samples of one micro-batch of a step.
     public func slot(step: Int, replica: Int, microBatch: Int) -> MicroBatchSlot {
         precondition(
             (0..<replicas).contains(replica) && (0..<accumulation).contains(microBatch),

@@ -9,7 +9,7 @@ package struct ConfigurationError: Error, Equatable, Sendable {
         case unreadable(reason: String)
         case empty
         case tooLarge(byteCount: Int, limit: Int)
-        case syntax(detail: String)
+        case syntax(what: String, line: Int, column: Int)
         case unknownKey(path: String, suggestion: String?, known: [String])
         case missingKey(path: String, expected: String)
         case wrongType(path: String, expected: String, got: String)
@@ -40,8 +40,8 @@ extension ConfigurationError: CustomStringConvertible {
             return "the configuration is empty; start from one of the files in configs/"
         case .tooLarge(let byteCount, let limit):
             return "\(byteCount) bytes are too many for a configuration (at most \(limit))"
-        case .syntax(let detail):
-            return "not valid JSON5: \(detail)"
+        case .syntax(let what, let line, let column):
+            return "not valid JSON5 at line \(line), column \(column): \(what)"
         case .unknownKey(let path, let suggestion, let known):
             return "unknown key \"\(path)\"; " + Self.hint(suggestion, known)
         case .missingKey(let path, let expected):

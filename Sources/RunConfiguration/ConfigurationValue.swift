@@ -15,13 +15,12 @@ package enum ConfigurationValue: Equatable, Sendable {
 
     /// Parses JSON5 text (comments, trailing commas and unquoted keys allowed).
     package static func parse(_ text: Data, origin: String) throws(ConfigurationError) -> Self {
-        let decoder = JSONDecoder()
-        decoder.allowsJSON5 = true
-        do {
-            return try decoder.decode(Self.self, from: text)
+        do throws(ConfigurationSyntaxError) {
+            return try JSON5Parser.parse(text)
         } catch {
-            let problem = ConfigurationError.Problem.syntax(detail: syntaxDetail(error))
-            throw ConfigurationError(origin: origin, problem: problem)
+            throw ConfigurationError(
+                origin: origin,
+                problem: .syntax(what: error.what, line: error.line, column: error.column))
         }
     }
 
@@ -97,52 +96,6 @@ package enum ConfigurationValue: Equatable, Sendable {
             }
         }
         return text + "\""
-    }
-
-    /// The parser's own sentence ("Unexpected character '}' around line 3, column 5."), one line.
-    private static func syntaxDetail(_ error: any Error) -> String {
-        var detail = "\(error)"
-        if case .dataCorrupted(let context) = error as? DecodingError {
-            let inner = (context.underlyingError as? NSError)?.userInfo[NSDebugDescriptionErrorKey]
-            detail = inner as? String ?? context.debugDescription
-        }
-        return detail.split(whereSeparator: \.isNewline).joined(separator: " ")
-    }
-}
-
-extension ConfigurationValue: Decodable {
-    private struct Key: CodingKey {
-        let stringValue: String
-        var intValue: Int? { nil }
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
-
-    package init(from decoder: any Decoder) throws {
-        if let container = try? decoder.container(keyedBy: Key.self) {
-            var members: [String: ConfigurationValue] = [:]
-            for key in container.allKeys {
-                members[key.stringValue] = try container.decode(Self.self, forKey: key)
-            }
-            self = .object(members)
-        } else if var container = try? decoder.unkeyedContainer() {
-            var elements: [ConfigurationValue] = []
-            while !container.isAtEnd { elements.append(try container.decode(Self.self)) }
-            self = .array(elements)
-        } else {
-            let container = try decoder.singleValueContainer()
-            if container.decodeNil() {
-                self = .null
-            } else if let value = try? container.decode(Bool.self) {
-                self = .bool(value)
-            } else if let value = try? container.decode(Int.self) {
-                self = .integer(value)
-            } else if let value = try? container.decode(Double.self) {
-                self = .number(value)
-            } else {
-                self = .string(try container.decode(String.self))
-            }
-        }
     }
 }
 

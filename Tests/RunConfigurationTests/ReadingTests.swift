@@ -1,0 +1,147 @@
+// Values, defaults, overrides, and the way to config.json and back.
+
+import Foundation
+import RunConfiguration
+import Testing
+
+@Test func defaultsAreFilledIn() throws {
+    let configuration = try parse()
+    #expect(configuration.name == "run")
+    #expect(configuration.seed == 1)
+    #expect(configuration.accumulation == 1)
+    #expect(configuration.globalBatchSize == 16)
+    #expect(configuration.epochs == 3)
+    #expect(configuration.steps == nil)
+    #expect(configuration.threads == 1)
+    #expect(configuration.data.trainImagesPath == "/data/train-images-idx3-ubyte.gz")
+    #expect(configuration.data.testLabelsPath == "/data/t10k-labels-idx1-ubyte.gz")
+    #expect(configuration.data.mean == [0])
+    #expect(configuration.data.standardDeviation == [1])
+    #expect(configuration.data.lastBatch == .pad)
+    #expect(!configuration.data.augmentation.isActive)
+    #expect(configuration.optimizer.rule == .sgd(momentum: 0, nesterov: false))
+    #expect(configuration.schedule.shape == .constant)
+    #expect(configuration.checkpoint.everyEpochs == 1)
+    #expect(configuration.checkpoint.keep == 2)
+    #expect(configuration.evaluation.batchSize == 250)
+    #expect(configuration.communication.timeout == .seconds(30))
+    #expect(configuration.communication.segmentByteCount == 262_144)
+    #expect(
+        configuration.model.layers == [
+            LayerConfiguration(.flatten),
+            LayerConfiguration(
+                name: "output",
+                .linear(outputFeatures: 10, bias: true, initializer: .kaimingUniform)),
+        ])
+    #expect(configuration.model.layers[0].effectiveName(at: 0) == "0")
+}
+
+@Test func overridesReachEveryDepthInOrder() throws {
+    let configuration = try parse(
+        minimalText, "seed=9007199254740993", "data.augmentation.crop=3",
+        "model.layers.1.outputFeatures=7", "data.directory=/elsewhere/a=b", "replicas=1",
+        "replicas=4", "optimizer={type:'adamw',learningRate:1e-3}", "name=\"true\"")
+    #expect(configuration.seed == 9_007_199_254_740_993)
+    #expect(configuration.data.augmentation.crop == 3)
+    #expect(configuration.data.trainImagesPath.hasPrefix("/elsewhere/a=b/"))
+    #expect(configuration.replicas == 4)
+    #expect(configuration.name == "true")
+    #expect(configuration.optimizer.rule == .adamw(beta1: 0.9, beta2: 0.999, epsilon: 1e-8))
+    #expect(configuration.optimizer.weightDecay == 0.01)
+    guard case .linear(let features, _, _) = configuration.model.layers[1].operation else {
+        Issue.record("the second layer is no longer linear")
+        return
+    }
+    #expect(features == 7)
+}
+
+@Test func overriddenLengthTakesThePlaceOfTheOther() throws {
+    let bySteps = try parse(minimalText, "steps=60")
+    #expect(bySteps.length == .steps(60))
+    let text = minimalText.replacingOccurrences(of: "epochs: 3", with: "steps: 4")
+    #expect(try parse(text, "epochs=2").length == .epochs(2))
+}
+
+@Test func nullReturnsAKeyToItsDefault() throws {
+    let text = minimalText.replacingOccurrences(of: "epochs: 3", with: "epochs: 3, seed: 5")
+    #expect(try parse(text).seed == 5)
+    #expect(try parse(text, "seed=null").seed == 1)
+}
+
+private let everyLayer = """
+    [
+      { type: "conv2d", name: "a", outputChannels: 8, kernel: [3, 5], stride: 2, padding: [1, 2],
+        groups: 2, bias: false, initializer: "xavierNormal" },
+      { type: "conv2d", outputChannels: 8, kernel: 3, padding: "same" },
+      { type: "batchNorm", momentum: 0.25, epsilon: 1e-3 },
+      { type: "relu" }, { type: "tanh" }, { type: "sigmoid" },
+      { type: "maxPool2d", kernel: 3, stride: 2, padding: 1 },
+      { type: "averagePool2d", kernel: 2 },
+      { type: "residual", name: "block", layers: [ { type: "relu" } ],
+        shortcut: [ { type: "conv2d", outputChannels: 8, kernel: 1 } ] },
+      { type: "residual", layers: [ { type: "residual", layers: [ { type: "relu" } ] } ] },
+      { type: "globalAveragePool" }, { type: "dropout", probability: 0.5 }, { type: "flatten" },
+      { type: "linear", outputFeatures: 10, initializer: "kaimingNormal" },
+    ]
+    """
+
+@Test(arguments: [
+    ["schedule={type:'cosine',minimumLearningRate:1e-5,warmupSteps:7}"],
+    ["schedule={type:'step',everyEpochs:2,factor:0.3}", "optimizer={type:'adam',learningRate:2}"],
+    ["schedule={type:'step',everySteps:50}", "optimizer.momentum=0.9", "optimizer.nesterov=true"],
+    ["steps=12", "accumulation=3", "data.lastBatch=drop", "data.trainSamples=100", "threads=2"],
+    ["model.layers=\(everyLayer)", "checkpoint.everySteps=5", "bucketMegabytes=0.123456789"],
+    [
+        "data.directory=null", "data.trainImages=a", "data.trainLabels=b\n\"\\",
+        "data.testImages=c",
+        "data.testLabels=d", "data.mean=[0.1, 0.2, 1e-7]", "name=\u{1F3B5} rondo",
+    ],
+])
+func resolvedConfigurationReadsBackEqual(overrides: [String]) throws {
+    let configuration = try RunConfiguration.parse(
+        Data(minimalText.utf8), origin: "run.json", overrides: overrides)
+    let json = configuration.resolvedJSON()
+    // Plain JSON, not only JSON5.
+    #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: json) }
+    let again = try RunConfiguration.parse(json, origin: "config.json", defaultName: "other")
+    #expect(again == configuration)
+    #expect(again.resolvedJSON() == json)
+}
+
+@Test func everyLayerTypeReadsItsOptions() throws {
+    let layers = try parse(minimalText, "model.layers=\(everyLayer)").model.layers
+    #expect(Set(layers.map(\.operation.typeName)) == Set(LayerTypeName.allCases))
+    #expect(
+        layers[0].operation
+            == .conv2d(
+                ConvolutionOptions(
+                    outputChannels: 8, kernel: Extent(height: 3, width: 5),
+                    stride: Extent(height: 2, width: 2),
+                    padding: .zeros(Extent(height: 1, width: 2)), groups: 2, bias: false,
+                    initializer: .xavierNormal)))
+    #expect(
+        layers[7].operation
+            == .averagePool2d(
+                PoolingOptions(
+                    kernel: Extent(height: 2, width: 2), stride: Extent(height: 2, width: 2),
+                    padding: Extent(height: 0, width: 0))))
+}
+
+@Test func relocatedDataKeepsItsFileNames() throws {
+    let data = try parse(minimalText, "data.trainImages=/mnt/own.gz").data
+    #expect(data.trainImagesPath == "/mnt/own.gz")
+    let moved = data.relocated(to: "/other")
+    #expect(moved.trainImagesPath == "/other/own.gz")
+    #expect(moved.testImagesPath == "/other/t10k-images-idx3-ubyte.gz")
+}
+
+@Test func fileNameBecomesTheRunsName() throws {
+    let folder = FileManager.default.temporaryDirectory
+        .appendingPathComponent("rondo-configuration-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appendingPathComponent("my-run.json")
+    try Data(minimalText.utf8).write(to: file)
+    #expect(try RunConfiguration.load(path: file.path).name == "my-run")
+    #expect(try RunConfiguration.load(path: file.path, overrides: ["name=x"]).name == "x")
+}

@@ -1,0 +1,73 @@
+// A subcommand's interface as plain data: what it takes, and the sentences of its help.
+//
+// Both the parser and the help page are made from this one description, so that an option can not
+// be accepted without being documented, or documented without being accepted.
+
+/// An option: `--name VALUE`, or `--name` alone when it takes no value.
+package struct OptionSpecification: Sendable {
+    /// Without the dashes.
+    package let name: String
+    /// What stands for the value in the help, in capitals; nil for an option without a value.
+    package let valueName: String?
+    package let help: String
+    /// Whether the option may be given more than once.
+    package let repeats: Bool
+    /// Options that one rondo process gives to another are not shown in the help.
+    package let isHidden: Bool
+
+    package init(
+        _ name: String, value valueName: String? = nil, repeats: Bool = false,
+        isHidden: Bool = false, _ help: String
+    ) {
+        self.name = name
+        self.valueName = valueName
+        self.help = help
+        self.repeats = repeats
+        self.isHidden = isHidden
+    }
+}
+
+/// An argument without dashes, by its position.
+package struct PositionalSpecification: Sendable {
+    package let name: String
+    package let help: String
+    /// Whether it takes all remaining arguments, at least one.
+    package let repeats: Bool
+
+    package init(_ name: String, repeats: Bool = false, _ help: String) {
+        self.name = name
+        self.help = help
+        self.repeats = repeats
+    }
+}
+
+/// A subcommand and everything it accepts.
+package struct CommandSpecification: Sendable {
+    package let name: String
+    /// One line for the list of commands.
+    package let summary: String
+    /// Paragraphs for the command's own help, each one line; they are wrapped when shown.
+    package let discussion: [String]
+    package let positionals: [PositionalSpecification]
+    package let options: [OptionSpecification]
+    /// Complete command lines to copy.
+    package let examples: [String]
+
+    package init(
+        name: String, summary: String, discussion: [String] = [],
+        positionals: [PositionalSpecification] = [], options: [OptionSpecification] = [],
+        examples: [String] = []
+    ) {
+        self.name = name
+        self.summary = summary
+        self.discussion = discussion
+        self.positionals = positionals
+        self.options = options
+        self.examples = examples
+    }
+
+    /// The options that everybody may use, and `--help`.
+    var visibleOptionNames: [String] {
+        options.filter { !$0.isHidden }.map(\.name) + ["help"]
+    }
+}

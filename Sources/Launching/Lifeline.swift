@@ -1,0 +1,25 @@
+// The child's end of the lifeline. A parent that is killed with SIGKILL can tell nobody, but the
+// kernel closes its end of the child's standard input; over ssh the same happens when the
+// connection breaks. So a process that reads the end of its input knows that it is alone.
+
+import Foundation
+import Glibc
+
+/// Ends this process when its standard input ends.
+package enum Lifeline {
+    /// Starts the watching thread.
+    ///
+    /// - Parameter onEnd: called on that thread when the other end is gone; usually ends the
+    ///   process. Whatever the parent writes is read and thrown away.
+    package static func watch(
+        descriptor: Int32 = 0, onEnd: @escaping @Sendable () -> Void
+    ) {
+        let thread = Thread {
+            var piece = [UInt8](repeating: 0, count: 256)
+            while retryingInterrupts({ read(descriptor, &piece, piece.count) }) > 0 {}
+            onEnd()
+        }
+        thread.stackSize = 128 * 1024
+        thread.start()
+    }
+}

@@ -1,0 +1,69 @@
+import Glibc
+import Launching
+import Testing
+
+@Suite struct SupervisionTests {
+    private let start = ContinuousClock.now
+
+    private func running(workers: Int) -> Supervision {
+        var supervision = Supervision()
+        for slot in 0..<workers { supervision.started(.worker(slot)) }
+        supervision.allStarted()
+        return supervision
+    }
+
+    @Test func successfulRunIsOverWithoutActions() {
+        var supervision = running(workers: 2)
+        for child in [Supervision.Child.worker(0), .coordinator, .worker(1)] {
+            #expect(!supervision.isOver)
+            #expect(supervision.handle(.ended(child, .exited(0)), now: start) == [])
+        }
+        #expect(supervision.isOver)
+        #expect(supervision.casualties.isEmpty)
+    }
+
+    @Test func deadWorkerGivesOthersTimeThenTerminatesThenKills() {
+        var supervision = running(workers: 2)
+        #expect(
+            supervision.handle(.ended(.worker(1), .signalled(SIGKILL)), now: start) == [])
+        let drained = start + Supervision.drainTime
+        #expect(supervision.deadline == drained)
+        #expect(supervision.handle(.deadlinePassed, now: drained) == [.terminateAll])
+        let terminated = drained + Supervision.terminationTime
+        #expect(supervision.deadline == terminated)
+        #expect(supervision.handle(.deadlinePassed, now: terminated) == [.killAll])
+        #expect(supervision.deadline == nil)
+        _ = supervision.handle(.ended(.worker(0), .signalled(SIGKILL)), now: terminated)
+        _ = supervision.handle(.ended(.coordinator, .signalled(SIGKILL)), now: terminated)
+        #expect(supervision.isOver)
+        #expect(
+            supervision.casualties == [.init(child: .worker(1), status: .signalled(SIGKILL))])
+    }
+
+    @Test func firstSignalInterruptsSecondKills() {
+        var supervision = running(workers: 1)
+        #expect(supervision.handle(.signal, now: start) == [.interruptCoordinator])
+        #expect(supervision.wasInterrupted)
+        #expect(supervision.handle(.signal, now: start) == [.killAll])
+        #expect(supervision.handle(.signal, now: start) == [])
+    }
+
+    @Test func signalledWorkerIsTheCauseBeforeOnesThatGaveUp() {
+        var supervision = running(workers: 3)
+        _ = supervision.handle(.ended(.worker(0), .exited(4)), now: start)
+        _ = supervision.handle(.ended(.worker(2), .exited(1)), now: start)
+        #expect(supervision.firstCause?.child == .worker(2))
+        _ = supervision.handle(.ended(.worker(1), .signalled(SIGSEGV)), now: start)
+        #expect(supervision.firstCause?.child == .worker(1))
+    }
+
+    @Test func failedStartTerminatesWhatRuns() {
+        var supervision = Supervision()
+        supervision.started(.worker(0))
+        #expect(supervision.handle(.failed, now: start) == [.terminateAll])
+        _ = supervision.handle(.ended(.worker(0), .signalled(SIGTERM)), now: start)
+        #expect(!supervision.isOver)
+        _ = supervision.handle(.ended(.coordinator, .signalled(SIGTERM)), now: start)
+        #expect(supervision.isOver)
+    }
+}

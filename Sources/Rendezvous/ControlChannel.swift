@@ -1,8 +1,9 @@
-// One end of a control connection as both sides use it: frames in, frames out, never blocking. The
-// poll loop that owns the channel decides when to call; the channel only moves what can be moved.
+// One end of a control connection as both sides use it: frames in, frames out, never blocking.
+// The poll loop that owns the channel decides when to call; the channel only moves what can be
+// moved.
 //
-// The output queue is bounded: a peer that stops reading fills it and is then given up by the owner,
-// instead of filling the memory.
+// The output queue is bounded: a peer that stops reading fills it and is then given up by the
+// owner, instead of filling the memory.
 
 import Transport
 import WireFormat

@@ -1,6 +1,6 @@
-// Who takes part in the run: a state machine without sockets, threads or a clock of its own. Events
-// go in with the present instant, actions come out, and whoever owns the sockets performs them; so
-// every transition can be tested with made-up instants.
+// Who takes part in the run: a state machine without sockets, threads or a clock of its own.
+// Events go in with the present instant, actions come out, and whoever owns the sockets performs
+// them; so every transition can be tested with made-up instants.
 //
 //     gathering --all places taken, one arithmetic--> preparing --all ready--> running
 //         |                                               |                      |
@@ -14,14 +14,15 @@
 //         v
 //       over(outcome)
 //
-// A set of members that trains together is a *generation*: a number, a rank per member and a deal of
-// the replicas. This version opens one generation and takes the loss of a member for the end of the
-// run; `lost` is the one place where opening the next generation among the survivors will fit.
+// A set of members that trains together is a *generation*: a number, a rank per member and a deal
+// of the replicas. This version opens one generation and takes the loss of a member for the end
+// of the run; `lost` is the one place where opening the next generation among the survivors will
+// fit.
 //
-// Blaming: when a process dies, its neighbours on the ring notice as fast as the coordinator does,
-// and their complaint may come first. A worker's report that it lost a peer is therefore only a
-// symptom; for a moment the machine waits for the closed link that is the cause, so that the run's
-// error names the worker that died and not the one that complained.
+// Blaming: when a process dies, its neighbours on the ring notice as fast as the coordinator
+// does, and their complaint may come first. A worker's report that it lost a peer is therefore
+// only a symptom; for a moment the machine waits for the closed link that is the cause, so that
+// the run's error names the worker that died and not the one that complained.
 
 import WireFormat
 
@@ -243,7 +244,7 @@ package struct Membership: Sendable {
         members[id]?.ready = report
         members[id]?.lastHeard = now
         guard case .preparing = phase, byRank.allSatisfy({ $0.ready != nil }) else { return [] }
-        let states = byRank.map { "\($0.ready?.weightsDigest ?? "") at step \($0.ready?.step ?? 0)" }
+        let states = byRank.compactMap(\.ready).map { "\($0.weightsDigest) at step \($0.step)" }
         if let difference = MembershipWords.difference(of: states) {
             return fail(1, "the workers do not start from the same weights: \(difference)", now)
         }
@@ -313,7 +314,9 @@ package struct Membership: Sendable {
     }
 
     private mutating func failFromSymptom(_ now: Instant) -> [Action] {
-        guard case .blaming(_, let symptom) = phase, let member = members[symptom] else { return [] }
+        guard case .blaming(_, let symptom) = phase, let member = members[symptom] else {
+            return []
+        }
         return fail(
             4, "\(MembershipWords.name(member)) failed: \(member.failure?.message ?? "")", now)
     }

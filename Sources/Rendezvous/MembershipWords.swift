@@ -1,5 +1,6 @@
-// The sentences of the membership: who was lost and how that was noticed, why a worker may not join,
-// what the start is still waiting for. One place, so that the same thing is always said the same way.
+// The sentences of the membership: who was lost and how that was noticed, why a worker may not
+// join, what the start is still waiting for. One place, so that the same thing is always said the
+// same way.
 
 import WireFormat
 

@@ -1,5 +1,5 @@
-// What can end a worker's part in a run from outside, as data: the code for the program, the message
-// for the person, the exit code for whoever started the process.
+// What can end a worker's part in a run from outside, as data: the code for the program, the
+// message for the person, the exit code for whoever started the process.
 
 import WireFormat
 

@@ -1,11 +1,13 @@
-// A worker's side of the control plane. `join` introduces the worker and returns once it is a member;
-// from then on a thread of the client's own receives, sends what is queued and shows a sign of life
-// in every heartbeat interval, so that the training thread may compute for as long as it likes.
+// A worker's side of the control plane. `join` introduces the worker and returns once it is a
+// member; from then on a thread of the client's own receives, sends what is queued and shows a
+// sign of life in every heartbeat interval, so that the training thread may compute for as long
+// as it likes.
 //
-// The training thread only queues; it waits only where it asks for something (`await...`) or where
-// the queue is full (a checkpoint that is larger than the queue). The loss of the coordinator and its
-// abort are told at once to the handler given to `onConnectionLost`, from the client's thread: the
-// worker uses it to shut down a ring in which the training thread may be blocked.
+// The training thread only queues; it waits only where it asks for something (`await...`) or
+// where the queue is full (a checkpoint that is larger than the queue). The loss of the
+// coordinator and its abort are told at once to the handler given to `onConnectionLost`, from the
+// client's thread: the worker uses it to shut down a ring in which the training thread may be
+// blocked.
 
 import Foundation
 import Transport
@@ -76,7 +78,7 @@ package final class WorkerControlClient: Sendable {
         }
     }
 
-    /// Waits for the coordinator's orderly end, after `sendFinished`; then the connection is closed.
+    /// Waits for the coordinator's orderly end, after `sendFinished`; then the connection closes.
     package func awaitEnd(deadline: Deadline) throws(RendezvousError) {
         try session.wait(for: "the end of the run", until: deadline) { state in
             state.hasEnded ? () : nil

@@ -26,12 +26,12 @@ struct WorkerSessionState {
     var lossHandlers: [@Sendable (RendezvousError) -> Void] = []
 }
 
-/// Unchecked: `state` is only touched with `condition` locked; the rest is constant or belongs to the
-/// thread that `start` makes.
+/// Unchecked: `state` is only touched with `condition` locked; the rest is constant or belongs to
+/// the thread that `start` makes.
 final class WorkerSession: @unchecked Sendable {
     /// A caller waits while this much is queued: four blobs.
     private static let outgoingByteLimit = 1 << 20
-    /// Assignments and file sets that wait to be asked for; a coordinator that sends more is broken.
+    /// Assignments and file sets that wait to be asked for; a sound coordinator sends no more.
     private static let unreadLimit = 16
 
     private let condition = NSCondition()

@@ -7,7 +7,8 @@ enum ControlMessageBounds {
 
     /// A step, epoch or sample count.
     static func count(_ value: Int, _ name: String) -> String? {
-        (0...ControlProtocol.countLimit).contains(value) ? nil : "'\(name)' is out of range: \(value)"
+        (0...ControlProtocol.countLimit).contains(value)
+            ? nil : "'\(name)' is out of range: \(value)"
     }
 
     /// A short word: a version, a digest, a host's name.

@@ -1,0 +1,217 @@
+// What the loop does with single connections: reading frames, telling workers from strangers,
+// passing run data on, and ending connections.
+
+import Foundation
+import Transport
+import WireFormat
+
+/// Bounds what strangers can write into the log: a line each for the first few, then one last line.
+struct StrangerLog {
+    private static let lineLimit = 20
+    private var lineCount = 0
+
+    mutating func line(_ address: SocketAddress, _ reason: String) -> String? {
+        lineCount += 1
+        if lineCount <= Self.lineLimit { return "dropped a connection from \(address): \(reason)" }
+        return lineCount == Self.lineLimit + 1
+            ? "more unknown connections are dropped without a line each" : nil
+    }
+}
+
+extension CoordinatorLoop {
+    // MARK: - Receiving
+
+    func receive(from id: MemberID) {
+        guard let peer = peers[id] else { return }
+        var frames: [ControlFrame] = []
+        var ending: ChannelError?
+        do throws(ChannelError) {
+            try peer.channel.receive { frames.append($0) }
+        } catch {
+            ending = error
+        }
+        for frame in frames {
+            // The frame before may have been the peer's last that counts.
+            guard peers[id] === peer else { return }
+            switch peer.standing {
+            case .stranger: introduce(id, frame)
+            case .member: take(frame, from: id)
+            case .leaving: break
+            }
+        }
+        if let ending { end(id, ending) }
+    }
+
+    /// A stranger's first frame: a hello, or the end of it.
+    private func introduce(_ id: MemberID, _ frame: ControlFrame) {
+        guard frame.kind == .message else { return dropStranger(id, "it sent a file's bytes") }
+        do {
+            guard case .hello(let hello) = try WorkerMessage(decoding: frame.payload) else {
+                return dropStranger(id, "it did not introduce itself")
+            }
+            peers[id]?.standing = .member
+            peers[id]?.dataPort = hello.dataPort
+            events.append(.joined(id, hello))
+        } catch {
+            dropStranger(id, "\(error)")
+        }
+    }
+
+    private func take(_ frame: ControlFrame, from id: MemberID) {
+        guard let peer = peers[id] else { return }
+        do {
+            switch frame.kind {
+            case .blob:
+                guard peer.assembly != nil else {
+                    throw ControlMessageError("file bytes that were not announced")
+                }
+                try peer.assembly?.append(frame.payload)
+                events.append(.heard(id, nil))
+            case .message:
+                try take(try WorkerMessage(decoding: frame.payload), from: id)
+            }
+        } catch {
+            events.append(.lost(id, .protocolViolation("\(error)")))
+        }
+    }
+
+    private func take(_ message: WorkerMessage, from id: MemberID) throws(ControlMessageError) {
+        events.append(.heard(id, nil))
+        switch message {
+        case .heartbeat(let heartbeat): events.append(.heard(id, heartbeat))
+        case .ready(let report): events.append(.ready(id, report))
+        case .finished(let report): events.append(.finished(id, report))
+        case .failed(let report): events.append(.failed(id, report))
+        // Metrics are sums over all workers; those of rank 0 stand for the run.
+        case .steps(let list): if speaksForRun(id) { delegate.stepsReported(list.reports) }
+        case .evaluation(let report): if speaksForRun(id) { delegate.evaluationReported(report) }
+        case .checkpointBegin(let header):
+            guard membership.member(withRank: 0) == id, peers[id]?.assembly == nil else {
+                throw ControlMessageError("an unexpected 'checkpointBegin'")
+            }
+            peers[id]?.assembly = FileAssembly(header: header)
+        case .checkpointEnd(let trailer):
+            guard let assembly = peers[id]?.assembly else {
+                throw ControlMessageError("an unexpected 'checkpointEnd'")
+            }
+            peers[id]?.assembly = nil
+            receiveCheckpoint(assembly.header, try assembly.finish(trailer), from: id)
+        case .hello:
+            throw ControlMessageError("a second 'hello'")
+        }
+    }
+
+    /// Whether run data from this worker counts now: from rank 0, until the outcome is settled.
+    private func speaksForRun(_ id: MemberID) -> Bool {
+        switch membership.phase {
+        case .preparing, .running, .blaming: membership.member(withRank: 0) == id
+        case .gathering, .ending, .over: false
+        }
+    }
+
+    private func receiveCheckpoint(
+        _ header: CheckpointHeader, _ files: [TransferredFile], from id: MemberID
+    ) {
+        guard speaksForRun(id) else { return }
+        do {
+            try delegate.checkpointReceived(
+                step: header.step, isFinal: header.isFinal, files: files)
+        } catch {
+            events.append(
+                .runFailed(
+                    exitCode: 1,
+                    message: "cannot store the checkpoint of step \(header.step): \(error)"))
+        }
+    }
+
+    // MARK: - Sending
+
+    func enqueue(_ message: CoordinatorMessage, to id: MemberID) {
+        do throws(ChannelError) {
+            try peers[id]?.enqueue(message)
+        } catch {
+            end(id, error)
+        }
+    }
+
+    func send(to id: MemberID) {
+        do throws(ChannelError) {
+            try peers[id]?.send()
+        } catch {
+            end(id, error)
+        }
+    }
+
+    // MARK: - Ending
+
+    /// The connection is of no more use: forgets a stranger, reports a member's loss.
+    private func end(_ id: MemberID, _ error: ChannelError) {
+        guard let peer = peers[id] else { return }
+        switch peer.standing {
+        case .leaving:
+            drop(id)
+        case .stranger:
+            switch error {
+            case .closed: dropStranger(id, "it closed without introducing itself")
+            case .transport(let words), .notProtocol(let words): dropStranger(id, words)
+            case .queueFull: dropStranger(id, "it does not read")
+            }
+        case .member:
+            let cause: LossCause
+            switch error {
+            case .closed: cause = .connectionClosed
+            case .transport(let words): cause = .connectionFailed(words)
+            case .notProtocol(let words): cause = .protocolViolation(words)
+            case .queueFull: cause = .notReading
+            }
+            // The connection goes at once, so that it is not polled again before the event is
+            // handled; the membership's `drop` then finds nothing left to do.
+            drop(id)
+            events.append(.lost(id, cause))
+        }
+    }
+
+    func drop(_ id: MemberID) {
+        peers.removeValue(forKey: id)?.channel.connection.close()
+    }
+
+    /// Lets a worker read its last message before the connection closes.
+    func letGo(_ id: MemberID) {
+        peers[id]?.standing = .leaving(until: ContinuousClock.now + Self.leavingTimeout)
+    }
+
+    private func dropStranger(_ id: MemberID, _ reason: String) {
+        if let address = peers[id]?.channel.connection.remoteAddress,
+            let line = strangerLog.line(address, reason)
+        {
+            delegate.log(line)
+        }
+        drop(id)
+    }
+
+    /// Makes the oldest strangers give way while there are too many: an honest worker introduces
+    /// itself at once and is never among the oldest for long.
+    func evictStrangers() {
+        var strangers: [MemberID] = []
+        for (id, peer) in peers {
+            if case .stranger = peer.standing { strangers.append(id) }
+        }
+        let excess = strangers.count - settings.strangerLimit
+        guard excess > 0 else { return }
+        for id in strangers.sorted().prefix(excess) {
+            dropStranger(id, "too many connections have not introduced themselves")
+        }
+    }
+
+    func dropOverdue() {
+        let now = ContinuousClock.now
+        for (id, peer) in peers {
+            guard let deadline = peer.deadline, now >= deadline else { continue }
+            if case .stranger = peer.standing {
+                dropStranger(id, "it did not introduce itself in time")
+            } else {
+                drop(id)
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+// The coordinator's thread: one poll over the listener, every connection and the wake-up signal.
+//
+// The order within a round matters. First everything that has come is read and turned into events,
+// then the clock's event is handled: so a coordinator that was itself held up (a slow disk, a
+// suspended machine) finds its workers' heartbeats before it judges their silence. Events wait in a
+// queue and are handled one after another, because performing an action may itself cause an event.
+//
+// Strangers (CoordinatorLoop+Peers.swift) are told from workers by their first frame. They are
+// bounded in number and in time, and nothing they send reaches the membership.
+
+import Foundation
+import Transport
+import WireFormat
+
+/// The state of one running coordinator. Used by one thread.
+final class CoordinatorLoop {
+    /// How long a worker that was turned away may take to read why.
+    static let leavingTimeout = Duration.seconds(2)
+    /// The pause after the system could not accept a connection, such as for want of descriptors.
+    private static let acceptPause = Duration.milliseconds(100)
+    /// Connections accepted in one round, so that a flood cannot starve the members.
+    private static let acceptLimit = 16
+
+    let settings: CoordinatorSettings
+    let delegate: any CoordinatorDelegate
+    private let listener: Listener
+    private let wake: WakeSignal
+    private let takeRequests: () -> [Membership.Event]
+
+    var membership: Membership
+    var peers: [MemberID: CoordinatorPeer] = [:]
+    var events: [Membership.Event] = []
+    var strangerLog = StrangerLog()
+    private var lastNumber = 0
+    private var nextHeartbeat: ContinuousClock.Instant
+    private var acceptAgain: ContinuousClock.Instant?
+    private var outcome: RunOutcome?
+
+    init(
+        listener: Listener, settings: CoordinatorSettings, delegate: any CoordinatorDelegate,
+        wake: WakeSignal, takeRequests: @escaping () -> [Membership.Event]
+    ) {
+        self.listener = listener
+        self.settings = settings
+        self.delegate = delegate
+        self.wake = wake
+        self.takeRequests = takeRequests
+        let now = ContinuousClock.now
+        membership = Membership(settings: settings.membership, now: now)
+        nextHeartbeat = now + settings.heartbeatInterval
+    }
+
+    func run() -> RunOutcome {
+        delegate.coordinatorListening(at: listener.localAddress)
+        defer {
+            for peer in peers.values { peer.channel.connection.close() }
+        }
+        while true {
+            do {
+                try waitAndRead()
+            } catch {
+                // Without poll nobody can be told; the closing connections tell it.
+                return .failed(exitCode: 1, message: "the coordinator failed: \(error)")
+            }
+            events += takeRequests()
+            events.append(.tick)
+            handleEvents()
+            sendHeartbeats()
+            dropOverdue()
+            for id in peers.keys { send(to: id) }
+            handleEvents()
+            if let outcome { return outcome }
+        }
+    }
+
+    // MARK: - Waiting
+
+    private func waitAndRead() throws(TransportError) {
+        var poller = Poller()
+        let wakeSlot = poller.add(wake.pollDescriptor, .read)
+        if let instant = acceptAgain, instant <= ContinuousClock.now { acceptAgain = nil }
+        let listenerSlot = acceptAgain == nil ? poller.add(listener.pollDescriptor, .read) : nil
+        var slots: [(MemberID, Int)] = []
+        for (id, peer) in peers {
+            let interest: Poller.Interest = peer.channel.wantsToSend ? [.read, .write] : .read
+            slots.append((id, poller.add(peer.channel.connection.pollDescriptor, interest)))
+        }
+        try poller.wait(until: Deadline(nextInstant()))
+        if !poller.readiness(at: wakeSlot).isEmpty { wake.drain() }
+        for (id, slot) in slots
+        where !poller.readiness(at: slot).isDisjoint(with: [.read, .hangUp, .error]) {
+            receive(from: id)
+        }
+        if let listenerSlot, !poller.readiness(at: listenerSlot).isEmpty { accept() }
+    }
+
+    private func nextInstant() -> ContinuousClock.Instant {
+        var instants = peers.values.compactMap(\.deadline)
+        instants.append(nextHeartbeat)
+        if let deadline = membership.nextDeadline { instants.append(deadline) }
+        if let acceptAgain { instants.append(acceptAgain) }
+        return instants.min() ?? nextHeartbeat
+    }
+
+    private func accept() {
+        for _ in 0..<Self.acceptLimit {
+            do {
+                guard let connection = try listener.tryAccept() else { return }
+                lastNumber += 1
+                peers[MemberID(lastNumber)] = CoordinatorPeer(
+                    connection: connection,
+                    standing: .stranger(until: ContinuousClock.now + settings.handshakeTimeout))
+                evictStrangers()
+            } catch {
+                // The listener stays readable; without a pause this would turn into a busy loop.
+                acceptAgain = ContinuousClock.now + Self.acceptPause
+                return
+            }
+        }
+    }
+
+    private func sendHeartbeats() {
+        let now = ContinuousClock.now
+        guard now >= nextHeartbeat else { return }
+        nextHeartbeat = now + settings.heartbeatInterval
+        for (id, peer) in peers where peer.standing == .member && !peer.channel.wantsToSend {
+            enqueue(.heartbeat, to: id)
+        }
+    }
+
+    // MARK: - Events and actions
+
+    private func handleEvents() {
+        while !events.isEmpty {
+            let batch = events
+            events = []
+            for event in batch {
+                for action in membership.handle(event, now: ContinuousClock.now) {
+                    perform(action)
+                }
+            }
+        }
+    }
+
+    private func perform(_ action: Membership.Action) {
+        switch action {
+        case .welcome(let id, let worker):
+            enqueue(.welcome(settings.runDescription), to: id)
+            delegate.workerJoined(worker)
+        case .refuse(let id, let refusal):
+            enqueue(.refused(refusal), to: id)
+            letGo(id)
+        case .restart(let id, let arithmetic):
+            enqueue(.restart(ArithmeticRestart(arithmetic: arithmetic)), to: id)
+            letGo(id)
+        case .openGeneration(let generation, let members):
+            open(generation, members)
+        case .stop(let members, let reason):
+            for id in members { enqueue(.stop(StopRequest(reason: reason)), to: id) }
+        case .end(let members):
+            for id in members { enqueue(.end, to: id) }
+        case .abort(let members, let report):
+            for id in members { enqueue(.abort(report), to: id) }
+        case .drop(let id):
+            drop(id)
+        case .note(let line):
+            delegate.log(line)
+        case .conclude(let outcome):
+            self.outcome = outcome
+        }
+    }
+
+    /// Sends every member its assignment, and rank 0 the state to resume from.
+    private func open(_ generation: GenerationDescription, _ members: [MemberID]) {
+        delegate.generationOpened(generation)
+        let endpoints = members.compactMap { peers[$0]?.endpoint }
+        guard endpoints.count == members.count else {
+            // A connection broke between the welcome and now; its loss is on its way as an event.
+            return
+        }
+        for (rank, id) in members.enumerated() {
+            let addresses = RingAddresses.addresses(of: endpoints, seenFrom: endpoints[rank])
+            let stateFollows = rank == 0 && !settings.resumeState.isEmpty
+            enqueue(
+                .assignment(
+                    Assignment(
+                        generation: generation.number, rank: rank, deal: generation.deal,
+                        addresses: addresses.map(\.description), startStep: generation.startStep,
+                        stopAfterStep: settings.stopAfterStep, stateFollows: stateFollows,
+                        arithmetic: generation.arithmetic)), to: id)
+            guard stateFollows else { continue }
+            do {
+                peers[id]?.download = try FileTransfer(
+                    step: generation.startStep, isFinal: false, files: settings.resumeState)
+            } catch {
+                events.append(.runFailed(exitCode: 1, message: "\(error)"))
+            }
+        }
+    }
+}

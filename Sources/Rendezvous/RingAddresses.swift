@@ -1,0 +1,34 @@
+// Where a worker finds its peers. Nobody tells the coordinator an address: a worker's host is where
+// its control connection comes from, which is an address that works by construction, and only the
+// data port is told.
+//
+// One case needs care: a worker on the coordinator's own host may have connected over loopback. To
+// a worker elsewhere that address would mean itself; it is given the address under which it reaches
+// the coordinator's host instead.
+
+import Transport
+
+/// One end of a control connection with the worker's data port.
+struct WorkerEndpoint {
+    /// The worker's side of its control connection.
+    let remoteAddress: SocketAddress
+    /// The coordinator's side of it.
+    let localAddress: SocketAddress
+    let dataPort: Int
+}
+
+enum RingAddresses {
+    /// The data listeners of all `endpoints` (in rank order) as seen from `receiver`.
+    ///
+    /// - Precondition: data ports are within 1...65535, as decoding has made sure.
+    static func addresses(
+        of endpoints: [WorkerEndpoint], seenFrom receiver: WorkerEndpoint
+    ) -> [SocketAddress] {
+        endpoints.map { endpoint in
+            let isUnreachable =
+                endpoint.remoteAddress.isLoopback && !receiver.remoteAddress.isLoopback
+            let host = isUnreachable ? receiver.localAddress : endpoint.remoteAddress
+            return host.with(port: endpoint.dataPort)
+        }
+    }
+}

@@ -1,6 +1,6 @@
-// The header of a safetensors file is JSON of one fixed form, so it is read by a parser of that form
-// only: it sees duplicate names, which a general JSON reader hides, knows the byte at which something
-// is wrong, and cannot be made to recurse.
+// The header of a safetensors file is JSON of one fixed form, so it is read by a parser of that
+// form only: it sees duplicate names, which a general JSON reader hides, knows the byte at which
+// something is wrong, and cannot be made to recurse.
 
 /// One array as the header describes it.
 struct SafetensorsEntry {

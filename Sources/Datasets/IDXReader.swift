@@ -1,5 +1,6 @@
-// IDX, the format of MNIST and its successors: a magic number (two zero bytes, the element type, the
-// number of dimensions), the dimensions as big-endian 32-bit numbers, the elements. Plain or gzip.
+// IDX, the format of MNIST and its successors: a magic number (two zero bytes, the element type,
+// the number of dimensions), the dimensions as big-endian 32-bit numbers, the elements; plain or
+// gzip.
 //
 // A file is outside input: nothing is allocated before the header has been checked against the
 // file's size, and each way to be wrong has its own error.
@@ -34,8 +35,8 @@ public enum IDXReader {
     private static let labelMagic: UInt32 = 0x0000_0801
     private static let imageMagic: UInt32 = 0x0000_0803
     private static let colorImageMagic: UInt32 = 0x0000_0804
-    private static let countLimit: UInt32 = 1 << 30
-    private static let sideLimit: UInt32 = 1 << 14
+    private static let countLimit: UInt32 = 1 << 28
+    private static let sideLimit: UInt32 = 1 << 13
     private static let channelLimit: UInt32 = 256
     private static let byteCountLimit: UInt64 = 64 << 30
 
@@ -121,7 +122,7 @@ public enum IDXReader {
         let width = try extent(stream, dimension: 2, limit: sideLimit)
         let isColor = magic == colorImageMagic
         let channels = isColor ? try extent(stream, dimension: 3, limit: channelLimit) : 1
-        // At most 30 + 14 + 14 bits; the channels' 8 more cannot overflow either.
+        // The limits allow 28 + 13 + 13 + 8 bits, so this cannot overflow.
         let byteCount = UInt64(count) * UInt64(height) * UInt64(width) * UInt64(channels)
         try checkSize(stream, byteCount + (isColor ? 20 : 16))
         return ImageOutline(count: count, height: height, width: width, channels: channels)

@@ -86,7 +86,7 @@ public struct Augmentation: Equatable, Sendable {
         let words = RandomPurpose.augmentation.generator(seed: seed)
             .block(counter: (UInt64(sample), UInt64(epoch)))
         func offset(_ word: UInt32) -> Int {
-            Int(UInt64(word) * UInt64(2 * cropPadding + 1) >> 32) - cropPadding
+            Int((UInt64(word) * UInt64(2 * cropPadding + 1)) >> 32) - cropPadding
         }
         return (horizontalFlip && words.0 >> 31 == 1, offset(words.1), offset(words.2))
     }

@@ -35,8 +35,7 @@ public struct ImageDataset: Sendable {
     ) throws(DataError) {
         precondition(
             pixels.count == labels.count * height * width * channels,
-            "\(pixels.count) pixels for \(labels.count) images of \(height) x \(width) x \(channels)"
-        )
+            "\(pixels.count) bytes for \(labels.count) x \(height) x \(width) x \(channels)")
         try IDXReader.checkRange(labels, file: labelName ?? name, classes: classes)
         self.name = name
         self.pixels = pixels

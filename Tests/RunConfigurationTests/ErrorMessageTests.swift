@@ -35,7 +35,8 @@ import Testing
     ),
     (
         "optimizer.beta1=0.5",
-        "unknown key \"optimizer.beta1\"; known: learningRate, momentum, nesterov, type, weightDecay"
+        "unknown key \"optimizer.beta1\"; known: "
+            + "learningRate, momentum, nesterov, type, weightDecay"
     ),
     ("optimizer.nesterov=true", "\"optimizer.nesterov\": needs a \"momentum\" above 0"),
     ("optimizer.nesterov=1", "\"optimizer.nesterov\" must be true or false, got 1"),
@@ -45,7 +46,8 @@ import Testing
     ),
     (
         "model.layers.1.name=a.b",
-        "\"model.layers.1.name\" must be made of letters, digits and \"_\", and not \"shortcut\", got \"a.b\""
+        "\"model.layers.1.name\" must be made of letters, digits and \"_\", "
+            + "and not \"shortcut\", got \"a.b\""
     ),
     ("model.layers.1.name=0", "\"model.layers.1.name\" must be a text, got 0"),
     ("model.layers.1.name=\"0\"", "\"model.layers\": layers 0 and 1 are both called \"0\""),
@@ -55,7 +57,8 @@ import Testing
     ("data=null", "missing key \"data\", expected an object"),
     (
         "data.directory=null",
-        "missing key \"data.trainImages\", expected a file's path, or \"data.directory\" for all four files"
+        "missing key \"data.trainImages\", expected a file's path, "
+            + "or \"data.directory\" for all four files"
     ),
     ("data.mean=[0.1,x]", "\"data.mean\" must be a list of numbers, got the text \"[0.1,x]\""),
     ("data.mean=[0.1,\"x\"]", "\"data.mean.1\" must be a number, got the text \"x\""),

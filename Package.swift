@@ -81,7 +81,7 @@ let package = Package(
         .executableTarget(name: "rondo", dependencies: ["CommandLineTool"], swiftSettings: strict),
 
         // Tests.
-        tests("KernelsTests", ["Kernels"]),
+        tests("KernelsTests", ["Kernels", "CKernels"]),
         tests("AutodiffTests", ["Autodiff", "NeuralNetworks", "Tensors", "Kernels"]),
         tests("NeuralNetworksTests", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels"]),
         tests(

@@ -1,0 +1,94 @@
+import Autodiff
+import Foundation
+import Models
+import NeuralNetworks
+import RunConfiguration
+import Tensors
+import Testing
+
+@Suite struct ModelBuilderTests {
+    private static let input = FeatureShape.image(channels: 1, height: 28, width: 28)
+
+    private func model(_ layers: String) throws -> ModelConfiguration {
+        let text = """
+            { replicas: 1, batchSize: 1, steps: 1, data: { directory: "/nowhere" },
+              optimizer: { type: "sgd", learningRate: 1 }, model: { layers: [\(layers)] } }
+            """
+        return try RunConfiguration.parse(Data(text.utf8), origin: "test").model
+    }
+
+    private func problem(_ layers: String) throws -> String {
+        let error = try #require(throws: ModelError.self) {
+            try ModelBuilder.outline(of: try model(layers), input: Self.input, classes: 10)
+        }
+        return "\(error)"
+    }
+
+    @Test func outlineCountsShapesAndScalars() throws {
+        let outline = try ModelBuilder.outline(
+            of: try model(
+                """
+                {type: "conv2d", name: "conv1", outputChannels: 32, kernel: 3, padding: "same"},
+                {type: "relu"}, {type: "maxPool2d", kernel: 2}, {type: "flatten"},
+                {type: "linear", name: "fc", outputFeatures: 10}
+                """), input: Self.input, classes: 10)
+        #expect(
+            outline.layers.map { "\($0.output)" } == [
+                "32x28x28", "32x28x28", "32x14x14", "6272", "10",
+            ])
+        #expect(outline.scalarCount == 32 * 9 + 32 + 6272 * 10 + 10)
+    }
+
+    @Test func networkGivesWhatTheOutlineSays() throws {
+        let network = try ModelBuilder.build(
+            try model(
+                """
+                {type: "conv2d", name: "conv1", outputChannels: 4, kernel: [3, 5], stride: [2, 1]},
+                {type: "batchNorm", name: "norm1"}, {type: "tanh"},
+                {type: "residual", name: "block",
+                 layers: [{type: "conv2d", name: "conv", outputChannels: 8, kernel: 3, stride: 2, padding: 1}],
+                 shortcut: [{type: "conv2d", name: "conv", outputChannels: 8, kernel: 1, stride: 2}]},
+                {type: "averagePool2d", kernel: 2}, {type: "sigmoid"}, {type: "globalAveragePool"},
+                {type: "flatten"}, {type: "dropout", probability: 0.5},
+                {type: "linear", name: "fc", outputFeatures: 10}
+                """), input: Self.input, classes: 10, seed: 1)
+        let output = network(Tape(.evaluation).constant(Tensor(zeros: [2, 28, 28, 1])))
+        #expect(output.shape == [2, 10])
+        let names = ParameterStore(adopting: network).parameterSlots.map(\.name)
+        #expect(
+            names == [
+                "conv1.weight", "conv1.bias", "norm1.weight", "norm1.bias", "block.conv.weight",
+                "block.conv.bias", "block.shortcut.conv.weight", "block.shortcut.conv.bias",
+                "fc.weight", "fc.bias",
+            ])
+    }
+
+    @Test func mistakesNameLayerAndShapes() throws {
+        #expect(
+            try problem(#"{type: "linear", name: "fc", outputFeatures: 10}"#)
+                == "model.layers.0 (linear \"fc\"): needs a vector, but its input is an image 1x28x28;"
+                + " put a flatten layer before it")
+        #expect(
+            try problem(#"{type: "flatten"}, {type: "conv2d", outputChannels: 2, kernel: 3}"#)
+                == "model.layers.1 (conv2d \"1\"): needs an image, but its input is a vector of 784"
+                + " features")
+        #expect(
+            try problem(#"{type: "maxPool2d", kernel: 40}"#)
+                == "model.layers.0 (maxPool2d \"0\"): a kernel of 40x40 does not fit on its input"
+                + " 1x28x28 with padding 0x0")
+        #expect(
+            try problem(#"{type: "conv2d", name: "c", outputChannels: 4, kernel: 3, groups: 2}"#)
+                == "model.layers.0 (conv2d \"c\"): 2 groups do not divide 1 input and 4 output"
+                + " channels")
+        #expect(
+            try problem(
+                #"{type: "residual", name: "b", layers: [{type: "maxPool2d", kernel: 2}]}"#)
+                == "model.layers.0 (residual \"b\"): its layers give 1x14x14 but its input is"
+                + " 1x28x28; both are added, so give it a shortcut (for example a 1x1 conv2d with"
+                + " the same stride)")
+        #expect(
+            try problem(#"{type: "flatten"}, {type: "linear", name: "fc", outputFeatures: 7}"#)
+                == "model.layers.1 (linear \"fc\"): the last layer must give 10 features, one per"
+                + " class, but gives 7")
+    }
+}

@@ -1,0 +1,109 @@
+import Autodiff
+import Collectives
+import DataParallel
+import NeuralNetworks
+import Tensors
+import Testing
+import WireFormat
+
+@Suite struct ReplicatedStepTests {
+    @Test func bucketsCoverTheBufferFromItsEnd() {
+        let plan = BucketPlan(
+            parameterOffsets: [0, 100, 116, 300], parameterEnd: 310, totalCount: 326,
+            bucketElementCount: 50)
+        #expect(plan.buckets.map(\.elements) == [116..<326, 0..<116])
+        #expect(plan.buckets.map(\.parameters) == [2..<4, 0..<2])
+        #expect(plan.bucketOfParameter == [1, 1, 0, 0])
+        let single = BucketPlan(
+            parameterOffsets: [], parameterEnd: 0, totalCount: 16, bucketElementCount: 50)
+        #expect(single.buckets == [.init(elements: 0..<16, parameters: 0..<0)])
+    }
+
+    /// One linear layer, R replicas with their own samples on one worker.
+    private struct Fixture {
+        let layer: Linear
+        let store: ParameterStore
+        let executor: ReplicatedStep
+
+        init(replicas: Int, bucketByteCount: Int) throws {
+            var stream = InitializationStream(seed: 1)
+            layer = Linear(3, 2, stream: &stream)
+            store = ParameterStore(adopting: layer)
+            let group = try ProcessGroup(
+                rank: 0, generation: 1, deal: .equal(replicaCount: replicas, worldSize: 1),
+                previous: nil, next: nil, timeout: .seconds(1), add: ringAddition)
+            executor = ReplicatedStep(
+                store: store, optimizer: SGD(count: store.values.count), group: group, seed: 1,
+                bucketByteCount: bucketByteCount)
+        }
+
+        func run(_ samples: (Int) -> [[(x: [Float], label: Int32)]], stop: Bool = false) throws
+            -> StepSums
+        {
+            try executor.run(
+                step: 0, learningRate: 0.5, stopRequested: stop, phase: { _ in }
+            ) { replica in
+                samples(replica).map { batch in
+                    MicroBatchPass(sampleCount: batch.count) { [layer] tape in
+                        let x = Tensor(batch.flatMap(\.x), [batch.count, 3])
+                        return softmaxCrossEntropy(
+                            layer(tape.constant(x)), labels: batch.map(\.label))
+                    }
+                }
+            }
+        }
+    }
+
+    private func sample(_ index: Int) -> (x: [Float], label: Int32) {
+        ([Float(index % 3), Float(index % 5) / 2, 1], Int32(index % 2))
+    }
+
+    /// Eight samples as 1 replica, as 4 replicas, as micro-batches, and with an empty replica: the same
+    /// update up to rounding, for any size of buckets.
+    @Test(arguments: [4, 32, 1_000_000]) func replicasAndMicroBatchesAddUp(bucketByteCount: Int)
+        throws
+    {
+        let all = (0..<8).map(sample)
+        func updated(_ replicas: Int, _ parts: @escaping (Int) -> [[Int]]) throws -> [Float] {
+            let fixture = try Fixture(replicas: replicas, bucketByteCount: bucketByteCount)
+            let sums = try fixture.run { replica in parts(replica).map { $0.map { all[$0] } } }
+            #expect(sums.sampleCount == 8)
+            #expect(!sums.stopRequested)
+            fixture.executor.close()
+            return fixture.layer.weight.value.scalars
+        }
+        let whole = try updated(1) { _ in [Array(0..<8)] }
+        let parts = [
+            try updated(4) { [[2 * $0, 2 * $0 + 1]] },
+            try updated(2) { [[4 * $0, 4 * $0 + 1], [4 * $0 + 2, 4 * $0 + 3]] },
+            try updated(3) { $0 == 2 ? [[]] : [Array(4 * $0..<4 * $0 + 4)] },
+            try updated(3) { $0 == 0 ? [] : [Array(4 * $0 - 4..<4 * $0), []] },
+        ]
+        #expect(parts.count == 4)
+        for weights in parts {
+            #expect(zip(weights, whole).allSatisfy { abs($0 - $1) < 1e-6 })
+        }
+        let fresh = try Fixture(replicas: 1, bucketByteCount: 4)
+        #expect(fresh.layer.weight.value.scalars != whole)
+        fresh.executor.close()
+    }
+
+    @Test func stopVotesAndSumsTravelWithTheGradients() throws {
+        let fixture = try Fixture(replicas: 2, bucketByteCount: 1 << 20)
+        defer { fixture.executor.close() }
+        let sums = try fixture.run({ [[sample($0)]] }, stop: true)
+        #expect(sums.stopRequested)
+        #expect(sums.sampleCount == 2)
+        #expect(sums.lossSum > 0)
+    }
+
+    @Test func divergedLossCommitsNothing() throws {
+        let fixture = try Fixture(replicas: 1, bucketByteCount: 1 << 20)
+        defer { fixture.executor.close() }
+        let before = fixture.layer.weight.value.scalars
+        #expect(throws: StepError.self) {
+            _ = try fixture.run { _ in [[(x: [.nan, 0, 0], label: 0)]] }
+        }
+        #expect(fixture.layer.weight.value.scalars == before)
+    }
+}

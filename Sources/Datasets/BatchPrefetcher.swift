@@ -1,6 +1,6 @@
 // Prepares batches ahead of their use, on a thread of its own. The order is that of the work list,
-// whatever the timing: one thread fills, one queue hands over. A fixed set of batches circulates, so
-// the steady state allocates nothing and the queue cannot grow.
+// whatever the timing: one thread fills, one queue hands over. A fixed set of batches circulates,
+// so the steady state allocates nothing and the queue cannot grow.
 
 import Foundation
 import Kernels

@@ -19,6 +19,11 @@ package struct BucketPlan: Equatable, Sendable {
         package let elements: Range<Int>
         /// Parameters, by index, that have to be complete before it may travel.
         package let parameters: Range<Int>
+
+        package init(elements: Range<Int>, parameters: Range<Int>) {
+            self.elements = elements
+            self.parameters = parameters
+        }
     }
 
     package let buckets: [Bucket]

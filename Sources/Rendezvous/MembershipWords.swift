@@ -95,11 +95,13 @@ enum MembershipWords {
                 groups.append((value, [rank]))
             }
         }
-        return groups.map { "\(ranks($0.ranks)) has \($0.value)" }.joined(separator: ", ")
+        return groups.map { group in
+            "\(ranks(group.ranks)) \(group.ranks.count == 1 ? "has" : "have") \(group.value)"
+        }.joined(separator: "; ")
     }
 
     private static func ranks(_ ranks: [Int]) -> String {
-        (ranks.count == 1 ? "rank " : "ranks ") + ranks.map(String.init).joined(separator: " ")
+        (ranks.count == 1 ? "rank " : "ranks ") + ranks.map(String.init).joined(separator: ", ")
     }
 
     /// Tenths of a second, without a needless ".0".

@@ -9,19 +9,25 @@
 import Transport
 
 /// One end of a control connection with the worker's data port.
-struct WorkerEndpoint {
+package struct WorkerEndpoint: Sendable {
     /// The worker's side of its control connection.
-    let remoteAddress: SocketAddress
+    package let remoteAddress: SocketAddress
     /// The coordinator's side of it.
-    let localAddress: SocketAddress
-    let dataPort: Int
+    package let localAddress: SocketAddress
+    package let dataPort: Int
+
+    package init(remoteAddress: SocketAddress, localAddress: SocketAddress, dataPort: Int) {
+        self.remoteAddress = remoteAddress
+        self.localAddress = localAddress
+        self.dataPort = dataPort
+    }
 }
 
-enum RingAddresses {
+package enum RingAddresses {
     /// The data listeners of all `endpoints` (in rank order) as seen from `receiver`.
     ///
     /// - Precondition: data ports are within 1...65535, as decoding has made sure.
-    static func addresses(
+    package static func addresses(
         of endpoints: [WorkerEndpoint], seenFrom receiver: WorkerEndpoint
     ) -> [SocketAddress] {
         endpoints.map { endpoint in

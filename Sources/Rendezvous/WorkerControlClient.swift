@@ -91,6 +91,11 @@ package final class WorkerControlClient: Sendable {
     /// Why the run is to stop, nil while it is not.
     package var stopReason: String? { session.stopReason }
 
+    /// Waits until the coordinator asks to stop; answers with the reason.
+    package func awaitStop(deadline: Deadline) throws(RendezvousError) -> String {
+        try session.wait(for: "a request to stop", until: deadline) { $0.stopReason }
+    }
+
     /// Calls `handler` once, from the client's thread, when the coordinator is lost or aborts the
     /// run; at once when that has happened already. Never after an orderly end or `close`.
     package func onConnectionLost(_ handler: @escaping @Sendable (RendezvousError) -> Void) {

@@ -1,0 +1,140 @@
+// A membership with a clock that only moves when a test says so.
+
+import Rendezvous
+import WireFormat
+
+/// Feeds events to a membership at instants counted from its start.
+struct MembershipHarness {
+    let origin = ContinuousClock.now
+    var elapsed = Duration.zero
+    var membership: Membership
+
+    static let levels = ["low", "middle", "high"]
+
+    static func settings(
+        workerCount: Int = 2, replicaCount: Int = 4, requiredArithmetic: String? = nil,
+        joinToken: String? = nil
+    ) -> MembershipSettings {
+        MembershipSettings(
+            workerCount: workerCount, replicaCount: replicaCount, productVersion: "1.0",
+            joinToken: joinToken, arithmeticLevels: levels,
+            requiredArithmetic: requiredArithmetic, startTimeout: .seconds(30),
+            heartbeatTimeout: .seconds(10), blameGrace: .seconds(1), closingGrace: .seconds(2))
+    }
+
+    init(_ settings: MembershipSettings = MembershipHarness.settings()) {
+        membership = Membership(settings: settings, now: origin)
+    }
+
+    mutating func handle(_ event: Membership.Event) -> [Membership.Action] {
+        membership.handle(event, now: origin + elapsed)
+    }
+
+    @discardableResult
+    mutating func advance(_ duration: Duration) -> [Membership.Action] {
+        elapsed += duration
+        return handle(.tick)
+    }
+
+    @discardableResult
+    mutating func join(
+        _ number: Int, arithmetic: String = "high", slot: Int? = nil, version: String = "1.0",
+        token: String? = nil
+    ) -> [Membership.Action] {
+        handle(
+            .joined(
+                MemberID(number),
+                hello(number, arithmetic: arithmetic, slot: slot, version: version, token: token)))
+    }
+
+    @discardableResult
+    mutating func ready(_ number: Int, digest: String = "aaa") -> [Membership.Action] {
+        handle(
+            .ready(MemberID(number), ReadyReport(generation: 1, step: 0, weightsDigest: digest)))
+    }
+
+    @discardableResult
+    mutating func finish(
+        _ number: Int, digest: String = "bbb", stopped: Bool = false, bytes: Int = 1
+    ) -> [Membership.Action] {
+        handle(.finished(MemberID(number), report(digest: digest, stopped: stopped, bytes: bytes)))
+    }
+
+    @discardableResult
+    mutating func fail(_ number: Int, exitCode: Int32) -> [Membership.Action] {
+        handle(.failed(MemberID(number), FailureReport(exitCode: exitCode, message: "words")))
+    }
+
+    /// Two workers, connections 1 and 2 with ranks 0 and 1, in the running phase.
+    static func running() -> MembershipHarness {
+        var harness = MembershipHarness()
+        harness.join(1)
+        harness.join(2)
+        harness.ready(1)
+        harness.ready(2)
+        return harness
+    }
+
+    /// The message of a failed outcome.
+    var failure: String? {
+        switch membership.phase {
+        case .ending(_, .failed(_, let message)), .over(.failed(_, let message)): message
+        default: nil
+        }
+    }
+
+    var phaseName: String {
+        switch membership.phase {
+        case .gathering: "gathering"
+        case .preparing: "preparing"
+        case .running: "running"
+        case .blaming: "blaming"
+        case .ending(_, let outcome): "ending(\(Self.name(outcome)))"
+        case .over(let outcome): "over(\(Self.name(outcome)))"
+        }
+    }
+
+    static func name(_ outcome: RunOutcome) -> String {
+        switch outcome {
+        case .finished: "finished"
+        case .stopped: "stopped"
+        case .failed(let exitCode, _): "failed \(exitCode)"
+        }
+    }
+}
+
+func hello(
+    _ number: Int, arithmetic: String = "high", slot: Int? = nil, version: String = "1.0",
+    token: String? = nil
+) -> WorkerHello {
+    WorkerHello(
+        productVersion: version, hostName: "host\(number)", processID: Int32(100 + number),
+        slot: slot, dataPort: 4000 + number, arithmetic: arithmetic, token: token)
+}
+
+func report(digest: String = "bbb", stopped: Bool = false, bytes: Int = 1) -> FinishedReport {
+    FinishedReport(
+        step: 60, epoch: 1, weightsDigest: digest, stopped: stopped, peakResidentBytes: bytes)
+}
+
+/// The actions' names with the connections they concern; notes are left out.
+func summary(_ actions: [Membership.Action]) -> String {
+    func list(_ members: [MemberID]) -> String {
+        members.map { String($0.number) }.joined(separator: ",")
+    }
+    return actions.compactMap { action in
+        switch action {
+        case .welcome(let id, let worker): "welcome \(id.number) rank \(worker.rank)"
+        case .refuse(let id, let refusal): "refuse \(id.number) \(refusal.reason)"
+        case .restart(let id, let arithmetic): "restart \(id.number) \(arithmetic)"
+        case .openGeneration(let generation, let members):
+            "open \(generation.number) with \(list(members))"
+        case .stop(let members, _): "stop \(list(members))"
+        case .end(let members): "end \(list(members))"
+        case .abort(let members, let report): "abort \(report.exitCode) \(list(members))"
+        case .drop(let id): "drop \(id.number)"
+        case .note: nil
+        case .conclude(let outcome): "conclude \(MembershipHarness.name(outcome))"
+        }
+    }.joined(separator: "; ")
+}

@@ -43,7 +43,7 @@ package final class Supervisor: Sendable {
 
     private enum Event: Sendable {
         case child(Supervision.Event)
-        case announced(address: String?)
+        case announced(line: String?)
     }
 
     /// The coordinator reads its configuration and looks at the data before it listens.
@@ -71,16 +71,19 @@ package final class Supervisor: Sendable {
         var children: [ChildProcess] = [root]
         var launches: [WorkerLaunch] = []
         var startFailure: LaunchingError?
+        var lastWords: String?
         awaitAnnouncement(of: root)
 
         while !supervision.isOver {
             let event = events.next(until: supervision.deadline) ?? .child(.deadlinePassed)
             let now = ContinuousClock.now
             switch event {
-            case .announced(let address):
+            case .announced(let line):
+                let address = line.flatMap { $0.hasPrefix("listening ") ? $0.dropFirst(10) : nil }
+                if address == nil { lastWords = line }
                 do throws(LaunchingError) {
                     if let address, !supervision.wasInterrupted {
-                        launches = try workers(address)
+                        launches = try workers(String(address))
                         for launch in launches {
                             let child = Supervision.Child.worker(launch.slot)
                             children.append(try start(launch.name, child, launch.command))
@@ -97,8 +100,9 @@ package final class Supervisor: Sendable {
             }
         }
         if let startFailure { throw startFailure }
-        let lastWords = root.announcements?.nextLine(until: .now)
-        return outcome(supervision, launches, coordinatorMessage: lastWords)
+        return outcome(
+            supervision, launches,
+            coordinatorMessage: lastWords ?? root.announcements?.nextLine(until: .now))
     }
 
     private func start(
@@ -117,8 +121,7 @@ package final class Supervisor: Sendable {
                 until: .now + Self.announcementTimeout)
             // No line: the coordinator ended, which arrives as an event of its own, or it hangs.
             if line == nil { coordinator.signalGroup(SIGKILL) }
-            let address = line.flatMap { $0.hasPrefix("listening ") ? $0.dropFirst(10) : nil }
-            events.push(.announced(address: address.map(String.init)))
+            events.push(.announced(line: line))
         }
     }
 

@@ -65,7 +65,7 @@ import Testing
 
     @Test func coordinatorsWordsAndCodeArePassedOn() throws {
         let outcome = try run(coordinator: "echo failed no such file >&3; exit 3", workers: ["exit 0"])
-        #expect(outcome.exitCode == 3)
+        #expect(outcome == .init(exitCode: 3, message: "no such file"))
     }
 
     @Test func coordinatorsLastWordsArePassedOn() throws {

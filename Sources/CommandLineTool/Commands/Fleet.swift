@@ -1,0 +1,92 @@
+import Foundation
+import Launching
+import RunConfiguration
+import Training
+import Transport
+
+/// Which workers a training run has, where they run, and the commands that start them.
+struct Fleet {
+    private struct Place {
+        let host: HostsFile.Host?
+        /// This machine's address as seen from there.
+        let route: String
+    }
+
+    private let places: [Place]
+    private let threads: Int
+    private let advertised: String?
+
+    static let ownExecutable = "/proc/self/exe".resolvingLink
+
+    /// Reads `--workers`, `--hosts` and `--advertise`, and finds the routes to the hosts.
+    init(_ arguments: ParsedArguments, threads: Int) throws {
+        self.threads = threads
+        let asked = try arguments.integer("workers", in: 1...1024)
+        guard let path = arguments.text("hosts") else {
+            if arguments.has("advertise") {
+                throw UsageError("--advertise is for workers on other machines: give --hosts too")
+            }
+            advertised = nil
+            places = Array(
+                repeating: Place(host: nil, route: "127.0.0.1"), count: asked ?? 1)
+            return
+        }
+        advertised = arguments.text("advertise")
+        let file = try HostsFile.load(path: path)
+        if let asked, asked > file.slotCount {
+            throw UsageError(
+                "--workers \(asked) is more than the \(file.slotCount) slots in \(path)")
+        }
+        var places: [Place] = []
+        for host in file.hosts {
+            let route = try arguments.text("advertise") ?? RouteAddress.local(for: host)
+            places += Array(repeating: Place(host: host, route: route), count: host.slots)
+        }
+        self.places = Array(places.prefix(asked ?? places.count))
+    }
+
+    var workerCount: Int { places.count }
+
+    /// Loopback when nobody else needs to reach the coordinator, else all addresses: hosts may see
+    /// this machine under different ones.
+    var listenAddress: String {
+        let routes = Set(places.map(\.route))
+        if routes.allSatisfy({ $0.hasPrefix("127.") }) { return "127.0.0.1:0" }
+        if routes == ["::1"] { return "[::1]:0" }
+        return routes.contains { $0.contains(":") } ? "[::]:0" : "0.0.0.0:0"
+    }
+
+    /// The workers for a coordinator that listens on the port of `address`.
+    func launches(
+        coordinator address: String, folder: RunFolder
+    ) throws(LaunchingError) -> [Supervisor.WorkerLaunch] {
+        guard let port = try? SocketAddress.parse(address).port else {
+            throw .notAnnounced(reason: "it listens on '\(address)', which is no address")
+        }
+        return places.enumerated().map { slot, place in
+            let host = place.route.contains(":") ? "[\(place.route)]" : place.route
+            let words = ["worker", "--coordinator=\(host):\(port)", "--slot=\(slot)", "--lifeline"]
+            let log = folder.workerLogPath(slot: slot)
+            var command = ChildProcess.Command(
+                executable: Self.ownExecutable, arguments: ["rondo"] + words,
+                environment: ProcessArithmetic.environment(threads: threads),
+                standardOutput: .appended(to: log), standardError: .appended(to: log))
+            if let remote = place.host {
+                command.executable = "ssh"
+                command.arguments = SSHCommand.arguments(
+                    for: remote,
+                    remote: ["env", "OPENBLAS_NUM_THREADS=\(threads)", remote.rondo] + words)
+                command.environment = [:]
+            }
+            return Supervisor.WorkerLaunch(
+                slot: slot, host: place.host, command: command, logPath: log)
+        }
+    }
+}
+
+extension String {
+    /// Where a symbolic link leads; itself when it is none.
+    fileprivate var resolvingLink: String {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: self)) ?? self
+    }
+}

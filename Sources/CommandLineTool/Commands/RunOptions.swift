@@ -1,0 +1,52 @@
+// The options that `train` and `coordinator` share, as specifications and as values.
+
+import Foundation
+import RunConfiguration
+import Training
+
+struct RunOptions {
+    static let configurationPositional = PositionalSpecification(
+        "CONFIG", "the run's configuration, a JSON5 file as in configs/")
+
+    static let specifications: [OptionSpecification] = [
+        .init("output", value: "DIR", "the run's folder (default: runs/<the configuration's name>)"),
+        .init("resume", "go on from the folder's last checkpoint"),
+        .init("overwrite", "replace the run that is in the folder"),
+        .init("steps", value: "N", "train for N steps in all, whatever the configuration says"),
+        .init(
+            "set", value: "KEY.PATH=VALUE", repeats: true,
+            "change a key of the configuration; may be given again"),
+    ]
+
+    let configurationPath: String
+    let configuration: RunConfiguration
+    let folder: RunFolder
+    let mode: RunFolder.Mode
+
+    init(_ arguments: ParsedArguments) throws {
+        if arguments.has("resume"), arguments.has("overwrite") {
+            throw UsageError("--resume and --overwrite exclude each other")
+        }
+        mode =
+            arguments.has("resume") ? .resume : arguments.has("overwrite") ? .overwrite : .begin
+        var overrides = arguments.texts("set")
+        if let steps = try arguments.integer("steps", in: 1...1_000_000_000) {
+            overrides.append("steps=\(steps)")
+        }
+        configurationPath = arguments.positionals[0]
+        configuration = try RunConfiguration.load(path: configurationPath, overrides: overrides)
+        folder = RunFolder(path: arguments.text("output") ?? "runs/\(configuration.name)")
+    }
+
+    /// The words after the command's name that make another process read the same options.
+    static func words(from arguments: ParsedArguments) -> [String] {
+        var words = [arguments.positionals[0]]
+        for option in ["output", "steps"] {
+            if let value = arguments.text(option) { words.append("--\(option)=\(value)") }
+        }
+        for option in ["resume", "overwrite"] where arguments.has(option) {
+            words.append("--\(option)")
+        }
+        return words + arguments.texts("set").map { "--set=\($0)" }
+    }
+}

@@ -1,0 +1,77 @@
+import Foundation
+import Launching
+import RunConfiguration
+import Training
+import Transport
+
+/// `rondo train`: starts a coordinator and workers and looks after them.
+enum TrainCommand {
+    static let command = Command(
+        specification: CommandSpecification(
+            name: "train", summary: "trains a model with several worker processes",
+            discussion: [
+                "Starts a coordinator and N workers on this machine, or on the hosts of a file by "
+                    + "ssh, and ends them all when the run ends. The model does not depend on N.",
+                "Ctrl-C saves a checkpoint and ends the run; the same command with --resume goes "
+                    + "on from there, with any number of workers. Ctrl-C again ends at once.",
+                "Standard output gets one line, 'result {json}'; the rest is on standard error.",
+            ],
+            positionals: [RunOptions.configurationPositional],
+            options: [
+                .init(
+                    "workers", value: "N",
+                    "worker processes (default: 1, or all slots of --hosts)"),
+                .init("hosts", value: "FILE", "start the workers on these hosts by ssh"),
+                .init(
+                    "advertise", value: "ADDRESS",
+                    "this machine's address as the hosts reach it (default: that of the route)"),
+            ] + RunOptions.specifications,
+            examples: [
+                "rondo train configs/fashion-mnist-cnn.json --workers 2",
+                "rondo train configs/fashion-mnist-cnn.json --workers 3 --resume",
+                "rondo train configs/fashion-mnist-mlp.json --set optimizer.learningRate=0.01 "
+                    + "--output runs/slow",
+                "rondo train configs/fashion-mnist-resnet20.json --hosts cluster/hosts",
+            ]),
+        run: run)
+
+    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+        let options = try RunOptions(arguments)
+        let fleet = try Fleet(arguments, threads: options.configuration.threads)
+        guard fleet.workerCount <= options.configuration.replicas else {
+            throw WorkerCountError(
+                workers: fleet.workerCount, replicas: options.configuration.replicas)
+        }
+        try options.folder.check(options.mode)
+
+        SignalWatch.block()
+        let supervisor = Supervisor()
+        SignalWatch.start { _ in supervisor.signalReceived() }
+        let outcome = try supervisor.run(
+            coordinator: ChildProcess.Command(
+                executable: Fleet.ownExecutable,
+                arguments: ["rondo", "coordinator"] + RunOptions.words(from: arguments) + [
+                    "--listen=\(fleet.listenAddress)", "--workers=\(fleet.workerCount)",
+                    "--announce=\(ChildProcess.announcementDescriptor)", "--lifeline",
+                ], announces: true)
+        ) { (announced) throws(LaunchingError) in
+            try fleet.launches(coordinator: announced, folder: options.folder)
+        }
+        if let message = outcome.message {
+            Console.error(message)
+            for line in outcome.logLines { Console.errorText("    \(line)") }
+        }
+        if outcome.exitCode == 130 { sayHowToResume(options) }
+        return outcome.exitCode
+    }
+
+    private static func sayHowToResume(_ options: RunOptions) {
+        let store = options.folder.checkpointsPath
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: store)) ?? []
+        guard names.contains(where: { $0.hasPrefix("step-") }) else { return }
+        var words = CommandLine.arguments.dropFirst().filter { $0 != "--overwrite" }
+        if !words.contains("--resume") { words.append("--resume") }
+        let command = (["rondo"] + words.map(SSHCommand.quoted)).joined(separator: " ")
+        Console.errorText("go on with: \(command)")
+    }
+}

@@ -1,0 +1,108 @@
+// The program's entry: finds the command, gives it its arguments and turns every way to fail into
+// one line on standard error and an exit code.
+//
+//     0 done   1 failed   2 wrong command or configuration   3 data   4 peers lost for good
+//     130 interrupted
+
+import Checkpoints
+import Datasets
+import Foundation
+import Launching
+import Models
+import RunConfiguration
+import Training
+import Transport
+import WireFormat
+
+/// A subcommand: its interface and what it does.
+struct Command: Sendable {
+    let specification: CommandSpecification
+    /// Returns the exit code, or throws an error whose description is the line for the user.
+    let run: @Sendable (ParsedArguments) throws -> Int32
+}
+
+/// The `rondo` program.
+public enum Program {
+    static let commands = [
+        TrainCommand.command, CoordinatorCommand.command, WorkerCommand.command,
+        EvaluateCommand.command, PredictCommand.command, InspectCommand.command,
+    ]
+
+    /// Runs the program with `arguments` (without its name) and returns the exit code.
+    public static func run(_ arguments: [String]) -> Int32 {
+        // A peer or a pager that goes away is an error of that write, not a reason to die unheard.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            return try dispatch(arguments)
+        } catch {
+            Console.error("\(error)")
+            return exitCode(of: error)
+        }
+    }
+
+    private static func dispatch(_ arguments: [String]) throws -> Int32 {
+        guard let word = arguments.first else {
+            Console.errorText(HelpPage.program(commands.map(\.specification)))
+            return 2
+        }
+        switch word {
+        case "--help", "-h", "help":
+            guard let named = arguments.dropFirst().first, word == "help" else {
+                Console.output(HelpPage.program(commands.map(\.specification)))
+                return 0
+            }
+            Console.output(HelpPage.command(try find(named).specification))
+            return 0
+        case "--version", "version":
+            Console.output("rondo \(ProductVersion.current)")
+            return 0
+        default:
+            let command = try find(word)
+            let parsed = try ParsedArguments(
+                Array(arguments.dropFirst()), for: command.specification)
+            if parsed.asksForHelp {
+                Console.output(HelpPage.command(command.specification))
+                return 0
+            }
+            return try command.run(parsed)
+        }
+    }
+
+    private static func find(_ word: String) throws(UsageError) -> Command {
+        if let command = commands.first(where: { $0.specification.name == word }) {
+            return command
+        }
+        let names = commands.map(\.specification.name)
+        let kind = word.hasPrefix("-") ? "option" : "command"
+        let nearest = Suggestion.nearest(to: word, among: names + ["--help", "--version"])
+        throw UsageError(
+            "unknown \(kind) '\(word)'; "
+                + (nearest.map { "did you mean '\($0)'?" }
+                    ?? "commands are " + names.joined(separator: ", ")))
+    }
+
+    /// Which of the documented codes an error ends the program with.
+    static func exitCode(of error: any Error) -> Int32 {
+        switch error {
+        case is UsageError, is ConfigurationError, is ModelError, is WorkerCountError,
+            is ResumeMismatch:
+            2
+        case is DataError: 3
+        case LaunchingError.hostsFile, LaunchingError.hostsFileUnusable: 2
+        case LaunchingError.noRoute: 4
+        case let error as RunFolderError where error.problem.isUsersChoice: 2
+        case let error as WorkerFailure: error.exitCode
+        default: 1
+        }
+    }
+}
+
+extension RunFolderError.Problem {
+    /// Whether another command line would have gone well, as opposed to the disk being at fault.
+    fileprivate var isUsersChoice: Bool {
+        switch self {
+        case .exists, .notARun, .nothingToResume: true
+        case .cannotCreate, .cannotWrite: false
+        }
+    }
+}

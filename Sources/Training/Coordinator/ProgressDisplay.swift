@@ -1,0 +1,152 @@
+// What a person sees of a run on standard error. On a terminal: one line per epoch that is drawn
+// over and over, left standing when the epoch is done. Elsewhere (a file, a pipe): plain lines, one
+// every few seconds and one at an epoch's end, so that a log stays readable.
+
+import Foundation
+import WireFormat
+
+/// Draws progress through a closure that writes text; has no thread and no clock of its own.
+package final class ProgressDisplay {
+    package struct Settings: Sendable {
+        package var isTerminal: Bool
+        /// Columns of the terminal.
+        package var width: Int
+        package var totalSteps: Int
+        package var stepsPerEpoch: Int
+        package var startStep: Int
+        package var workers: Int
+
+        package init(
+            isTerminal: Bool, width: Int, totalSteps: Int, stepsPerEpoch: Int, startStep: Int,
+            workers: Int
+        ) {
+            self.isTerminal = isTerminal
+            self.width = width
+            self.totalSteps = totalSteps
+            self.stepsPerEpoch = stepsPerEpoch
+            self.startStep = startStep
+            self.workers = workers
+        }
+    }
+
+    /// Faster redrawing would cost more than it shows; slower looks stuck.
+    private static let redrawInterval: Duration = .milliseconds(100)
+    private static let plainInterval: Duration = .seconds(5)
+
+    private let settings: Settings
+    private let write: (String) -> Void
+    private var isBarVisible = false
+    private var lastDrawn: ContinuousClock.Instant?
+    private var started: ContinuousClock.Instant?
+    private var epoch = 0
+    private var epochLossSum = 0.0
+    private var epochSampleCount = 0
+    private var epochSeconds = 0.0
+    private var step: Int
+
+    package init(_ settings: Settings, write: @escaping (String) -> Void) {
+        self.settings = settings
+        self.write = write
+        step = settings.startStep
+    }
+
+    /// A line that stays.
+    package func line(_ text: String) {
+        clear()
+        write(text + "\n")
+    }
+
+    /// Training has begun: times are counted from here.
+    package func begin(now: ContinuousClock.Instant) { started = now }
+
+    package func show(_ reports: [StepReport], now: ContinuousClock.Instant) {
+        for report in reports {
+            if report.epoch != epoch { beginEpoch(report.epoch) }
+            step = report.step
+            epochLossSum += report.lossSum
+            epochSampleCount += report.sampleCount
+            epochSeconds += report.seconds
+            if step % settings.stepsPerEpoch == 0 || step == settings.totalSteps {
+                finishEpoch(now: now)
+            }
+        }
+        let interval = settings.isTerminal ? Self.redrawInterval : Self.plainInterval
+        if let lastDrawn, now - lastDrawn < interval { return }
+        guard lastDrawn != nil || settings.isTerminal else {
+            lastDrawn = now
+            return
+        }
+        draw(now: now)
+    }
+
+    package func show(_ report: EvaluationReport) {
+        let count = Double(max(1, report.sampleCount))
+        line(
+            "epoch \(report.epoch): test accuracy "
+                + ProgressText.percent(Double(report.correctCount) / count) + ", test loss "
+                + ProgressText.fixed(report.lossSum / count, 4))
+    }
+
+    /// Takes the bar away before other text is written.
+    package func clear() {
+        if isBarVisible { write("\r\u{1B}[K") }
+        isBarVisible = false
+    }
+
+    private func beginEpoch(_ number: Int) {
+        epoch = number
+        epochLossSum = 0
+        epochSampleCount = 0
+        epochSeconds = 0
+    }
+
+    private func finishEpoch(now: ContinuousClock.Instant) {
+        draw(now: now)
+        if isBarVisible { write("\n") }
+        isBarVisible = false
+    }
+
+    private func draw(now: ContinuousClock.Instant) {
+        guard epochSampleCount > 0, epoch > 0 else { return }
+        lastDrawn = now
+        let text = status(now: now)
+        if settings.isTerminal {
+            write("\r" + text + "\u{1B}[K")
+            isBarVisible = true
+        } else {
+            write(text + "\n")
+        }
+    }
+
+    /// The line's text: `epoch 2/10 [====>   ] 123/469  loss 0.4213  18034 samples/s ...`.
+    private func status(now: ContinuousClock.Instant) -> String {
+        let epochStart = (epoch - 1) * settings.stepsPerEpoch
+        let epochEnd = min(epochStart + settings.stepsPerEpoch, settings.totalSteps)
+        let epochs = (settings.totalSteps + settings.stepsPerEpoch - 1) / settings.stepsPerEpoch
+        let done = step - epochStart
+        let count = max(1, epochEnd - epochStart)
+        let left = "epoch \(epoch)/\(epochs)"
+        let loss = epochLossSum / Double(epochSampleCount)
+        let speed = Double(epochSampleCount) / max(epochSeconds, 1e-9)
+        var right = "\(done)/\(count)  loss \(ProgressText.fixed(loss, 4))"
+        right += "  \(Int(speed.rounded())) samples/s"
+        right += "  \(settings.workers) worker" + (settings.workers == 1 ? "" : "s")
+        if let remaining = remainingSeconds(now: now) {
+            right += "  \(ProgressText.duration(remaining)) left"
+        }
+        guard settings.isTerminal else { return "\(left)  \(right)" }
+        let room = settings.width - left.count - right.count - 6
+        guard room >= 10 else { return String("\(left)  \(right)".prefix(settings.width - 1)) }
+        let length = min(room, 30)
+        let filled = min(length, length * done / count)
+        let bar = String(repeating: "=", count: filled) + (filled < length ? ">" : "")
+        let rest = String(repeating: " ", count: length - bar.count)
+        return "\(left) [\(bar)\(rest)] \(right)"
+    }
+
+    private func remainingSeconds(now: ContinuousClock.Instant) -> Double? {
+        let done = step - settings.startStep
+        guard let started, done > 0, step < settings.totalSteps else { return nil }
+        return (now - started) / .seconds(1) / Double(done) * Double(settings.totalSteps - step)
+    }
+}

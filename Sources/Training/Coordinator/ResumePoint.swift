@@ -1,0 +1,115 @@
+// Where a run goes on: its newest whole checkpoint, and the proof that the configuration given now
+// is the one the checkpoint was made with, as far as the result depends on it.
+
+import Checkpoints
+import Foundation
+import RunConfiguration
+
+/// A checkpoint that belongs to another configuration.
+package struct ResumeMismatch: Error, Equatable, Sendable, CustomStringConvertible {
+    package let path: String
+    /// The key that differs, and its values in the folder and in the configuration given now.
+    package let key: String
+    package let stored: String
+    package let given: String
+
+    package var description: String {
+        "cannot resume \(path): it was trained with \"\(key)\" \(stored), but the configuration "
+            + "now says \(given); use the same configuration, or --overwrite to begin anew"
+    }
+}
+
+/// The state that a resumed run begins with.
+package struct ResumePoint: Sendable {
+    /// Committed steps; 0 when the run was interrupted before its first checkpoint.
+    package let step: Int
+    /// The arithmetic that the state was made with; nil at step 0.
+    package let arithmetic: String?
+    package let files: [(name: String, bytes: Data)]
+    /// Damaged checkpoints that were passed over.
+    package let warnings: [String]
+
+    /// The beginning of a run.
+    package static let start = ResumePoint(step: 0, arithmetic: nil, files: [], warnings: [])
+
+    private init(
+        step: Int, arithmetic: String?, files: [(name: String, bytes: Data)], warnings: [String]
+    ) {
+        self.step = step
+        self.arithmetic = arithmetic
+        self.files = files
+        self.warnings = warnings
+    }
+
+    /// Finds the state in a run's folder.
+    ///
+    /// - Throws: `ResumeMismatch`, `ConfigurationError` or `CheckpointError`.
+    package init(in folder: RunFolder, for configuration: RunConfiguration) throws {
+        let stored = try RunConfiguration.load(path: folder.configurationPath)
+        if let (key, old, new) = Self.difference(stored, configuration) {
+            throw ResumeMismatch(path: folder.path, key: key, stored: old, given: new)
+        }
+        let store = CheckpointStore(
+            directory: folder.checkpointsPath, keep: configuration.checkpoint.keep)
+        let (found, warnings) = try store.latestComplete()
+        guard let found else {
+            self.init(step: 0, arithmetic: nil, files: [], warnings: warnings)
+            return
+        }
+        self.init(
+            step: found.description.step, arithmetic: found.description.arithmetic,
+            files: found.files, warnings: warnings)
+    }
+
+    /// The first key on which the result depends and in which the two differ. A run may be made
+    /// longer or shorter, its data may have moved, and how often it saves is nobody's business.
+    static func difference(
+        _ stored: RunConfiguration, _ given: RunConfiguration
+    ) -> (key: String, stored: String, given: String)? {
+        var adapted = stored
+        adapted.name = given.name
+        adapted.length = given.length
+        adapted.checkpoint = given.checkpoint
+        adapted.evaluation = given.evaluation
+        adapted.communication = given.communication
+        adapted.data.directory = given.data.directory
+        adapted.data.trainImages = given.data.trainImages
+        adapted.data.trainLabels = given.data.trainLabels
+        adapted.data.testImages = given.data.testImages
+        adapted.data.testLabels = given.data.testLabels
+        return firstDifference(adapted.resolved, given.resolved, path: "")
+    }
+
+    private static func firstDifference(
+        _ left: ConfigurationValue?, _ right: ConfigurationValue?, path: String
+    ) -> (key: String, stored: String, given: String)? {
+        if left == right { return nil }
+        switch (left, right) {
+        case (.object(let leftMembers), .object(let rightMembers)):
+            for key in Set(leftMembers.keys).union(rightMembers.keys).sorted() {
+                let inner = path.isEmpty ? key : "\(path).\(key)"
+                if let found = firstDifference(leftMembers[key], rightMembers[key], path: inner) {
+                    return found
+                }
+            }
+            return nil
+        case (.array(let leftElements), .array(let rightElements))
+        where leftElements.count == rightElements.count:
+            for (index, pair) in zip(leftElements, rightElements).enumerated() {
+                if let found = firstDifference(pair.0, pair.1, path: "\(path).\(index)") {
+                    return found
+                }
+            }
+            return nil
+        default:
+            return (path, words(left), words(right))
+        }
+    }
+
+    private static func words(_ value: ConfigurationValue?) -> String {
+        guard let value else { return "(not given)" }
+        let text = String(decoding: value.encoded(), as: UTF8.self)
+            .split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        return text.count <= 60 ? text : text.prefix(57) + "..."
+    }
+}

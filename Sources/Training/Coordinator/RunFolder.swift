@@ -1,0 +1,118 @@
+// A run's folder: what lies where in it, and the rules by which one is begun, continued or replaced.
+//
+//     config.json          the resolved configuration
+//     metrics.jsonl        one JSON object a line, a step or an evaluation each
+//     model.safetensors    the final weights
+//     checkpoints/         step-00000060/, each complete or absent
+//     workers/             worker-0.log, ... when `rondo train` started the workers
+//     log.txt              what the coordinator had to say, with times
+
+import Foundation
+
+/// A folder that cannot be used for a run; `description` is one line for the user.
+package struct RunFolderError: Error, Equatable, Sendable, CustomStringConvertible {
+    package enum Problem: Equatable, Sendable {
+        case exists
+        case notARun
+        case nothingToResume
+        case cannotCreate(reason: String)
+        case cannotWrite(file: String, reason: String)
+    }
+
+    package let path: String
+    package let problem: Problem
+
+    package var description: String {
+        switch problem {
+        case .exists:
+            "\(path) already holds a run; go on with it by --resume, replace it by --overwrite, "
+                + "or choose another folder by --output"
+        case .notARun:
+            "\(path) is not empty and holds no run, so --overwrite does not touch it; "
+                + "choose another folder by --output"
+        case .nothingToResume:
+            "there is no run to resume in \(path); start it without --resume"
+        case .cannotCreate(let reason):
+            "cannot create the run's folder \(path): \(reason)"
+        case .cannotWrite(let file, let reason):
+            "cannot write \(path)/\(file): \(reason)"
+        }
+    }
+}
+
+/// The layout of a run's folder.
+package struct RunFolder: Equatable, Sendable {
+    package enum Mode: Equatable, Sendable { case begin, resume, overwrite }
+
+    package let path: String
+
+    /// The layout alone; nothing is created.
+    package init(path: String) {
+        self.path = path
+    }
+
+    package var configurationPath: String { "\(path)/config.json" }
+    package var metricsPath: String { "\(path)/metrics.jsonl" }
+    package var modelPath: String { "\(path)/model.safetensors" }
+    package var checkpointsPath: String { "\(path)/checkpoints" }
+    package var logPath: String { "\(path)/log.txt" }
+    package var workersPath: String { "\(path)/workers" }
+
+    package func workerLogPath(slot: Int) -> String { "\(workersPath)/worker-\(slot).log" }
+
+    /// What a run has written; anything else in the folder belongs to the user.
+    private static let ownNames = [
+        "config.json", "metrics.jsonl", "model.safetensors", "checkpoints", "log.txt", "workers",
+    ]
+
+    /// Whether a folder at `path` may be used in `mode`; changes nothing.
+    package func check(_ mode: Mode) throws(RunFolderError) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        let holdsRun = names.contains("config.json")
+        switch mode {
+        case .begin:
+            guard names.isEmpty else { throw RunFolderError(path: path, problem: .exists) }
+        case .resume:
+            guard holdsRun else { throw RunFolderError(path: path, problem: .nothingToResume) }
+        case .overwrite:
+            guard names.isEmpty || holdsRun else {
+                throw RunFolderError(path: path, problem: .notARun)
+            }
+        }
+    }
+
+    /// Makes the folder ready for a run; with `overwrite` the files of the run in it are removed.
+    package func prepare(_ mode: Mode) throws(RunFolderError) {
+        try check(mode)
+        let manager = FileManager.default
+        do {
+            if mode == .overwrite {
+                for name in Self.ownNames where manager.fileExists(atPath: "\(path)/\(name)") {
+                    try manager.removeItem(atPath: "\(path)/\(name)")
+                }
+            }
+            try manager.createDirectory(atPath: workersPath, withIntermediateDirectories: true)
+        } catch {
+            throw RunFolderError(
+                path: path, problem: .cannotCreate(reason: Self.words(for: error)))
+        }
+    }
+
+    /// The kernel's words under Foundation's error, which has longer and vaguer ones of its own.
+    static func words(for error: any Error) -> String {
+        var current: NSError? = error as NSError
+        while let candidate = current {
+            if candidate.domain == NSPOSIXErrorDomain {
+                return String(cString: strerror(Int32(candidate.code)))
+            }
+            current = candidate.userInfo[NSUnderlyingErrorKey] as? NSError
+        }
+        switch (error as? CocoaError)?.code {
+        case .fileWriteNoPermission: return "permission denied"
+        case .fileWriteVolumeReadOnly: return "read-only file system"
+        case .fileWriteOutOfSpace: return "no space left on the disk"
+        case .fileWriteFileExists: return "a file is in the way"
+        default: return error.localizedDescription
+        }
+    }
+}

@@ -1,0 +1,75 @@
+// Everything about a run that can be wrong is looked for before any worker starts: the data files
+// by their headers, the model by its shapes, the number of workers by the replicas.
+
+import Datasets
+import Foundation
+import Models
+import RunConfiguration
+
+/// More workers than replicas to share.
+package struct WorkerCountError: Error, Equatable, Sendable, CustomStringConvertible {
+    package let workers: Int
+    package let replicas: Int
+
+    package init(workers: Int, replicas: Int) {
+        self.workers = workers
+        self.replicas = replicas
+    }
+
+    package var description: String {
+        "\(workers) workers cannot share \(replicas) replica\(replicas == 1 ? "" : "s"); "
+            + "use at most --workers \(replicas), or raise \"replicas\" in the configuration "
+            + "(which changes the result)"
+    }
+}
+
+/// What is known of a run before it begins.
+package struct RunPreflight: Sendable {
+    package let trainingCount: Int
+    package let testCount: Int
+    package let plan: StepPlan
+    package let totalSteps: Int
+    package let model: ModelOutline
+
+    /// - Throws: `WorkerCountError`, `DataError` or `ModelError`.
+    package init(_ configuration: RunConfiguration, workerCount: Int) throws {
+        guard workerCount <= configuration.replicas else {
+            throw WorkerCountError(workers: workerCount, replicas: configuration.replicas)
+        }
+        let data = configuration.data
+        let training = try IDXReader.outline(
+            images: data.trainImagesPath, labels: data.trainLabelsPath, classes: data.classes)
+        let test = try IDXReader.outline(
+            images: data.testImagesPath, labels: data.testLabelsPath, classes: data.classes)
+        guard training.shapeText == test.shapeText else {
+            throw DataError(
+                file: data.testImagesPath,
+                problem: .shapeMismatch(expected: training.shapeText, got: test.shapeText))
+        }
+        guard data.mean.count == training.channels else {
+            throw DataError(
+                file: data.trainImagesPath,
+                problem: .channelMismatch(channels: training.channels, given: data.mean.count))
+        }
+        trainingCount = min(training.count, data.trainSamples ?? .max)
+        testCount = min(test.count, data.testSamples ?? .max)
+        plan = try RunData.plan(configuration, sampleCount: trainingCount)
+        totalSteps = RunData.totalSteps(configuration, plan: plan)
+        model = try ModelBuilder.outline(
+            of: configuration.model, input: training.feature, classes: data.classes)
+    }
+}
+
+extension RunConfiguration {
+    /// The same with data paths that mean the same in any working folder: workers have their own.
+    package var withAbsoluteDataPaths: RunConfiguration {
+        func absolute(_ path: String) -> String { URL(fileURLWithPath: path).path }
+        var copy = self
+        copy.data.trainImages = absolute(data.trainImagesPath)
+        copy.data.trainLabels = absolute(data.trainLabelsPath)
+        copy.data.testImages = absolute(data.testImagesPath)
+        copy.data.testLabels = absolute(data.testLabelsPath)
+        copy.data.directory = nil
+        return copy
+    }
+}

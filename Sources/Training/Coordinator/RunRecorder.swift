@@ -1,0 +1,179 @@
+// The coordinator's delegate in a training run: it turns what the workers report into the files of
+// the run's folder and the lines on the screen. All its methods are called on one thread.
+
+import Checkpoints
+import Foundation
+import Rendezvous
+import RunConfiguration
+import Transport
+import WireFormat
+
+/// A model that arrived otherwise than it left the worker.
+struct ModelMismatch: Error, CustomStringConvertible {
+    let saved: String
+    let reported: String
+
+    var description: String {
+        "the saved model has SHA-256 \(saved.prefix(16))..., but the workers report "
+            + "\(reported.prefix(16))...; the run cannot be trusted"
+    }
+}
+
+/// Records a run.
+package final class RunRecorder: CoordinatorDelegate {
+    private let folder: RunFolder
+    private let configuration: RunConfiguration
+    private let configurationDigest: String
+    private let preflight: RunPreflight
+    private let display: ProgressDisplay
+    private let announce: (SocketAddress) -> Void
+    private let metrics: MetricsFile
+    private let logFile: FileHandle
+    private let store: CheckpointStore
+    private var generation: GenerationDescription?
+    private var arithmetic = ""
+    private var started: ContinuousClock.Instant?
+    private var sampleCount = 0
+    private var lastEvaluation: EvaluationReport?
+    private var savedModelDigest: String?
+    /// The first failure to write a measurement; reported when the next checkpoint is taken, where
+    /// the run can be ended with its words.
+    private var writeFailure: (any Error)?
+    private(set) package var lastCheckpointStep: Int?
+
+    /// Opens the files of a folder that has been prepared.
+    package init(
+        folder: RunFolder, configuration: RunConfiguration, preflight: RunPreflight,
+        startStep: Int, display: ProgressDisplay, announce: @escaping (SocketAddress) -> Void
+    ) throws {
+        self.folder = folder
+        self.configuration = configuration
+        self.preflight = preflight
+        self.display = display
+        self.announce = announce
+        let resolved = configuration.resolvedJSON()
+        configurationDigest = SHA256Digest.hexadecimal(of: resolved)
+        try AtomicFile.write(resolved, to: folder.configurationPath)
+        metrics = try MetricsFile(folder: folder, startStep: startStep)
+        if !FileManager.default.fileExists(atPath: folder.logPath) {
+            try Data().write(to: URL(fileURLWithPath: folder.logPath))
+        }
+        logFile = try FileHandle(forWritingTo: URL(fileURLWithPath: folder.logPath))
+        try logFile.seekToEnd()
+        store = CheckpointStore(
+            directory: folder.checkpointsPath, keep: configuration.checkpoint.keep)
+        try store.prepare()
+        if startStep > 0 { lastCheckpointStep = startStep }
+    }
+
+    deinit { try? logFile.close() }
+
+    /// The figures of a finished run.
+    ///
+    /// - Throws: `ModelMismatch` when the saved model is not the one that the workers have.
+    package func result(_ report: FinishedReport) throws -> RunResult {
+        if let savedModelDigest, savedModelDigest != report.weightsDigest {
+            throw ModelMismatch(saved: savedModelDigest, reported: report.weightsDigest)
+        }
+        let seconds = started.map { (ContinuousClock.now - $0) / .seconds(1) } ?? 0
+        let count = lastEvaluation.map { Double(max(1, $0.sampleCount)) }
+        return RunResult(
+            steps: report.step, epochs: report.epoch,
+            testAccuracy: lastEvaluation.map { Double($0.correctCount) / (count ?? 1) },
+            testLoss: lastEvaluation.map { $0.lossSum / (count ?? 1) }, seconds: seconds,
+            samplesPerSecond: Double(sampleCount) / max(seconds, 1e-9),
+            workers: generation?.workers.count ?? 0, modelDigest: report.weightsDigest,
+            output: folder.path)
+    }
+
+    // MARK: - CoordinatorDelegate
+
+    package func coordinatorListening(at address: SocketAddress) {
+        logOnly("listening on \(address)")
+        announce(address)
+    }
+
+    package func workerJoined(_ worker: WorkerDescription) {
+        logOnly(
+            "rank \(worker.rank) joined: process \(worker.processID) on \(worker.hostName), "
+                + "arithmetic \(worker.arithmetic)")
+    }
+
+    package func generationOpened(_ generation: GenerationDescription) {
+        self.generation = generation
+        arithmetic = generation.arithmetic
+        let now = ContinuousClock.now
+        if started == nil {
+            started = now
+            display.begin(now: now)
+        }
+        let deal = generation.deal.ranges.map { "\($0.lowerBound)-\($0.upperBound - 1)" }
+        let hosts = Set(generation.workers.map(\.hostName)).sorted().joined(separator: ", ")
+        let threads = configuration.threads
+        let text =
+            "generation \(generation.number): \(generation.workers.count) worker(s) on \(hosts), "
+            + "replicas \(deal.joined(separator: ", ")), from step \(generation.startStep); "
+            + "OpenBLAS \(arithmetic), \(threads) thread\(threads == 1 ? "" : "s") per worker"
+        log(text)
+    }
+
+    package func stepsReported(_ reports: [StepReport]) {
+        sampleCount += reports.reduce(0) { $0 + $1.sampleCount }
+        recording {
+            try metrics.append(
+                reports, workers: generation?.workers.count ?? 0,
+                generation: generation?.number ?? 0)
+        }
+        display.show(reports, now: .now)
+    }
+
+    package func evaluationReported(_ report: EvaluationReport) {
+        lastEvaluation = report
+        recording {
+            try metrics.append(
+                report, workers: generation?.workers.count ?? 0,
+                generation: generation?.number ?? 0)
+        }
+        display.show(report)
+    }
+
+    package func checkpointReceived(
+        step: Int, isFinal: Bool, files: [(name: String, bytes: Data)]
+    ) throws {
+        if let writeFailure { throw writeFailure }
+        try store.write(
+            CheckpointDescription(
+                step: step, epoch: step / preflight.plan.stepsPerEpoch, seed: configuration.seed,
+                configurationDigest: configurationDigest, arithmetic: arithmetic),
+            files: files)
+        lastCheckpointStep = step
+        logOnly("saved \(folder.checkpointsPath)/\(CheckpointStore.folderName(step))")
+        guard isFinal,
+            let model = files.first(where: { $0.name == TrainedModel.modelFileName })
+        else { return }
+        let arrays = try SafetensorsReader.read(model.bytes, name: model.name).arrays
+        savedModelDigest = ModelDigest.hexadecimal(of: arrays)
+        try AtomicFile.write(model.bytes, to: folder.modelPath)
+    }
+
+    package func log(_ line: String) {
+        display.line(line)
+        logOnly(line)
+    }
+
+    // MARK: - Files
+
+    /// Writes to log.txt alone.
+    package func logOnly(_ line: String) {
+        let time = Date().formatted(.iso8601)
+        recording { try logFile.write(contentsOf: Data("\(time) \(line)\n".utf8)) }
+    }
+
+    private func recording(_ body: () throws -> Void) {
+        do {
+            try body()
+        } catch {
+            writeFailure = writeFailure ?? error
+        }
+    }
+}

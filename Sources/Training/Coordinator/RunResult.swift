@@ -1,0 +1,73 @@
+// What a run comes to: the table for a person and the `result` line for a program.
+
+import Foundation
+
+/// The figures of a run that has reached its end.
+package struct RunResult: Equatable, Sendable, Encodable {
+    package var steps: Int
+    package var epochs: Int
+    package var testAccuracy: Double?
+    package var testLoss: Double?
+    /// From the first step of this process' part of the run to the end.
+    package var seconds: Double
+    package var samplesPerSecond: Double
+    package var workers: Int
+    package var modelDigest: String
+    package var output: String
+
+    private enum CodingKeys: String, CodingKey {
+        case steps, epochs, seconds, workers, output
+        case testAccuracy = "test_accuracy"
+        case testLoss = "test_loss"
+        case samplesPerSecond = "samples_per_s"
+        case modelDigest = "model_sha256"
+    }
+
+    /// The last line on standard output: `result {json}`.
+    package func line() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        return "result " + String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+
+    /// A short table for a person.
+    package func table() -> [String] {
+        var rows = [
+            ("steps", "\(steps) (\(epochs) epoch\(epochs == 1 ? "" : "s"))"),
+            ("workers", "\(workers)"),
+            ("time", ProgressText.duration(seconds)),
+            ("speed", "\(Int(samplesPerSecond.rounded())) samples/s"),
+        ]
+        if let testAccuracy, let testLoss {
+            rows.append(("test accuracy", ProgressText.percent(testAccuracy)))
+            rows.append(("test loss", ProgressText.fixed(testLoss, 4)))
+        }
+        rows.append(("model", "\(output)/model.safetensors"))
+        rows.append(("SHA-256", modelDigest))
+        return rows.map { name, value in
+            "  " + name + String(repeating: " ", count: 15 - name.count) + value
+        }
+    }
+}
+
+/// Numbers as people read them.
+enum ProgressText {
+    static func fixed(_ value: Double, _ digits: Int) -> String {
+        String(format: "%.\(digits)f", value)
+    }
+
+    static func percent(_ fraction: Double) -> String { fixed(fraction * 100, 2) + " %" }
+
+    /// "12.3 s", "4:05", "1:02:03".
+    static func duration(_ seconds: Double) -> String {
+        guard seconds.isFinite, seconds < 1e9 else { return "?" }
+        if seconds < 60 { return fixed(seconds, 1) + " s" }
+        let whole = Int(seconds.rounded())
+        let (hours, minutes) = (whole / 3600, whole / 60 % 60)
+        return hours > 0
+            ? String(format: "%d:%02d:%02d", hours, minutes, whole % 60)
+            : String(format: "%d:%02d", minutes, whole % 60)
+    }
+}

@@ -99,7 +99,7 @@ let package = Package(
             "ParityTests",
             [
                 "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "RunConfiguration",
-                "Checkpoints", "DataParallel",
+                "Checkpoints", "DataParallel", "Collectives", "WireFormat",
             ], exclude: ["reference"]),
         tests(
             "TrainingTests",

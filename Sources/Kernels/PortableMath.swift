@@ -2,7 +2,7 @@
 //
 // The C library chooses between variants with and without fused multiply-add per processor, and they may
 // differ in the last bit. Initial weights and learning rates must be equal on every host, so
-// they come from here: only +, -, *, / and square root, each rounded once. Accurate to about 1e-15,
+// they come from here: only +, -, *, / and square root, each rounded once. Accurate to 1e-13 or better,
 // far finer than the Float32 they end in.
 
 /// Elementary functions whose bits do not depend on the processor.

@@ -24,6 +24,7 @@ import Testing
     @Test func powers() {
         #expect(PortableMath.power(0.9, 0) == 1)
         #expect(PortableMath.power(2, 10) == 1024)
-        #expect(abs(PortableMath.power(0.999, 1000) - Glibc.pow(0.999, 1000)) < 1e-15)
+        // Each of the twenty products rounds once and doubles what the squares have lost.
+        #expect(abs(PortableMath.power(0.999, 1000) / Glibc.pow(0.999, 1000) - 1) < 1e-13)
     }
 }

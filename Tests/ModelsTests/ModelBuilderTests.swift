@@ -73,8 +73,8 @@ import Testing
                 == "model.layers.1 (conv2d \"1\"): needs an image, but its input is a vector of 784"
                 + " features")
         #expect(
-            try problem(#"{type: "maxPool2d", kernel: 40}"#)
-                == "model.layers.0 (maxPool2d \"0\"): a kernel of 40x40 does not fit on its input"
+            try problem(#"{type: "maxPool2d", kernel: [30, 2]}"#)
+                == "model.layers.0 (maxPool2d \"0\"): a kernel of 30x2 does not fit on its input"
                 + " 1x28x28 with padding 0x0")
         #expect(
             try problem(#"{type: "conv2d", name: "c", outputChannels: 4, kernel: 3, groups: 2}"#)

@@ -14,6 +14,7 @@ import Transport
 import WireFormat
 
 /// The conversation of one worker with the coordinator. All methods may be called from any thread.
+/// The client must be held as long as the worker takes part: letting go of it closes the connection.
 package final class WorkerControlClient: Sendable {
     /// What the run is about, as told in the welcome.
     package let description: RunDescription

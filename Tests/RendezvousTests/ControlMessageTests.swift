@@ -74,18 +74,30 @@ struct ControlMessageTests {
     }
 
     @Test(arguments: [
-        (#"{"type":"ready","generation":1,"step":-1,"weightsDigest":"a"}"#,
-            "bad 'ready' message: 'step' is out of range: -1"),
-        (#"{"type":"ready","generation":1,"weightsDigest":"a"}"#,
-            "not a control message: 'step' is missing"),
-        (#"{"type":"ready","generation":1,"step":"x","weightsDigest":"a"}"#,
-            "not a control message: 'step' is not a Int"),
-        (#"{"type":"heartbeat","step":1,"phase":"a\nb"}"#,
-            "bad 'heartbeat' message: 'phase' holds control characters"),
-        (#"{"type":"failed","exitCode":0,"message":""}"#,
-            "bad 'failed' message: 'exitCode' is out of range: 0"),
-        (#"{"type":"checkpointBegin","step":1,"isFinal":true,"files":[{"name":"../x","byteCount":1}]}"#,
-            "bad 'checkpointBegin' message: a file has a name that is not a plain one"),
+        (
+            #"{"type":"ready","generation":1,"step":-1,"weightsDigest":"a"}"#,
+            "bad 'ready' message: 'step' is out of range: -1"
+        ),
+        (
+            #"{"type":"ready","generation":1,"weightsDigest":"a"}"#,
+            "not a control message: 'step' is missing"
+        ),
+        (
+            #"{"type":"ready","generation":1,"step":"x","weightsDigest":"a"}"#,
+            "not a control message: 'step' is not a Int"
+        ),
+        (
+            #"{"type":"heartbeat","step":1,"phase":"a\nb"}"#,
+            "bad 'heartbeat' message: 'phase' holds control characters"
+        ),
+        (
+            #"{"type":"failed","exitCode":0,"message":""}"#,
+            "bad 'failed' message: 'exitCode' is out of range: 0"
+        ),
+        (
+            #"{"type":"checkpointBegin","step":1,"isFinal":true,"files":[{"name":".x","byteCount":1}]}"#,
+            "bad 'checkpointBegin' message: a file has a name that is not a plain one"
+        ),
         (#"{"type":"what"}"#, "not a control message: 'type' is unreadable"),
         ("", "not a control message: the message is unreadable"),
     ])

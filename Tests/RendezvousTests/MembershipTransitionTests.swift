@@ -8,48 +8,69 @@ import WireFormat
 
 struct MembershipTransitionTests {
     private static let phases: [(name: String, make: @Sendable () -> MembershipHarness)] = [
-        ("gathering", {
-            var harness = MembershipHarness()
-            harness.join(1)
-            return harness
-        }),
-        ("preparing", {
-            var harness = MembershipHarness()
-            harness.join(1)
-            harness.join(2)
-            return harness
-        }),
-        ("other ready", {
-            var harness = MembershipHarness()
-            harness.join(1)
-            harness.join(2)
-            harness.ready(2)
-            return harness
-        }),
+        (
+            "gathering",
+            {
+                var harness = MembershipHarness()
+                harness.join(1)
+                return harness
+            }
+        ),
+        (
+            "preparing",
+            {
+                var harness = MembershipHarness()
+                harness.join(1)
+                harness.join(2)
+                return harness
+            }
+        ),
+        (
+            "other ready",
+            {
+                var harness = MembershipHarness()
+                harness.join(1)
+                harness.join(2)
+                harness.ready(2)
+                return harness
+            }
+        ),
         ("running", { MembershipHarness.running() }),
-        ("other finished", {
-            var harness = MembershipHarness.running()
-            harness.finish(2)
-            return harness
-        }),
-        ("blaming", {
-            var harness = MembershipHarness.running()
-            harness.fail(2, exitCode: 4)
-            return harness
-        }),
-        ("ending", {
-            var harness = MembershipHarness.running()
-            harness.finish(1)
-            harness.finish(2)
-            return harness
-        }),
-        ("over", {
-            var harness = MembershipHarness.running()
-            harness.finish(1)
-            harness.finish(2)
-            harness.advance(.seconds(3))
-            return harness
-        }),
+        (
+            "other finished",
+            {
+                var harness = MembershipHarness.running()
+                harness.finish(2)
+                return harness
+            }
+        ),
+        (
+            "blaming",
+            {
+                var harness = MembershipHarness.running()
+                harness.fail(2, exitCode: 4)
+                return harness
+            }
+        ),
+        (
+            "ending",
+            {
+                var harness = MembershipHarness.running()
+                harness.finish(1)
+                harness.finish(2)
+                return harness
+            }
+        ),
+        (
+            "over",
+            {
+                var harness = MembershipHarness.running()
+                harness.finish(1)
+                harness.finish(2)
+                harness.advance(.seconds(3))
+                return harness
+            }
+        ),
     ]
 
     private static let events:

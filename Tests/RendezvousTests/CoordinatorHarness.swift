@@ -1,0 +1,204 @@
+// A coordinator on a loopback port of the system's choice, with a delegate that remembers, and
+// workers as threads. Every wait has a deadline that a healthy run never comes near.
+
+import Foundation
+import Rendezvous
+import Transport
+import WireFormat
+
+/// Far above what any step of these tests takes, so that it only ends what hangs.
+let patience = Duration.seconds(30)
+
+/// A value that a thread computes.
+final class Background<Value: Sendable>: @unchecked Sendable {
+    private let done = DispatchSemaphore(value: 0)
+    // Written before `done` is signalled, read after it was waited for.
+    private var result: Result<Value, any Error>?
+
+    init(_ body: @escaping @Sendable () throws -> Value) {
+        let thread = Thread { [self] in
+            result = Result { try body() }
+            done.signal()
+        }
+        thread.stackSize = 1 << 20
+        thread.start()
+    }
+
+    struct Overdue: Error {}
+
+    func value() throws -> Value {
+        guard done.wait(timeout: .now() + (patience / .seconds(1))) == .success, let result else {
+            throw Overdue()
+        }
+        done.signal()
+        return try result.get()
+    }
+}
+
+/// Remembers everything; read it after the run, or wait for a line of the log.
+final class RecordingDelegate: CoordinatorDelegate, @unchecked Sendable {
+    struct Refused: Error, CustomStringConvertible {
+        var description: String { "disk full" }
+    }
+    struct Record {
+        var joined: [WorkerDescription] = []
+        var generations: [GenerationDescription] = []
+        var steps: [StepReport] = []
+        var evaluations: [EvaluationReport] = []
+        var checkpoints: [(step: Int, isFinal: Bool, files: [TransferredFile])] = []
+        var lines: [String] = []
+    }
+
+    private let condition = NSCondition()
+    private var record = Record()
+    private let refusesCheckpoints: Bool
+
+    init(refusesCheckpoints: Bool = false) {
+        self.refusesCheckpoints = refusesCheckpoints
+    }
+
+    var seen: Record {
+        condition.lock()
+        defer { condition.unlock() }
+        return record
+    }
+
+    private func change(_ body: (inout Record) -> Void) {
+        condition.lock()
+        body(&record)
+        condition.broadcast()
+        condition.unlock()
+    }
+
+    /// Waits until the record is as asked for; false when it does not become so.
+    func wait(until isTrue: (Record) -> Bool) -> Bool {
+        condition.lock()
+        defer { condition.unlock() }
+        let end = Date(timeIntervalSinceNow: patience / .seconds(1))
+        while !isTrue(record) {
+            if !condition.wait(until: end) { return false }
+        }
+        return true
+    }
+
+    func coordinatorListening(at address: SocketAddress) {}
+    func workerJoined(_ worker: WorkerDescription) { change { $0.joined.append(worker) } }
+    func generationOpened(_ generation: GenerationDescription) {
+        change { $0.generations.append(generation) }
+    }
+    func stepsReported(_ reports: [StepReport]) { change { $0.steps += reports } }
+    func evaluationReported(_ report: EvaluationReport) {
+        change { $0.evaluations.append(report) }
+    }
+    func checkpointReceived(
+        step: Int, isFinal: Bool, files: [(name: String, bytes: Data)]
+    ) throws {
+        if refusesCheckpoints { throw Refused() }
+        change { $0.checkpoints.append((step, isFinal, files)) }
+    }
+    func log(_ line: String) { change { $0.lines.append(line) } }
+}
+
+/// A running coordinator.
+struct CoordinatorHarness {
+    let address: SocketAddress
+    let service: CoordinatorService
+    let delegate: RecordingDelegate
+    private let running: Background<RunOutcome>
+
+    static func settings(
+        workerCount: Int = 2, replicaCount: Int = 4, interval: Duration = .milliseconds(100),
+        timeout: Duration = .seconds(20), requiredArithmetic: String? = nil
+    ) -> CoordinatorSettings {
+        var membership = MembershipHarness.settings(
+            workerCount: workerCount, replicaCount: replicaCount,
+            requiredArithmetic: requiredArithmetic)
+        membership.startTimeout = patience
+        membership.heartbeatTimeout = timeout
+        return CoordinatorSettings(
+            membership: membership, configurationJSON: "{\"seed\":1}", heartbeatInterval: interval)
+    }
+
+    init(
+        _ settings: CoordinatorSettings = CoordinatorHarness.settings(),
+        delegate: RecordingDelegate = RecordingDelegate()
+    ) throws {
+        let listener = try Listener(try SocketAddress(host: "127.0.0.1", port: 0))
+        address = listener.localAddress
+        self.delegate = delegate
+        let service = try CoordinatorService(
+            listener: listener, settings: settings, delegate: delegate)
+        self.service = service
+        running = Background { service.run() }
+    }
+
+    func outcome() throws -> RunOutcome {
+        try running.value()
+    }
+
+    func join(
+        _ number: Int, arithmetic: String = "high", slot: Int? = nil, version: String = "1.0"
+    ) throws -> WorkerControlClient {
+        try WorkerControlClient.join(
+            coordinator: address,
+            hello: hello(number, arithmetic: arithmetic, slot: slot, version: version),
+            deadline: .after(patience))
+    }
+
+    /// A worker as a thread: joins for the slot, becomes ready, then does as told.
+    func worker<Value: Sendable>(
+        slot: Int,
+        _ body: @escaping @Sendable (WorkerControlClient, Assignment) throws -> Value
+    ) -> Background<Value> {
+        Background { [self] in
+            let client = try join(slot, slot: slot)
+            let assignment = try client.awaitAssignment(deadline: .after(patience))
+            try client.sendReady(
+                ReadyReport(
+                    generation: assignment.generation, step: assignment.startStep,
+                    weightsDigest: "start"))
+            return try body(client, assignment)
+        }
+    }
+
+    /// A worker that finishes at once with a digest and waits for the end.
+    func finishingWorker(slot: Int, digest: String = "bbb") -> Background<Void> {
+        worker(slot: slot) { client, _ in
+            try client.sendFinished(report(digest: digest))
+            try client.awaitEnd(deadline: .after(patience))
+        }
+    }
+}
+
+/// A connection without a client behind it, for peers that behave badly.
+struct RawPeer {
+    let connection: Connection
+
+    init(_ address: SocketAddress) throws {
+        connection = try Connection.connect(to: address, until: .after(patience))
+    }
+
+    func send(_ bytes: [UInt8]) throws {
+        try connection.sendAll(bytes, until: .after(patience))
+    }
+
+    func send(_ message: WorkerMessage) throws {
+        try send(
+            try ControlFrame(kind: .message, payload: try message.encoded()).encoded())
+    }
+
+    /// Reads until the other side closes; false when it does not.
+    func isClosedByPeer() -> Bool {
+        do {
+            while true { _ = try connection.receiveExactly(1, until: .after(patience)) }
+        } catch {
+            return error.code == .closed
+        }
+    }
+}
+
+func stepReport(_ step: Int) -> StepReport {
+    StepReport(
+        step: step, epoch: 1, lossSum: 1, correctCount: 2, sampleCount: 4, seconds: 0.01,
+        learningRate: 0.1)
+}

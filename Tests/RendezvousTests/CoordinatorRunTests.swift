@@ -1,0 +1,263 @@
+// Whole runs over loopback: a coordinator's thread and workers as threads of this process, from the
+// first hello to the orderly end, and the ways in which a run fails.
+
+import Foundation
+import Rendezvous
+import Testing
+import Transport
+import WireFormat
+
+struct CoordinatorRunTests {
+    @Test func aRunFromJoinToEnd() throws {
+        let harness = try CoordinatorHarness(
+            CoordinatorHarness.settings(workerCount: 3, replicaCount: 4))
+        // Larger than the client's queue, so that the upload has to wait for the coordinator.
+        let weights = Data((0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) })
+        let workers = (0..<3).map { slot in
+            harness.worker(slot: slot) { client, assignment in
+                client.setProgress(step: 2, phase: "step")
+                // Only rank 0's metrics stand for the run; all send them here.
+                try client.sendSteps((1...2000).map(stepReport))
+                try client.sendEvaluation(
+                    EvaluationReport(
+                        step: 2000, epoch: 1, lossSum: 3, correctCount: 9, sampleCount: 10,
+                        seconds: 1))
+                if assignment.rank == 0 {
+                    try client.sendCheckpoint(
+                        step: 2000, isFinal: true,
+                        files: [("model.safetensors", weights), ("empty", Data())])
+                }
+                try client.sendFinished(report(bytes: 100 + slot))
+                try client.awaitEnd(deadline: .after(patience))
+                return (client.description, assignment)
+            }
+        }
+        let results = try workers.map { try $0.value() }
+        #expect(try harness.outcome() == .finished(report(bytes: 102)))
+
+        let seen = harness.delegate.seen
+        #expect(seen.steps.map(\.step) == Array(1...2000))
+        #expect(seen.evaluations.map(\.correctCount) == [9])
+        #expect(seen.checkpoints.count == 1)
+        #expect(seen.checkpoints.first?.files.map(\.name) == ["model.safetensors", "empty"])
+        #expect(seen.checkpoints.first?.files.map(\.bytes) == [weights, Data()])
+        #expect(seen.generations.map(\.deal.ranges) == [[0..<2, 2..<3, 3..<4]])
+        #expect(Set(seen.joined.map(\.processID)) == [100, 101, 102])
+
+        for (slot, (description, assignment)) in results.enumerated() {
+            #expect(assignment.rank == slot)
+            #expect(assignment.addresses == (0..<3).map { "127.0.0.1:\(4000 + $0)" })
+            #expect(assignment.startStep == 0)
+            #expect(!assignment.stateFollows)
+            #expect(description.configurationJSON == "{\"seed\":1}")
+            #expect(description.runToken.count == 32)
+            #expect(description.runToken == results[0].0.runToken)
+        }
+    }
+
+    @Test func aResumedRunHandsTheStateToRankZero() throws {
+        var settings = CoordinatorHarness.settings()
+        settings.membership.startStep = 40
+        settings.stopAfterStep = 60
+        let weights = Data(repeating: 7, count: 5_000_000)
+        settings.resumeState = [("model.safetensors", weights), ("manifest.json", Data("{}".utf8))]
+        let harness = try CoordinatorHarness(settings)
+        let workers = (0..<2).map { slot in
+            Background {
+                let client = try harness.join(slot, slot: slot)
+                let assignment = try client.awaitAssignment(deadline: .after(patience))
+                var files: [TransferredFile] = []
+                if assignment.stateFollows {
+                    files = try client.awaitState(deadline: .after(patience))
+                }
+                try client.sendReady(
+                    ReadyReport(generation: 1, step: assignment.startStep, weightsDigest: "start"))
+                try client.sendFinished(report())
+                try client.awaitEnd(deadline: .after(patience))
+                return (assignment, files)
+            }
+        }
+        let results = try workers.map { try $0.value() }
+        #expect(try harness.outcome() == .finished(report()))
+        #expect(results.map(\.0.stateFollows) == [true, false])
+        #expect(results.map(\.0.startStep) == [40, 40])
+        #expect(results.map(\.0.stopAfterStep) == [60, 60])
+        #expect(results[0].1.map(\.name) == ["model.safetensors", "manifest.json"])
+        #expect(results[0].1.map(\.bytes) == [weights, Data("{}".utf8)])
+    }
+
+    @Test func aStopReachesEveryWorkerAndEndsStopped() throws {
+        let harness = try CoordinatorHarness()
+        let workers = (0..<2).map { slot in
+            harness.worker(slot: slot) { client, assignment in
+                if assignment.rank == 0 { try client.sendSteps([stepReport(1)]) }
+                let reason = try client.awaitStop(deadline: .after(patience))
+                let isRequested = client.stopRequested
+                try client.sendFinished(report(stopped: true))
+                try client.awaitEnd(deadline: .after(patience))
+                return "\(reason) \(isRequested)"
+            }
+        }
+        #expect(harness.delegate.wait { !$0.steps.isEmpty })
+        harness.service.requestStop(reason: "interrupted")
+        harness.service.requestStop(reason: "again")
+        #expect(try workers.map { try $0.value() } == ["interrupted true", "interrupted true"])
+        #expect(try harness.outcome() == .stopped(report(stopped: true)))
+    }
+
+    @Test func aStopBeforeTheStartEndsAtOnce() throws {
+        let harness = try CoordinatorHarness()
+        harness.service.requestStop(reason: "interrupted")
+        #expect(
+            try harness.outcome()
+                == .failed(exitCode: 130, message: "interrupted: stopped before the first step"))
+    }
+
+    @Test func anAbortReachesEveryWorker() throws {
+        let harness = try CoordinatorHarness()
+        let workers = (0..<2).map { slot in
+            harness.worker(slot: slot) { client, _ in
+                try client.awaitEnd(deadline: .after(patience))
+            }
+        }
+        #expect(harness.delegate.wait { $0.lines.contains("all 2 workers are ready") })
+        harness.service.requestAbort(exitCode: 3, reason: "the data is gone")
+        for worker in workers {
+            #expect(throws: RendezvousError(.aborted(exitCode: 3), "the data is gone")) {
+                try worker.value()
+            }
+        }
+        #expect(try harness.outcome() == .failed(exitCode: 3, message: "the data is gone"))
+    }
+
+    // MARK: - Failing
+
+    @Test func aWorkerThatLeavesInMidRunEndsIt() throws {
+        let harness = try CoordinatorHarness()
+        let told = DispatchSemaphore(value: 0)
+        let survivor = harness.worker(slot: 0) { client, _ in
+            client.onConnectionLost { _ in told.signal() }
+            try client.awaitEnd(deadline: .after(patience))
+        }
+        let leaver = harness.worker(slot: 1) { client, _ in
+            client.setProgress(step: 37, phase: "backward")
+            try client.sendSteps([stepReport(1)])
+            client.close()
+        }
+        try leaver.value()
+        let outcome = try harness.outcome()
+        guard case .failed(let exitCode, let message) = outcome else {
+            Issue.record("the run went on: \(outcome)")
+            return
+        }
+        #expect(exitCode == 4)
+        #expect(message.hasPrefix("lost rank 1 (host host1, pid 101)"))
+        #expect(message.hasSuffix(": its connection was closed"))
+        #expect(throws: RendezvousError(.aborted(exitCode: 4), message)) {
+            try survivor.value()
+        }
+        #expect(told.wait(timeout: .now() + 10) == .success)
+    }
+
+    @Test func aSilentWorkerIsFoundByItsSilence() throws {
+        let harness = try CoordinatorHarness(
+            CoordinatorHarness.settings(interval: .milliseconds(50), timeout: .seconds(2)))
+        let healthy = harness.worker(slot: 0) { client, _ in
+            try client.awaitEnd(deadline: .after(patience))
+        }
+        let silent = try RawPeer(harness.address)
+        try silent.send(.hello(hello(1, slot: 1)))
+        try silent.send(.heartbeat(WorkerHeartbeat(step: 5, phase: "forward")))
+        #expect(
+            try harness.outcome()
+                == .failed(
+                    exitCode: 4,
+                    message: "lost rank 1 (host host1, pid 101) after step 5 (forward): no sign "
+                        + "of life for 2 s; its process may be suspended or its host cut off"))
+        #expect(throws: RendezvousError.self) { try healthy.value() }
+        #expect(silent.isClosedByPeer())
+    }
+
+    @Test func aWorkersOwnFailureEndsTheRunWithItsExitCode() throws {
+        let harness = try CoordinatorHarness()
+        let other = harness.worker(slot: 0) { client, _ in
+            try client.awaitEnd(deadline: .after(patience))
+        }
+        let failing = harness.worker(slot: 1) { client, _ in
+            client.sendFailed(exitCode: 3, message: "train-images is truncated")
+        }
+        try failing.value()
+        let message = "rank 1 (host host1, pid 101) failed: train-images is truncated"
+        #expect(try harness.outcome() == .failed(exitCode: 3, message: message))
+        #expect(throws: RendezvousError(.aborted(exitCode: 3), message)) { try other.value() }
+    }
+
+    @Test func differingWeightsFailTheRun() throws {
+        let harness = try CoordinatorHarness()
+        let workers = [
+            harness.finishingWorker(slot: 0, digest: "aaa"),
+            harness.finishingWorker(slot: 1, digest: "bbb"),
+        ]
+        let message =
+            "the workers' weights differ at the end: rank 0 has aaa at step 60; rank 1 has bbb at "
+            + "step 60"
+        #expect(try harness.outcome() == .failed(exitCode: 1, message: message))
+        for worker in workers { #expect(throws: RendezvousError.self) { try worker.value() } }
+    }
+
+    @Test func aCheckpointThatCannotBeStoredFailsTheRun() throws {
+        let harness = try CoordinatorHarness(
+            delegate: RecordingDelegate(refusesCheckpoints: true))
+        let workers = (0..<2).map { slot in
+            harness.worker(slot: slot) { client, assignment in
+                if assignment.rank == 0 {
+                    try client.sendCheckpoint(step: 9, isFinal: false, files: [("a", Data([1]))])
+                }
+                try client.awaitEnd(deadline: .after(patience))
+            }
+        }
+        #expect(
+            try harness.outcome()
+                == .failed(
+                    exitCode: 1, message: "cannot store the checkpoint of step 9: disk full"))
+        for worker in workers { #expect(throws: RendezvousError.self) { try worker.value() } }
+    }
+
+    @Test func aMemberThatBreaksTheProtocolEndsTheRun() throws {
+        let harness = try CoordinatorHarness()
+        let other = harness.worker(slot: 0) { client, _ in
+            try client.awaitEnd(deadline: .after(patience))
+        }
+        let bad = try RawPeer(harness.address)
+        try bad.send(.hello(hello(1, slot: 1)))
+        #expect(harness.delegate.wait { !$0.generations.isEmpty })
+        // Only rank 0 may send files.
+        try bad.send(
+            .checkpointBegin(CheckpointHeader(step: 1, isFinal: false, files: [])))
+        #expect(
+            try harness.outcome()
+                == .failed(
+                    exitCode: 4,
+                    message: "lost rank 1 (host host1, pid 101): it broke the protocol: an "
+                        + "unexpected 'checkpointBegin'"))
+        #expect(throws: RendezvousError.self) { try other.value() }
+    }
+
+    @Test func impossibleSettingsEndTheRunBeforeItBegins() throws {
+        let tooFew = try CoordinatorHarness(
+            CoordinatorHarness.settings(workerCount: 3, replicaCount: 2))
+        #expect(
+            try tooFew.outcome()
+                == .failed(
+                    exitCode: 2,
+                    message: "3 workers cannot share 2 replicas: use at most 2 workers or raise "
+                        + "'replicas' in the configuration"))
+        var settings = CoordinatorHarness.settings()
+        settings.configurationJSON = String(repeating: "x", count: 2 << 20)
+        guard case .failed(2, let message) = try CoordinatorHarness(settings).outcome() else {
+            Issue.record("an oversize configuration was taken")
+            return
+        }
+        #expect(message.hasPrefix("the configuration cannot be sent to workers: "))
+    }
+}

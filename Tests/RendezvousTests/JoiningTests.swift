@@ -1,0 +1,148 @@
+// Joining over loopback: refusals by reason, a restart with another arithmetic, and a worker whose
+// coordinator is missing, silent or gone.
+
+import Foundation
+import Rendezvous
+import Testing
+import Transport
+import WireFormat
+
+struct JoiningTests {
+    private func code(_ body: () throws -> Void) -> RendezvousError.Code? {
+        do {
+            try body()
+            return nil
+        } catch {
+            return (error as? RendezvousError)?.code
+        }
+    }
+
+    @Test func refusalsArriveWithTheirReason() throws {
+        let harness = try CoordinatorHarness(
+            CoordinatorHarness.settings(requiredArithmetic: "middle"))
+        #expect(
+            code { _ = try harness.join(5, version: "2.0") } == .refused(.versionMismatch))
+        #expect(
+            code { _ = try harness.join(5, arithmetic: "low") } == .refused(.arithmeticMismatch))
+        #expect(
+            code { _ = try harness.join(5, arithmetic: "high") } == .restart(arithmetic: "middle"))
+        let members = try (0..<2).map { try harness.join($0, arithmetic: "middle") }
+        for member in members { _ = try member.awaitAssignment(deadline: .after(patience)) }
+        #expect(
+            throws: RendezvousError(
+                .refused(.runFull),
+                "the coordinator refused this worker: all 2 places of the run are taken")
+        ) { try harness.join(5, arithmetic: "middle") }
+        harness.service.requestAbort(exitCode: 1, reason: "enough")
+        #expect(try harness.outcome() == .failed(exitCode: 1, message: "enough"))
+        // A client that nobody holds leaves the run.
+        withExtendedLifetime(members) {}
+    }
+
+    @Test func differingWorkersMeetAtTheLowestArithmetic() throws {
+        let harness = try CoordinatorHarness()
+        let levels = ["high", "low"]
+        let workers = (0..<2).map { slot in
+            Background {
+                var arithmetic = levels[slot]
+                while true {
+                    do {
+                        let client = try harness.join(slot, arithmetic: arithmetic, slot: slot)
+                        let assignment = try client.awaitAssignment(deadline: .after(patience))
+                        try client.sendReady(
+                            ReadyReport(generation: 1, step: 0, weightsDigest: "start"))
+                        try client.sendFinished(report())
+                        try client.awaitEnd(deadline: .after(patience))
+                        return "\(assignment.rank) \(assignment.arithmetic)"
+                    } catch let error as RendezvousError {
+                        guard case .restart(let lower) = error.code, lower != arithmetic else {
+                            throw error
+                        }
+                        arithmetic = lower
+                    }
+                }
+            }
+        }
+        #expect(try workers.map { try $0.value() } == ["0 low", "1 low"])
+        #expect(try harness.outcome() == .finished(report()))
+    }
+
+    @Test func nobodyListeningIsToldAtOnce() throws {
+        let listener = try Listener(try SocketAddress(host: "127.0.0.1", port: 0))
+        let address = listener.localAddress
+        listener.close()
+        #expect(
+            code {
+                _ = try WorkerControlClient.join(
+                    coordinator: address, hello: hello(1), deadline: .after(patience))
+            } == .unreachable)
+    }
+
+    // MARK: - A coordinator that behaves badly
+
+    /// Accepts one worker, welcomes it and hands the connection over.
+    private func welcomed(
+        timeout: Duration
+    ) throws -> (client: WorkerControlClient, coordinator: Connection) {
+        let listener = try Listener(try SocketAddress(host: "127.0.0.1", port: 0))
+        let address = listener.localAddress
+        let joining = Background {
+            try WorkerControlClient.join(
+                coordinator: address, hello: hello(1), deadline: .after(patience))
+        }
+        let connection = try listener.accept(until: .after(patience))
+        let welcome = CoordinatorMessage.welcome(
+            RunDescription(
+                configurationJSON: "{}", runToken: "0123", heartbeatInterval: .milliseconds(20),
+                heartbeatTimeout: timeout))
+        try connection.sendAll(
+            try ControlFrame(kind: .message, payload: try welcome.encoded()).encoded(),
+            until: .after(patience))
+        return (try joining.value(), connection)
+    }
+
+    @Test func aLostCoordinatorIsToldAtOnce() throws {
+        let (client, coordinator) = try welcomed(timeout: .seconds(20))
+        let told = DispatchSemaphore(value: 0)
+        client.onConnectionLost { error in
+            if error.code == .coordinatorLost { told.signal() }
+        }
+        let waiting = Background { try client.awaitAssignment(deadline: .after(patience)) }
+        coordinator.close()
+        #expect(told.wait(timeout: .now() + 10) == .success)
+        #expect(code { _ = try waiting.value() } == .coordinatorLost)
+        #expect(
+            code { try client.sendReady(ReadyReport(generation: 1, step: 0, weightsDigest: "a")) }
+                == .coordinatorLost)
+        let late = DispatchSemaphore(value: 0)
+        client.onConnectionLost { _ in late.signal() }
+        #expect(late.wait(timeout: .now() + 10) == .success)
+    }
+
+    @Test func aCoordinatorThatNeitherReadsNorSpeaksBlocksNobodyForEver() throws {
+        let (client, coordinator) = try welcomed(timeout: .milliseconds(500))
+        // Far more than the client's queue and the kernel's buffers hold.
+        let bytes = Data(count: 64 << 20)
+        #expect(
+            code { try client.sendCheckpoint(step: 1, isFinal: false, files: [("a", bytes)]) }
+                == .coordinatorSilent)
+        coordinator.close()
+    }
+
+    @Test func aCoordinatorThatSpeaksNonsenseIsLeft() throws {
+        let (client, coordinator) = try welcomed(timeout: .seconds(20))
+        try coordinator.sendAll(Array("HTTP/1.1 400 Bad Request\r\n".utf8), until: .after(patience))
+        #expect(
+            code { _ = try client.awaitAssignment(deadline: .after(patience)) }
+                == .protocolViolation)
+        coordinator.close()
+    }
+
+    @Test func waitingEndsAtTheDeadline() throws {
+        let (client, coordinator) = try welcomed(timeout: .seconds(20))
+        #expect(
+            throws: RendezvousError(.timedOut, "waited too long for an assignment")
+        ) { try client.awaitAssignment(deadline: .after(.milliseconds(10))) }
+        coordinator.close()
+    }
+}

@@ -136,7 +136,7 @@ extension ReferenceNumbers.Settings {
     fileprivate func optimizer(count: Int) throws -> any Optimizer {
         if type == "sgd" {
             return SGD(
-                count: count, momentum: try #require(momentum), nesterov: try #require(nesterov),
+                count: count, momentum: try #require(momentum), nesterov: nesterov == true,
                 weightDecay: weightDecay)
         }
         return Adam(

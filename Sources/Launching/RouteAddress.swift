@@ -24,8 +24,8 @@ package enum RouteAddress {
         var list: UnsafeMutablePointer<addrinfo>?
         let result = getaddrinfo(name, String(port), &hints, &list)
         guard result == 0 else {
-            throw .noRoute(
-                host: host, reason: "cannot look up '\(name)': \(String(cString: gai_strerror(result)))")
+            let reason = String(cString: gai_strerror(result))
+            throw .noRoute(host: host, reason: "cannot look up '\(name)': \(reason)")
         }
         defer { freeaddrinfo(list) }
         var entry = list
@@ -54,7 +54,8 @@ package enum RouteAddress {
                     pointer, length, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
         }
         guard succeeded else { return nil }
-        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let bytes = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// The machine behind the name in the file: `ssh -G` applies the user's aliases.

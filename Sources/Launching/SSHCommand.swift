@@ -5,12 +5,12 @@
 package enum SSHCommand {
     /// The arguments that start `remote` on `host`, "ssh" first.
     package static func arguments(for host: HostsFile.Host, remote: [String]) -> [String] {
-        ["ssh", "-T"] + host.sshOptions + [
-            // No question can be answered here; and a dead connection must be found, not waited on.
-            "-o", "BatchMode=yes", "-o", "ConnectTimeout=10",
-            "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3",
-            "--", host.name, remoteCommand(remote),
+        // No question can be answered here; and a dead connection must be found, not waited on.
+        let options = [
+            "BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=5", "ServerAliveCountMax=3",
         ]
+        let ours = options.flatMap { ["-o", $0] }
+        return ["ssh", "-T"] + host.sshOptions + ours + ["--", host.name, remoteCommand(remote)]
     }
 
     /// One command for the host's shell, which is replaced by it, so that the end of the connection
@@ -27,7 +27,8 @@ package enum SSHCommand {
                 || "-_./:=,+@%[]".unicodeScalars.contains($0)
         }
         if plain, !word.isEmpty, !word.contains("[") { return word }
-        return "'" + word.split(separator: "'", omittingEmptySubsequences: false)
+        return "'"
+            + word.split(separator: "'", omittingEmptySubsequences: false)
             .joined(separator: "'\\''") + "'"
     }
 

@@ -16,7 +16,8 @@ import Testing
     }
 
     @Test func optionsAndPositionalsMix() throws {
-        let parsed = try parse("--workers", "3", "a.json", "--resume", "--set=a.b=1", "--set", "c=-2")
+        let parsed = try parse(
+            "--workers", "3", "a.json", "--resume", "--set=a.b=1", "--set", "c=-2")
         #expect(parsed.positionals == ["a.json"])
         #expect(try parsed.integer("workers", in: 1...9) == 3)
         #expect(parsed.has("resume") && !parsed.has("lifeline"))

@@ -39,7 +39,8 @@ import Testing
     }
 
     @Test func fileWithoutHostsAndMissingFile() {
-        #expect(throws: LaunchingError.hostsFileUnusable(path: "h", reason: "no host in the file")) {
+        #expect(throws: LaunchingError.hostsFileUnusable(path: "h", reason: "no host in the file"))
+        {
             try HostsFile.parse("# nothing\n", path: "h")
         }
         #expect(throws: LaunchingError.hostsFileUnusable(path: "/no/h", reason: "no such file")) {

@@ -64,7 +64,8 @@ import Testing
     }
 
     @Test func coordinatorsWordsAndCodeArePassedOn() throws {
-        let outcome = try run(coordinator: "echo failed no such file >&3; exit 3", workers: ["exit 0"])
+        let outcome = try run(
+            coordinator: "echo failed no such file >&3; exit 3", workers: ["exit 0"])
         #expect(outcome == .init(exitCode: 3, message: "no such file"))
     }
 

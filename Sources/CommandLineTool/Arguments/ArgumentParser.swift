@@ -28,8 +28,9 @@ package struct ParsedArguments: Equatable, Sendable {
         var rest = arguments[...]
         var optionsEnded = false
         while let argument = rest.popFirst() {
-            if optionsEnded || !argument.hasPrefix("-") || argument == "-" || Double(argument) != nil
-            {
+            let isPlain =
+                !argument.hasPrefix("-") || argument == "-" || Double(argument) != nil
+            if optionsEnded || isPlain {
                 positionals.append(argument)
             } else if argument == "--" {
                 optionsEnded = true
@@ -49,7 +50,8 @@ package struct ParsedArguments: Equatable, Sendable {
         let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         let written = String(parts[0])
         let word = String(written.drop { $0 == "-" })
-        guard written.hasPrefix("--"), let option = command.options.first(where: { $0.name == word })
+        guard written.hasPrefix("--"),
+            let option = command.options.first(where: { $0.name == word })
         else {
             let nearest = Suggestion.nearest(to: word, among: command.visibleOptionNames)
             throw UsageError(

@@ -93,11 +93,12 @@ enum CoordinatorCommand {
                 return 1
             }
         case .stopped(let step, let checkpointStep):
-            Console.errorText(
-                checkpointStep.map { "interrupted: saved after step \($0) in \(options.folder.path)" }
-                    ?? "interrupted after step \(step), before anything was saved")
-            if parent == nil, checkpointStep != nil {
-                Console.errorText("go on with the same command and --resume")
+            if let checkpointStep {
+                let folder = options.folder.path
+                Console.errorText("interrupted: saved after step \(checkpointStep) in \(folder)")
+                if parent == nil { Console.errorText("go on with the same command and --resume") }
+            } else {
+                Console.errorText("interrupted after step \(step), before anything was saved")
             }
             return 130
         case .failed(let exitCode, let message):

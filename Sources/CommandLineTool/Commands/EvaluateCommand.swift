@@ -16,8 +16,8 @@ enum EvaluateCommand {
         run: run)
 
     private struct Figures: Encodable {
-        let test_accuracy: Double
-        let test_loss: Double
+        let testAccuracy: Double
+        let testLoss: Double
         let samples: Int
     }
 
@@ -31,8 +31,9 @@ enum EvaluateCommand {
                 + "test loss \(String(format: "%.4f", sums.loss)), \(sums.sampleCount) images")
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
+        encoder.keyEncodingStrategy = .convertToSnakeCase
         let figures = Figures(
-            test_accuracy: sums.accuracy, test_loss: sums.loss, samples: sums.sampleCount)
+            testAccuracy: sums.accuracy, testLoss: sums.loss, samples: sums.sampleCount)
         Console.output("result " + String(decoding: try encoder.encode(figures), as: UTF8.self))
         return 0
     }

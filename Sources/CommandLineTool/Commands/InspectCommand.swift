@@ -19,7 +19,8 @@ enum InspectCommand {
     private static func run(_ arguments: ParsedArguments) throws -> Int32 {
         var path = arguments.positionals[0]
         var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue
+        {
             path += "/model.safetensors"
         }
         let file = try SafetensorsReader.read(path: path)

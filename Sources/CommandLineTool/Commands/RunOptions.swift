@@ -9,7 +9,8 @@ struct RunOptions {
         "CONFIG", "the run's configuration, a JSON5 file as in configs/")
 
     static let specifications: [OptionSpecification] = [
-        .init("output", value: "DIR", "the run's folder (default: runs/<the configuration's name>)"),
+        .init(
+            "output", value: "DIR", "the run's folder (default: runs/<the configuration's name>)"),
         .init("resume", "go on from the folder's last checkpoint"),
         .init("overwrite", "replace the run that is in the folder"),
         .init("steps", value: "N", "train for N steps in all, whatever the configuration says"),

@@ -12,21 +12,33 @@ final class MetricsFile {
         let epoch: Int
         let loss: Double
         let accuracy: Double
-        let learning_rate: Double
+        let learningRate: Double
         let seconds: Double
-        let samples_per_s: Double
+        let samplesPerSecond: Double
         let workers: Int
         let generation: UInt32
+
+        enum CodingKeys: String, CodingKey {
+            case step, epoch, loss, accuracy, seconds, workers, generation
+            case learningRate = "learning_rate"
+            case samplesPerSecond = "samples_per_s"
+        }
     }
 
     private struct EvaluationLine: Encodable {
         let step: Int
         let epoch: Int
-        let test_loss: Double
-        let test_accuracy: Double
+        let testLoss: Double
+        let testAccuracy: Double
         let seconds: Double
         let workers: Int
         let generation: UInt32
+
+        enum CodingKeys: String, CodingKey {
+            case step, epoch, seconds, workers, generation
+            case testLoss = "test_loss"
+            case testAccuracy = "test_accuracy"
+        }
     }
 
     private struct StepNumber: Decodable { let step: Int }
@@ -79,8 +91,8 @@ final class MetricsFile {
                 StepLine(
                     step: report.step, epoch: report.epoch, loss: report.lossSum / count,
                     accuracy: Double(report.correctCount) / count,
-                    learning_rate: report.learningRate, seconds: report.seconds,
-                    samples_per_s: Double(report.sampleCount) / max(report.seconds, 1e-9),
+                    learningRate: report.learningRate, seconds: report.seconds,
+                    samplesPerSecond: Double(report.sampleCount) / max(report.seconds, 1e-9),
                     workers: workers, generation: generation))
             bytes.append(UInt8(ascii: "\n"))
         }
@@ -91,8 +103,8 @@ final class MetricsFile {
         let count = Double(max(1, report.sampleCount))
         var bytes = try encoder.encode(
             EvaluationLine(
-                step: report.step, epoch: report.epoch, test_loss: report.lossSum / count,
-                test_accuracy: Double(report.correctCount) / count, seconds: report.seconds,
+                step: report.step, epoch: report.epoch, testLoss: report.lossSum / count,
+                testAccuracy: Double(report.correctCount) / count, seconds: report.seconds,
                 workers: workers, generation: generation))
         bytes.append(UInt8(ascii: "\n"))
         try file.write(contentsOf: bytes)

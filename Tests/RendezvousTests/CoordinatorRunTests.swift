@@ -141,7 +141,9 @@ struct CoordinatorRunTests {
         }
         let leaver = harness.worker(slot: 1) { client, _ in
             client.setProgress(step: 37, phase: "backward")
-            try client.sendSteps([stepReport(1)])
+            // In mid-run: the survivor is ready and listens.
+            guard harness.delegate.wait(until: { $0.lines.contains("all 2 workers are ready") })
+            else { throw Background<Void>.Overdue() }
             client.close()
         }
         try leaver.value()

@@ -11,8 +11,13 @@ import WireFormat
 /// `shutdown()` may come from any thread. After any error the group is dead: every later call throws
 /// the same error, and a new group is built for the next generation.
 package final class ProcessGroup: @unchecked Sendable {
-    /// Bytes of a frame's payload unless a test asks for less.
-    package static let defaultSegmentByteCount = 256 << 10
+    /// Bytes of a frame's payload unless a test asks for less. Measured with 2 and 4 workers on 2 busy
+    /// cores: 512 KiB and 1 MiB are equally fast, 128 and 256 KiB up to a third slower at 4 and 64 MB
+    /// (more wake-ups per byte); the smaller of the fast ones lets a chunk be sent on earlier.
+    package static let defaultSegmentByteCount = 512 << 10
+
+    /// All replicas' buffers together up to which an all-reduce exchanges them whole.
+    package static let defaultExchangeByteCount = 128 << 10
 
     package let rank: Int
     package let generation: UInt32
@@ -26,6 +31,7 @@ package final class ProcessGroup: @unchecked Sendable {
 
     private let add: AddFunction
     private let segmentByteCount: Int
+    private let exchangeByteCount: Int
     /// Nil for a single worker.
     private let engine: RingEngine?
     private let wake: WakeSignal
@@ -39,6 +45,9 @@ package final class ProcessGroup: @unchecked Sendable {
     private var borders: [Int] = []
     private var failure: CollectiveError?
     private let sumScratch: UnsafeMutableRawPointer
+    /// All replicas' buffers, one after another, in an exchange; and where each starts.
+    private let exchanged: UnsafeMutableRawPointer
+    private var exchangedInputs: [UnsafePointer<Float>] = []
 
     /// - Parameters:
     ///   - previous: the link on which the rank before this one sends; nil exactly for one worker.
@@ -46,12 +55,15 @@ package final class ProcessGroup: @unchecked Sendable {
     ///   - timeout: how long a call waits without a byte moving before it fails.
     ///   - segmentByteCount: payload of a frame, a positive multiple of 4 and equal on all workers.
     ///     The default is the measured one; tests go down to 4 bytes to reach every path cheaply.
+    ///   - exchangeByteCount: see `allReduce`; equal on all workers. Tests set 0 to send short buffers
+    ///     round the ring.
     ///   - add: the addition; must give the same bits on every host.
     /// - Throws: `transport` when the system has no descriptor left.
     package init(
         rank: Int, generation: UInt32, deal: ReplicaDeal, previous: (any IncomingLink)?,
         next: (any OutgoingLink)?, timeout: Duration,
-        segmentByteCount: Int = ProcessGroup.defaultSegmentByteCount, add: @escaping AddFunction
+        segmentByteCount: Int = ProcessGroup.defaultSegmentByteCount,
+        exchangeByteCount: Int = ProcessGroup.defaultExchangeByteCount, add: @escaping AddFunction
     ) throws(CollectiveError) {
         let worldSize = deal.worldSize
         precondition(0..<worldSize ~= rank, "rank \(rank) of \(worldSize)")
@@ -63,6 +75,7 @@ package final class ProcessGroup: @unchecked Sendable {
         self.deal = deal
         self.add = add
         self.segmentByteCount = segmentByteCount
+        self.exchangeByteCount = exchangeByteCount
         do {
             wake = try WakeSignal()
         } catch {
@@ -86,16 +99,21 @@ package final class ProcessGroup: @unchecked Sendable {
             .broadcast(rank: rank, worldSize: worldSize, root: root)
         }
         sumScratch = .allocate(byteCount: segmentByteCount, alignment: 64)
+        exchanged = .allocate(byteCount: exchangeByteCount, alignment: 64)
     }
 
     deinit {
         close()
         sumScratch.deallocate()
+        exchanged.deallocate()
     }
 
     /// Sums all replicas' buffers; every worker gets the sum.
     ///
-    /// The additions and so the bits are the same for every deal of the same replicas.
+    /// The additions and so the bits are the same for every deal of the same replicas. While all
+    /// replicas' buffers together are not above `exchangeByteCount`, the workers exchange them whole
+    /// and each does all the additions: such a call is a matter of latency, and this takes N-1 hops
+    /// where the ring takes 2(N-1) or one more.
     /// - Parameters:
     ///   - inputs: one pointer per local replica, ascending, `elementCount` floats each; left as
     ///     they are, except in place.
@@ -109,21 +127,18 @@ package final class ProcessGroup: @unchecked Sendable {
             inputs.count == deal.ranges[rank].count,
             "\(inputs.count) inputs for \(deal.ranges[rank].count) replicas")
         precondition(elementCount >= 0, "\(elementCount) elements")
-        let replicaCount = deal.replicaCount
-        borders.removeAll(keepingCapacity: true)
-        borders.append(0)
-        for chunk in 0..<replicaCount {
-            let elements = RingPlan.elements(
-                ofChunk: chunk, elementCount: elementCount, chunkCount: replicaCount)
-            borders.append(elements.upperBound * MemoryLayout<Float>.size)
-        }
+        setChunkBorders(elementCount)
         let call = RingCall(
             operation: .allReduce, step: step, bucket: bucket, inputs: inputs,
             output: UnsafeMutableRawPointer(output), borders: borders,
             isInPlace: inputs[0] == UnsafePointer(output))
+        let (total, overflow) = elementCount.multipliedReportingOverflow(
+            by: deal.replicaCount * MemoryLayout<Float>.size)
         if engine == nil {
             try checkUsable(call)
             sumLocally(call)
+        } else if !overflow, total <= exchangeByteCount {
+            try exchangeAndSum(call, byteCount: elementCount * MemoryLayout<Float>.size)
         } else {
             try run(call, reduceSchedule)
         }
@@ -209,7 +224,8 @@ package final class ProcessGroup: @unchecked Sendable {
             try engine.run(call, schedule)
         } catch {
             // A link that breaks because of our own shutdown is not the neighbour's fault.
-            throw fail(call, isShutDown.load(ordering: .acquiring) ? .init(.shutDown, .none) : error)
+            throw fail(
+                call, isShutDown.load(ordering: .acquiring) ? .init(.shutDown, .none) : error)
         }
     }
 
@@ -233,6 +249,42 @@ package final class ProcessGroup: @unchecked Sendable {
         engine?.previous.shutdown()
         engine?.next.shutdown()
         return error
+    }
+
+    private func setChunkBorders(_ elementCount: Int) {
+        let chunkCount = deal.replicaCount
+        borders.removeAll(keepingCapacity: true)
+        borders.append(0)
+        for chunk in 0..<chunkCount {
+            let elements = RingPlan.elements(
+                ofChunk: chunk, elementCount: elementCount, chunkCount: chunkCount)
+            borders.append(elements.upperBound * MemoryLayout<Float>.size)
+        }
+    }
+
+    /// Gathers all replicas' buffers and sums them here.
+    private func exchangeAndSum(_ call: RingCall, byteCount: Int) throws(CollectiveError) {
+        let own = deal.ranges[rank]
+        for (replica, input) in zip(own, call.inputs) {
+            (exchanged + replica * byteCount).copyMemory(from: input, byteCount: byteCount)
+        }
+        borders.removeAll(keepingCapacity: true)
+        borders.append(0)
+        for range in deal.ranges { borders.append(range.upperBound * byteCount) }
+        try run(
+            RingCall(
+                operation: .allReduce, step: call.step, bucket: call.bucket, output: exchanged,
+                borders: borders), gatherSchedule)
+        exchangedInputs.removeAll(keepingCapacity: true)
+        for replica in 0..<deal.replicaCount {
+            exchangedInputs.append(
+                UnsafePointer((exchanged + replica * byteCount).assumingMemoryBound(to: Float.self))
+            )
+        }
+        sumLocally(
+            RingCall(
+                operation: .allReduce, inputs: exchangedInputs, output: call.output,
+                borders: call.borders))
     }
 
     /// The same additions in the same order by one worker: chunk c is c+1, ..., R-1, 0, ..., c.

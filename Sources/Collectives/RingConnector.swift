@@ -18,6 +18,12 @@ package enum RingConnector {
     /// How long a caller may take for its 128 bytes.
     package static let handshakeTimeout = Duration.seconds(5)
 
+    /// The kernel's send buffer of a link within one host. Left alone it grows to megabytes and every
+    /// byte passes through main memory; bounded, it stays in the cache. (2 workers on 2 cores, median
+    /// of an all-reduce: 4 MB 1.7 instead of 2.7 ms, 64 MB 33 instead of 42 ms.) Links between
+    /// hosts keep the kernel's own choice, which follows the round-trip time.
+    private static let sendBufferByteCount = 512 << 10
+
     /// Builds the group of one generation.
     ///
     /// - Parameters:
@@ -31,8 +37,9 @@ package enum RingConnector {
     package static func connect(
         rank: Int, generation: UInt32, token: String, deal: ReplicaDeal,
         addresses: [SocketAddress], listener: Listener, timeout: Duration, deadline: Deadline,
-        segmentByteCount: Int = ProcessGroup.defaultSegmentByteCount, interrupt: WakeSignal? = nil,
-        add: @escaping AddFunction
+        segmentByteCount: Int = ProcessGroup.defaultSegmentByteCount,
+        exchangeByteCount: Int = ProcessGroup.defaultExchangeByteCount,
+        interrupt: WakeSignal? = nil, add: @escaping AddFunction
     ) throws(CollectiveError) -> ProcessGroup {
         precondition(0..<deal.worldSize ~= rank, "rank \(rank) of \(deal.worldSize)")
         var previous: Connection?
@@ -51,10 +58,12 @@ package enum RingConnector {
             try wait(&context, caller, door, deadline: deadline, interrupt: interrupt)
             previous = door.accepted
             next = caller.established
+            if let next, next.isWithinHost { next.boundSendBuffer(byteCount: sendBufferByteCount) }
         }
         return try ProcessGroup(
             rank: rank, generation: generation, deal: deal, previous: previous, next: next,
-            timeout: timeout, segmentByteCount: segmentByteCount, add: add)
+            timeout: timeout, segmentByteCount: segmentByteCount,
+            exchangeByteCount: exchangeByteCount, add: add)
     }
 
     private static func wait(

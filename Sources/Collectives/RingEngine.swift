@@ -1,8 +1,9 @@
 // Runs a schedule over the two links: one thread, one loop, no spinning.
 //
-// Each turn tries to receive and to send; when neither moves a byte, the thread sleeps in poll(2) on
-// exactly what could help. A segment is one frame; it is added as soon as it is complete and can be
-// sent on at once while the next one arrives (cut-through), so receiving, adding and sending overlap.
+// Each turn tries to send and to receive; when neither moves a byte, the thread sleeps in poll(2) on
+// exactly what could help. A segment is one frame; what arrives of it is added at once, and when it is
+// complete it can be sent on while the next one arrives (cut-through), so receiving, adding and
+// sending overlap.
 // Header and payload leave in one system call and are taken in by one: the receiver knows from the
 // schedule what comes next and where it belongs, and checks the header against that afterwards. A
 // wrong frame may so have scribbled on the output, but the call then fails and the output is void.
@@ -22,6 +23,10 @@ import WireFormat
 
 /// The state of one group's links. Used by one thread at a time.
 final class RingEngine {
+    /// After moving this much, a link that had nothing to do is tried again before waiting. Below
+    /// it the try would mostly be wasted, and short messages are a matter of counting system calls.
+    private static let longTransferByteCount = 16 << 10
+
     let previous: any IncomingLink
     let next: any OutgoingLink
     let wake: WakeSignal
@@ -51,6 +56,8 @@ final class RingEngine {
     private var receiveIndex = 0
     private var receiveSegment = 0
     private var receivedByteCount = 0
+    /// Payload bytes of the current frame that have been added.
+    private var addedByteCount = 0
     /// Where the frame being received goes; nil when that has not been worked out.
     private var receivePayload: UnsafeMutableRawBufferPointer?
 
@@ -96,13 +103,24 @@ final class RingEngine {
             self.call.borders = []
         }
         var deadline: Deadline?
+        var isSendBlocked = false
+        var isReceiveBlocked = false
         while true {
-            let canReceive = prepareReceive()
-            var moved = canReceive ? try receiveSome() : false
-            let canSend = prepareSend()
-            if canSend, try sendSome() { moved = true }
-            if moved {
+            var sent = 0
+            var received = 0
+            if !isSendBlocked, prepareSend() {
+                sent = try sendSome()
+                isSendBlocked = sent == 0
+            }
+            if !isReceiveBlocked, prepareReceive() {
+                received = try receiveSome()
+                isReceiveBlocked = received == 0
+            }
+            if sent > 0 || received > 0 {
                 deadline = nil
+                // A long transfer took long enough for the other link to have become ready.
+                if sent >= Self.longTransferByteCount { isReceiveBlocked = false }
+                if received >= Self.longTransferByteCount { isSendBlocked = false }
                 continue
             }
             let isReceiving = receiveIndex < schedule.receives.count
@@ -110,7 +128,11 @@ final class RingEngine {
             guard isReceiving || isSending else { return }
             let limit = deadline ?? .after(timeout)
             deadline = limit
-            try wait(isReceiving: isReceiving, isSending: isSending, canSend: canSend, until: limit)
+            try wait(
+                isReceiving: isReceiving, isSending: isSending, canSend: prepareSend(),
+                until: limit)
+            isSendBlocked = false
+            isReceiveBlocked = false
         }
     }
 
@@ -197,9 +219,9 @@ final class RingEngine {
             .encode(into: sendHeader)
     }
 
-    /// Sends as much of the prepared frame as fits; false when nothing does.
-    private func sendSome() throws(RingFailure) -> Bool {
-        guard let payload = sendPayload else { return false }
+    /// Sends as much of the prepared frame as fits and returns how much that was.
+    private func sendSome() throws(RingFailure) -> Int {
+        guard let payload = sendPayload else { return 0 }
         let headerPart = UnsafeRawBufferPointer(
             rebasing: sendHeader[min(sentByteCount, FrameHeader.byteCount)...])
         let payloadPart = UnsafeRawBufferPointer(
@@ -210,23 +232,26 @@ final class RingEngine {
         } catch {
             throw RingFailure(.transport(error), .next)
         }
+        let moved: Int
         switch result {
-        case .wouldBlock: return false
+        case .wouldBlock: return 0
         case .closed: throw RingFailure(.closed, .next)
-        case .transferred(let count): sentByteCount += count
+        case .transferred(let count): moved = count
         }
+        sentByteCount += moved
         if sentByteCount == FrameHeader.byteCount + payload.count {
             payloadBytesSent += UInt64(payload.count)
             sendPayload = nil
             sendSegment += 1
-            if sendSegment * segmentByteCount >= call.byteCount(
-                ofBlock: schedule.sends[sendIndex].chunk)
+            if sendSegment * segmentByteCount
+                >= call.byteCount(
+                    ofBlock: schedule.sends[sendIndex].chunk)
             {
                 sendIndex += 1
                 sendSegment = 0
             }
         }
-        return true
+        return moved
     }
 
     // MARK: - Receiving
@@ -250,14 +275,15 @@ final class RingEngine {
             receivePayload = UnsafeMutableRawBufferPointer(
                 start: byteCount == 0 ? nil : destination, count: byteCount)
             receivedByteCount = 0
+            addedByteCount = 0
             return true
         }
         return false
     }
 
-    /// Receives as much of the current frame as there is; false when nothing is.
-    private func receiveSome() throws(RingFailure) -> Bool {
-        guard let payload = receivePayload else { return false }
+    /// Receives as much of the current frame as there is and returns how much that was.
+    private func receiveSome() throws(RingFailure) -> Int {
+        guard let payload = receivePayload else { return 0 }
         let headerPart = UnsafeMutableRawBufferPointer(
             rebasing: receiveHeader[min(receivedByteCount, FrameHeader.byteCount)...])
         let payloadPart = UnsafeMutableRawBufferPointer(
@@ -269,18 +295,19 @@ final class RingEngine {
             throw RingFailure(.transport(error), .previous)
         }
         let before = receivedByteCount
+        let moved: Int
         switch result {
-        case .wouldBlock: return false
+        case .wouldBlock: return 0
         case .closed: throw RingFailure(.closed, .previous)
-        case .transferred(let count): receivedByteCount += count
+        case .transferred(let count): moved = count
         }
+        receivedByteCount += moved
         if before < FrameHeader.byteCount, receivedByteCount >= FrameHeader.byteCount {
             try checkHeader(payload.count)
         }
-        if receivedByteCount == FrameHeader.byteCount + payload.count {
-            finishSegment(payload)
-        }
-        return true
+        addReceived(payload)
+        if receivedByteCount == FrameHeader.byteCount + payload.count { finishSegment() }
+        return moved
     }
 
     private func checkHeader(_ byteCount: Int) throws(RingFailure) {
@@ -299,25 +326,37 @@ final class RingEngine {
         }
     }
 
-    private func finishSegment(_ payload: UnsafeMutableRawBufferPointer) {
+    /// Adds the whole floats that have arrived since the last time: at once, not at the end of the
+    /// segment, while the kernel's copy of them is still in the nearest cache.
+    private func addReceived(_ payload: UnsafeMutableRawBufferPointer) {
         let receive = schedule.receives[receiveIndex]
-        if receive.phase == .reduce, let received = payload.baseAddress, let output = call.output {
-            let offset = call.borders[receive.chunk] + receiveSegment * segmentByteCount
-            var addends = receive.addends
-            if call.isInPlace {
-                let count = payload.count / MemoryLayout<Float>.size
-                add(
-                    (output + offset).assumingMemoryBound(to: Float.self),
-                    UnsafeRawPointer(received).assumingMemoryBound(to: Float.self), count)
-                addends = addends.dropFirst()
-            }
-            addReplicas(
-                call.inputs, addends, offset: offset, byteCount: payload.count,
-                to: output + offset, add: add)
+        let floatByteCount = MemoryLayout<Float>.size
+        let end = (receivedByteCount - FrameHeader.byteCount) / floatByteCount * floatByteCount
+        guard receive.phase == .reduce, end > addedByteCount, let start = payload.baseAddress,
+            let output = call.output
+        else { return }
+        let byteCount = end - addedByteCount
+        let offset =
+            call.borders[receive.chunk] + receiveSegment * segmentByteCount + addedByteCount
+        var addends = receive.addends
+        if call.isInPlace {
+            let received = UnsafeRawPointer(start) + addedByteCount
+            add(
+                (output + offset).assumingMemoryBound(to: Float.self),
+                received.assumingMemoryBound(to: Float.self), byteCount / floatByteCount)
+            addends = addends.dropFirst()
         }
+        addReplicas(
+            call.inputs, addends, offset: offset, byteCount: byteCount, to: output + offset,
+            add: add)
+        addedByteCount = end
+    }
+
+    private func finishSegment() {
         receivePayload = nil
         receiveSegment += 1
-        if receiveSegment * segmentByteCount >= call.byteCount(ofBlock: receive.chunk) {
+        let blockByteCount = call.byteCount(ofBlock: schedule.receives[receiveIndex].chunk)
+        if receiveSegment * segmentByteCount >= blockByteCount {
             receiveIndex += 1
             receiveSegment = 0
         }

@@ -102,7 +102,8 @@ package struct RingPlan: Hashable, Sendable {
                     if (sender + 1) % worldSize == rank {
                         let addends =
                             phase == .gather
-                            ? 0..<0 : hop == reduceHops ? 0..<chunk - own.lowerBound + 1 : 0..<own.count
+                            ? 0..<0
+                            : hop == reduceHops ? 0..<chunk - own.lowerBound + 1 : 0..<own.count
                         receives.append(
                             .init(hop: hop, chunk: chunk, phase: phase, addends: addends))
                     }
@@ -131,7 +132,8 @@ package struct RingPlan: Hashable, Sendable {
         var candidate = 0
         return sends.map { send in
             guard send.hop > 1 else { return send }
-            while (receives[candidate].hop, receives[candidate].chunk) != (send.hop - 1, send.chunk) {
+            while (receives[candidate].hop, receives[candidate].chunk) != (send.hop - 1, send.chunk)
+            {
                 candidate += 1
             }
             return .init(

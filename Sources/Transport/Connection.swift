@@ -56,6 +56,19 @@ package final class Connection: IncomingLink, OutgoingLink, Sendable {
         }
     }
 
+    /// Whether both ends are on this host.
+    package var isWithinHost: Bool {
+        remoteAddress.isLoopback || remoteAddress.host == localAddress.host
+    }
+
+    /// Bounds the kernel's send buffer, as far as the system's limits allow. A hint: a refusal
+    /// changes nothing but speed.
+    package func boundSendBuffer(byteCount: Int) {
+        guard !isUnusable.load(ordering: .relaxed) else { return }
+        try? setOption(
+            pollDescriptor, SOL_SOCKET, SO_SNDBUF, Int32(clamping: byteCount), .connect)
+    }
+
     // MARK: - Non-blocking transfers
 
     package func tryReceive(

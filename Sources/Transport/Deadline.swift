@@ -26,7 +26,8 @@ package struct Deadline: Hashable, Sendable {
     package var pollMilliseconds: Int32 {
         let left = min(remaining, .seconds(86_400))
         let (seconds, attoseconds) = left.components
-        let milliseconds = seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
+        let milliseconds =
+            seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
         return Int32(milliseconds)
     }
 

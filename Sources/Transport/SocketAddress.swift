@@ -154,7 +154,8 @@ package struct SocketAddress: Hashable, Sendable {
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
         var list: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, String(port), &hints, &list) == 0, let bytes = list?.pointee.ai_addr,
+        guard getaddrinfo(host, String(port), &hints, &list) == 0,
+            let bytes = list?.pointee.ai_addr,
             let length = list?.pointee.ai_addrlen
         else {
             throw TransportError(code: .invalidAddress, operation: operation, address: self)

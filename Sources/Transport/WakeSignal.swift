@@ -34,7 +34,9 @@ package final class WakeSignal: Sendable {
     /// Makes the signal unset.
     package func drain() {
         var bytes: (UInt64, UInt64) = (0, 0)
-        while case .success(let count) = systemCall({ read(pollDescriptor, &bytes, 16) }), count == 16 {
+        while case .success(let count) = systemCall({ read(pollDescriptor, &bytes, 16) }),
+            count == 16
+        {
         }
     }
 }

@@ -27,7 +27,8 @@ struct RingCase: CustomTestStringConvertible, Sendable {
         (worldSize...8).map { replicaCount in
             RingCase(
                 counts: ReplicaDeal.equal(replicaCount: replicaCount, worldSize: worldSize).ranges
-                    .map(\.count), segmentByteCount: [64, 1 << 18, 100][(worldSize + replicaCount) % 3])
+                    .map(\.count),
+                segmentByteCount: [64, 1 << 18, 100][(worldSize + replicaCount) % 3])
         }
     }
 
@@ -42,7 +43,9 @@ struct RingCase: CustomTestStringConvertible, Sendable {
     func everyLengthGivesTheBitsOfTheSequentialSum(_ ringCase: RingCase) throws {
         let deal = try ringCase.deal
         let replicaCount = deal.replicaCount
-        let lengths = [0, 1, replicaCount - 1, replicaCount, replicaCount + 1, 509, 64 * replicaCount]
+        let lengths = [
+            0, 1, replicaCount - 1, replicaCount, replicaCount + 1, 509, 64 * replicaCount,
+        ]
         let seed: UInt64 = 20_251
         // Twice each on one group: in place and not, whole numbers and random floats.
         let rounds = lengths.flatMap { length in
@@ -54,17 +57,27 @@ struct RingCase: CustomTestStringConvertible, Sendable {
             }
             return (replicas: replicas, expected: sequentialSum(replicas), inPlace: inPlace)
         }
-        let results = try onRing(deal, segmentByteCount: ringCase.segmentByteCount) { group in
-            try cases.enumerated().map { step, ring in
-                try group.reduced(
-                    ring.replicas, step: UInt64(step), bucket: 3, inPlace: ring.inPlace)
+        // Round the ring; exchanged whole; and one or the other by length.
+        for exchangeByteCount in [0, ProcessGroup.defaultExchangeByteCount, 509 * replicaCount * 4]
+        {
+            let results = try onRing(
+                deal, segmentByteCount: ringCase.segmentByteCount,
+                exchangeByteCount: exchangeByteCount
+            ) { group in
+                try cases.enumerated().map { step, ring in
+                    try group.reduced(
+                        ring.replicas, step: UInt64(step), bucket: 3, inPlace: ring.inPlace)
+                }
             }
-        }
-        for (rank, result) in results.enumerated() {
-            for (output, ring) in zip(try result.get(), cases) {
-                #expect(
-                    bits(output) == bits(ring.expected),
-                    "rank \(rank), length \(output.count), in place \(ring.inPlace), seed \(seed)")
+            for (rank, result) in results.enumerated() {
+                for (output, ring) in zip(try result.get(), cases) {
+                    #expect(
+                        bits(output) == bits(ring.expected),
+                        """
+                        rank \(rank), length \(output.count), in place \(ring.inPlace), seed \(seed), \
+                        exchange up to \(exchangeByteCount)
+                        """)
+                }
             }
         }
         for ring in cases where ring.replicas[0] == ring.replicas[0].map({ $0.rounded() }) {
@@ -74,7 +87,10 @@ struct RingCase: CustomTestStringConvertible, Sendable {
         }
     }
 
-    @Test(arguments: [[4], [1, 1], [2, 2], [1, 2, 1], [2, 2, 2, 2]])
+    @Test(arguments: [
+        [4], [1, 1], [2, 2], [3, 1], [1, 2, 1], [2, 2, 2, 2], [1, 1, 1, 1, 1], [1, 1, 1, 2, 1, 2],
+        [1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1, 1],
+    ])
     func aLongBufferIsExact(_ counts: [Int]) throws {
         let deal = try RingCase(counts: counts, segmentByteCount: 0).deal
         let seed: UInt64 = 77

@@ -24,7 +24,9 @@ func collectiveError<Value>(_ result: Result<Value, any Error>) -> CollectiveErr
             if group.rank == 1 { return [] }
             return (7...8).compactMap { step in
                 collectiveError(
-                    Result { try group.reduced(Self.replicas(Self.pair), step: step, inPlace: false) })
+                    Result {
+                        try group.reduced(Self.replicas(Self.pair), step: step, inPlace: false)
+                    })
             }
         }
         let errors = try results[0].get()
@@ -64,7 +66,8 @@ func collectiveError<Value>(_ result: Result<Value, any Error>) -> CollectiveErr
         #expect(error.neighbour == 1)
         #expect(
             error.description == "rank 0, all-reduce of step 3, bucket 4 (generation 0): nothing "
-                + "moved for 0.0 s while waiting for rank 1; is that process stopped or its host cut off?")
+                + "moved for 0.0 s while waiting for rank 1; is that process stopped or its host cut off?"
+        )
     }
 
     @Test func aNeighbourThatDoesNotReadIsNamed() throws {
@@ -87,18 +90,15 @@ func collectiveError<Value>(_ result: Result<Value, any Error>) -> CollectiveErr
 
     @Test func shutdownFromAnotherThreadEndsACall() throws {
         let results = try onRing(Self.pair) { group in
-            if group.rank == 1 {
-                // Ends when rank 0's shutdown closes the link.
-                try group.barrier(step: 0)
-                try group.barrier(step: 1)
-                return
+            // Each waits for the other's bytes; only the shutdown can end it, and its news reach rank 1.
+            var bytes = [UInt8](repeating: 0, count: 8)
+            if group.rank == 0 { Thread { group.shutdown() }.start() }
+            try bytes.withUnsafeMutableBytes {
+                try group.broadcast(step: 9, root: 1 - group.rank, buffer: $0)
             }
-            try group.barrier(step: 0)
-            Thread { group.shutdown() }.start()
-            _ = try group.reduced(Self.replicas(Self.pair), step: 9, inPlace: false)
-            _ = try group.reduced(Self.replicas(Self.pair), step: 10, inPlace: false)
         }
         #expect(collectiveError(results[0])?.cause == .shutDown)
+        #expect(collectiveError(results[1])?.cause == .closed)
         #expect(collectiveError(results[1])?.neighbour == 0)
     }
 
@@ -114,7 +114,7 @@ func collectiveError<Value>(_ result: Result<Value, any Error>) -> CollectiveErr
             let group = try ProcessGroup(
                 rank: rank, generation: generations[rank], deal: Self.pair,
                 previous: links[1 - rank].incoming, next: links[rank].outgoing,
-                timeout: .seconds(10), add: plainAdd)
+                timeout: .seconds(10), exchangeByteCount: 0, add: plainAdd)
             try call(group)
         }.map { collectiveError($0) }
     }
@@ -171,13 +171,16 @@ func collectiveError<Value>(_ result: Result<Value, any Error>) -> CollectiveErr
         let links = try (0..<2).map {
             try MemoryLink(seed: UInt64($0), capacity: 1 << 20, longestTransfer: 1000)
         }
-        for result in onThreads(2, { rank in
-            let group = try ProcessGroup(
-                rank: rank, generation: 0, deal: Self.pair, previous: links[1 - rank].incoming,
-                next: links[rank].outgoing, timeout: .seconds(10), segmentByteCount: 40,
-                add: plainAdd)
-            _ = try group.reduced(Self.replicas(Self.pair), step: 1, inPlace: false)
-        }) { try result.get() }
+        for result in onThreads(
+            2,
+            { rank in
+                let group = try ProcessGroup(
+                    rank: rank, generation: 0, deal: Self.pair, previous: links[1 - rank].incoming,
+                    next: links[rank].outgoing, timeout: .seconds(10), segmentByteCount: 40,
+                    exchangeByteCount: 0, add: plainAdd)
+                _ = try group.reduced(Self.replicas(Self.pair), step: 1, inPlace: false)
+            })
+        { try result.get() }
         return links[1].record
     }
 
@@ -185,7 +188,8 @@ func collectiveError<Value>(_ result: Result<Value, any Error>) -> CollectiveErr
         let group = try ProcessGroup(
             rank: 0, generation: 0, deal: Self.pair,
             previous: try MemoryLink(seed: seed, delivering: stream), next: try SinkLink(),
-            timeout: .seconds(10), segmentByteCount: 40, add: plainAdd)
+            timeout: .seconds(10), segmentByteCount: 40, exchangeByteCount: 0,
+            add: plainAdd)
         return Result { try group.reduced(Self.replicas(Self.pair), step: 1, inPlace: false) }
     }
 

@@ -94,7 +94,8 @@ import WireFormat
                     rank: rank, generation: 9, deal: deal,
                     previous: links[(rank + worldSize - 1) % worldSize].incoming,
                     next: links[rank].outgoing, timeout: .seconds(10),
-                    segmentByteCount: [4, 20, 4096][Int(seed) % 3], add: plainAdd)
+                    segmentByteCount: [4, 20, 4096][Int(seed) % 3],
+                    exchangeByteCount: seed == 6 ? 1 << 20 : 0, add: plainAdd)
                 let outputs = try [true, false].map {
                     bits(try group.reduced(replicas, step: seed, inPlace: $0))
                 }

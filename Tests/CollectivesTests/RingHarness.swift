@@ -51,10 +51,11 @@ func onThreads<Value>(
     }
 }
 
-/// Builds a ring for `deal` through RingConnector and runs `body` on every rank.
+/// Builds a ring for `deal` through RingConnector and runs `body` on every rank. Unless asked for,
+/// short buffers are not exchanged whole: the ring is what most tests are about.
 func onRing<Value>(
     _ deal: ReplicaDeal, generation: UInt32 = 0,
-    segmentByteCount: Int = ProcessGroup.defaultSegmentByteCount,
+    segmentByteCount: Int = ProcessGroup.defaultSegmentByteCount, exchangeByteCount: Int = 0,
     timeout: Duration = .seconds(20), _ body: @escaping @Sendable (ProcessGroup) throws -> Value
 ) throws -> [Result<Value, any Error>] {
     let listeners = try (0..<deal.worldSize).map { _ in try Listener(.parse("127.0.0.1:0")) }
@@ -63,7 +64,7 @@ func onRing<Value>(
         let group = try RingConnector.connect(
             rank: rank, generation: generation, token: "test", deal: deal, addresses: addresses,
             listener: listeners[rank], timeout: timeout, deadline: .after(.seconds(20)),
-            segmentByteCount: segmentByteCount, add: plainAdd)
+            segmentByteCount: segmentByteCount, exchangeByteCount: exchangeByteCount, add: plainAdd)
         defer { group.close() }
         return try body(group)
     }

@@ -27,7 +27,9 @@ func allDeals(_ replicaCount: Int) throws -> [ReplicaDeal] {
             let schedules = (0..<deal.worldSize).map { plan.schedule(of: $0) }
             for (rank, schedule) in schedules.enumerated() {
                 let next = schedules[(rank + 1) % deal.worldSize]
-                #expect(schedule.sends.map { [$0.hop, $0.chunk] } == next.receives.map { [$0.hop, $0.chunk] })
+                #expect(
+                    schedule.sends.map { [$0.hop, $0.chunk] }
+                        == next.receives.map { [$0.hop, $0.chunk] })
                 #expect(schedule.sends.map(\.phase) == next.receives.map(\.phase))
                 for send in schedule.sends {
                     guard case .received(let index) = send.source else {
@@ -86,13 +88,16 @@ func allDeals(_ replicaCount: Int) throws -> [ReplicaDeal] {
     }
 
     @Test func chunkBordersCoverTheBufferInOrder() {
-        for (elementCount, chunkCount) in [(0, 3), (1, 3), (2, 3), (3, 3), (10, 4), (1_000_003, 7)] {
+        for (elementCount, chunkCount) in [(0, 3), (1, 3), (2, 3), (3, 3), (10, 4), (1_000_003, 7)]
+        {
             var next = 0
             for chunk in 0..<chunkCount {
                 let range = RingPlan.elements(
                     ofChunk: chunk, elementCount: elementCount, chunkCount: chunkCount)
                 #expect(range.lowerBound == next)
-                #expect(range.count - elementCount / chunkCount == (chunk < elementCount % chunkCount ? 1 : 0))
+                #expect(
+                    range.count - elementCount / chunkCount
+                        == (chunk < elementCount % chunkCount ? 1 : 0))
                 next = range.upperBound
             }
             #expect(next == elementCount)

@@ -30,7 +30,8 @@ import WireFormat
             var got: [ControlFrame] = []
             var position = 0
             while position < stream.count {
-                let end = min(stream.count, position + Int.random(in: 1...longest, using: &generator))
+                let end = min(
+                    stream.count, position + Int.random(in: 1...longest, using: &generator))
                 decoder.append(Array(stream[position..<end]))
                 got += try Self.drain(&decoder)
                 position = end
@@ -74,8 +75,9 @@ import WireFormat
         #expect(throws: WireFormatError.self) { try decoder.next() }
         decoder = ControlFrameDecoder()
         decoder.append(Array("RNDX".utf8))
-        #expect(throws: WireFormatError.wrongMagic(
-            structure: "control frame", expected: ControlFrame.magic, got: 0x5844_4E52)
+        #expect(
+            throws: WireFormatError.wrongMagic(
+                structure: "control frame", expected: ControlFrame.magic, got: 0x5844_4E52)
         ) { try decoder.next() }
     }
 
@@ -86,18 +88,22 @@ import WireFormat
         decoder.append(try longest.encoded())
         #expect(try decoder.next() == longest)
         let tooLong = ControlFrame(kind: .blob, payload: longest.payload + [0])
-        #expect(throws: WireFormatError.tooLong(
-            structure: "control frame", limit: 1 << 20, got: (1 << 20) + 1)
+        #expect(
+            throws: WireFormatError.tooLong(
+                structure: "control frame", limit: 1 << 20, got: (1 << 20) + 1)
         ) { try tooLong.encoded() }
         // A peer that announces too much, with valid checksums, is refused before it sends it.
         var header = Array(try ControlFrame(kind: .blob, payload: []).encoded())
         header[11] = 0x80
         let checksum = CRC32.checksum(Array(header[..<16]))
-        for index in 0..<4 { header[16 + index] = UInt8(truncatingIfNeeded: checksum >> (8 * index)) }
+        for index in 0..<4 {
+            header[16 + index] = UInt8(truncatingIfNeeded: checksum >> (8 * index))
+        }
         decoder = ControlFrameDecoder()
         decoder.append(header)
-        #expect(throws: WireFormatError.tooLong(
-            structure: "control frame", limit: 1 << 20, got: 0x8000_0000)
+        #expect(
+            throws: WireFormatError.tooLong(
+                structure: "control frame", limit: 1 << 20, got: 0x8000_0000)
         ) { try decoder.next() }
     }
 

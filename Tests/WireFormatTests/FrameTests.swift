@@ -87,11 +87,14 @@ func decodedHeader(_ bytes: [UInt8]) throws -> FrameHeader {
     @Test func strangersAndOtherVersionsAreNamed() {
         var bytes = encoded(Self.example)
         bytes[4] = 9
-        #expect(throws: WireFormatError.unsupportedVersion(
-            structure: "frame header", expected: 1, got: 9)) { try decodedHeader(bytes) }
+        #expect(
+            throws: WireFormatError.unsupportedVersion(
+                structure: "frame header", expected: 1, got: 9)
+        ) { try decodedHeader(bytes) }
         let http = Array("GET / HTTP/1.1\r\nHost: example.org\r\nAccept: */*\r\n".utf8)
-        #expect(throws: WireFormatError.wrongMagic(
-            structure: "frame header", expected: FrameHeader.magic, got: 0x2054_4547)
+        #expect(
+            throws: WireFormatError.wrongMagic(
+                structure: "frame header", expected: FrameHeader.magic, got: 0x2054_4547)
         ) { try decodedHeader(http) }
     }
 
@@ -99,9 +102,13 @@ func decodedHeader(_ bytes: [UInt8]) throws -> FrameHeader {
         var bytes = encoded(Self.example)
         bytes[5] = 6
         let checksum = CRC32.checksum(Array(bytes[..<40]))
-        for index in 0..<4 { bytes[40 + index] = UInt8(truncatingIfNeeded: checksum >> (8 * index)) }
-        #expect(throws: WireFormatError.invalidField(
-            structure: "frame header", field: "phase", got: "6")) { try decodedHeader(bytes) }
+        for index in 0..<4 {
+            bytes[40 + index] = UInt8(truncatingIfNeeded: checksum >> (8 * index))
+        }
+        #expect(
+            throws: WireFormatError.invalidField(
+                structure: "frame header", field: "phase", got: "6")
+        ) { try decodedHeader(bytes) }
     }
 
     @Test func errorsReadWell() {

@@ -4,7 +4,8 @@ import WireFormat
 
 @Suite struct ReplicaDealTests {
     @Test func equalPartsDifferByOneAtMostAndTheFirstGetMore() {
-        #expect(ReplicaDeal.equal(replicaCount: 4, worldSize: 4).ranges == [0..<1, 1..<2, 2..<3, 3..<4])
+        #expect(
+            ReplicaDeal.equal(replicaCount: 4, worldSize: 4).ranges == [0..<1, 1..<2, 2..<3, 3..<4])
         #expect(ReplicaDeal.equal(replicaCount: 8, worldSize: 3).ranges == [0..<3, 3..<6, 6..<8])
         for worldSize in 1...9 {
             for replicaCount in worldSize...20 {
@@ -19,14 +20,15 @@ import WireFormat
         }
     }
 
-    @Test(arguments: [
-        ([], "it has no worker"),
-        ([1..<2], "the range of rank 0 starts at 1, expected 0"),
-        ([0..<2, 3..<4], "the range of rank 1 starts at 3, expected 2"),
-        ([0..<2, 1..<4], "the range of rank 1 starts at 1, expected 2"),
-        ([0..<2, 2..<2], "the range of rank 1 is empty"),
-        ([0..<65_537], "65537 replicas, at most 65536 are possible"),
-    ] as [([Range<Int>], String)])
+    @Test(
+        arguments: [
+            ([], "it has no worker"),
+            ([1..<2], "the range of rank 0 starts at 1, expected 0"),
+            ([0..<2, 3..<4], "the range of rank 1 starts at 3, expected 2"),
+            ([0..<2, 1..<4], "the range of rank 1 starts at 1, expected 2"),
+            ([0..<2, 2..<2], "the range of rank 1 is empty"),
+            ([0..<65_537], "65537 replicas, at most 65536 are possible"),
+        ] as [([Range<Int>], String)])
     func invalidRangesAreRefused(_ ranges: [Range<Int>], _ reason: String) {
         #expect(throws: WireFormatError.invalidDeal(reason)) { try ReplicaDeal(ranges: ranges) }
     }

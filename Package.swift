@@ -104,10 +104,11 @@ let package = Package(
         tests(
             "TrainingTests",
             [
-                "Training", "DataParallel", "Models", "NeuralNetworks", "Datasets",
-                "RunConfiguration",
+                "Training", "DataParallel", "Models", "NeuralNetworks", "Autodiff", "Tensors",
+                "Datasets", "RunConfiguration", "Collectives", "WireFormat",
             ]),
-        tests("WholeRunTests", ["Checkpoints", "RunConfiguration", "Datasets"]),
+        tests("WholeRunTests", ["Launching"]),
+        tests("RepositoryTests", []),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -71,12 +71,13 @@ final class TrainingLoop {
                 phase: { client.setProgress(step: step, phase: $0.rawValue) },
                 passes: { _ in try microBatches(from: prefetcher) })
             model.step = step + 1
-            isStopped = sums.stopRequested
+            isStopped = sums.stopRequested && model.step < lastStep
             try report(sums, step: step, start: start, learningRate: rate)
-            try afterStep(step, isLast: model.step == lastStep || isStopped)
+            // A person who stops a run waits for its checkpoint, not for an evaluation.
+            if !isStopped { try afterStep(step, isLast: model.step == lastStep) }
         }
         try reporter.flush()
-        return LoopEnd(step: model.step, stopped: isStopped && model.step < lastStep)
+        return LoopEnd(step: model.step, stopped: isStopped)
     }
 
     /// The micro-batches of the next replica, copied out of the prefetcher's few buffers.

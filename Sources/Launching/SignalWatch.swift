@@ -1,36 +1,46 @@
-// Signals as ordinary events: they are blocked in every thread and taken off by one thread with
-// sigwait, so that no code ever runs inside a signal handler.
+// Signals as ordinary events: the handler does nothing but write the signal's number into a pipe,
+// and a thread that reads the pipe does the rest, outside of any signal handler.
+//
+// Blocking the signals and taking them with sigwait would be shorter, but a signal then goes to any
+// thread that does not block it, and OpenBLAS has started threads of its own before `main` runs.
 
 import Foundation
 import Glibc
+import Synchronization
+
+/// Where the handler writes. Set before the handler is installed, and constant from then on.
+private let signalPipeWriteEnd = Atomic<Int32>(-1)
 
 /// Hands SIGINT, SIGTERM and SIGHUP to a closure on a thread of its own.
 package enum SignalWatch {
-    /// Blocks the signals in this thread and in all threads that are started after it. To be called
-    /// in `main` before any other thread exists.
-    package static func block() {
-        var signals = watched
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-    }
-
-    /// Starts the thread that waits for the signals, for as long as the process lives.
-    package static func start(_ onSignal: @escaping @Sendable (Int32) -> Void) {
+    /// Takes the signals over for as long as the process lives. To be called once.
+    package static func start(
+        _ onSignal: @escaping @Sendable (Int32) -> Void
+    ) throws(LaunchingError) {
+        let pipe = try Pipe(for: "signals")
+        // A handler must not wait; a full pipe holds more signals than anybody can mean.
+        _ = fcntl(pipe.writeEnd, F_SETFL, O_NONBLOCK)
+        signalPipeWriteEnd.store(pipe.writeEnd, ordering: .sequentiallyConsistent)
         let thread = Thread {
-            var signals = watched
-            pthread_sigmask(SIG_BLOCK, &signals, nil)
-            while true {
-                var number: Int32 = 0
-                if sigwait(&signals, &number) == 0 { onSignal(number) }
+            var number: UInt8 = 0
+            while retryingInterrupts({ read(pipe.readEnd, &number, 1) }) == 1 {
+                onSignal(Int32(number))
             }
         }
         thread.stackSize = 128 * 1024
         thread.start()
-    }
-
-    private static var watched: sigset_t {
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        for signal in [SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, signal) }
-        return signals
+        for number in [SIGINT, SIGTERM, SIGHUP] {
+            var action = sigaction()
+            action.__sigaction_handler.sa_handler = { number in
+                let code = errno
+                var byte = UInt8(truncatingIfNeeded: number)
+                _ = write(signalPipeWriteEnd.load(ordering: .relaxed), &byte, 1)
+                errno = code
+            }
+            action.sa_flags = SA_RESTART
+            guard sigaction(number, &action, nil) == 0 else {
+                throw .system(subject: "signals", operation: "watch", errorNumber: errno)
+            }
+        }
     }
 }

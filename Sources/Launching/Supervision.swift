@@ -126,11 +126,12 @@ package struct Supervision: Sendable {
         return [.killAll]
     }
 
-    /// The worker whose end explains the others': one that a signal ended before one that gave up,
-    /// and a status of its own before "peers lost", which is what its neighbours say.
+    /// The end that explains the others': one by a signal before a child that gave up, and a
+    /// worker's own status before "peers lost", which is what the others say of a failure.
     package var firstCause: Casualty? {
-        let workers = casualties.filter { $0.child != .coordinator }
-        return workers.first { if case .signalled = $0.status { true } else { false } }
-            ?? workers.first { $0.status != .exited(4) } ?? workers.first
+        casualties.first { if case .signalled = $0.status { true } else { false } }
+            ?? casualties.first { $0.child != .coordinator && $0.status != .exited(4) }
+            ?? casualties.first { $0.child == .coordinator && $0.status != .exited(4) }
+            ?? casualties.first
     }
 }

@@ -13,6 +13,8 @@ package final class Supervisor: Sendable {
         package var host: HostsFile.Host?
         package var command: ChildProcess.Command
         package var logPath: String
+        /// Where this start's part of the log begins: a resumed run adds to the file.
+        let logStart: UInt64
 
         package init(
             slot: Int, host: HostsFile.Host?, command: ChildProcess.Command, logPath: String
@@ -21,6 +23,8 @@ package final class Supervisor: Sendable {
             self.host = host
             self.command = command
             self.logPath = logPath
+            let attributes = try? FileManager.default.attributesOfItem(atPath: logPath)
+            logStart = (attributes?[.size] as? NSNumber)?.uint64Value ?? 0
         }
 
         var name: String { "worker \(slot)" + (host.map { " on host \($0.name)" } ?? "") }
@@ -181,7 +185,7 @@ package final class Supervisor: Sendable {
         } else if case .exited = status, let coordinatorMessage {
             message += ": \(coordinatorMessage)"
         }
-        let lines = Self.lastLines(of: launch.logPath, count: 10)
+        let lines = Self.lastLines(of: launch.logPath, count: 10, from: launch.logStart)
         message += "; " + (lines.isEmpty ? "its log is empty: " : "the end of its log ")
         message += launch.logPath
         // A configuration or data that a worker refuses keeps its own code.
@@ -189,13 +193,15 @@ package final class Supervisor: Sendable {
         return Outcome(exitCode: code, message: message, logLines: lines)
     }
 
-    /// The last lines of a file, however long it is.
-    package static func lastLines(of path: String, count: Int) -> [String] {
+    /// The last lines of a file, however long it is, that begin at or behind the byte `start`.
+    package static func lastLines(
+        of path: String, count: Int, from start: UInt64 = 0
+    ) -> [String] {
         guard let file = FileHandle(forReadingAtPath: path) else { return [] }
         defer { try? file.close() }
         let byteLimit: UInt64 = 16 * 1024
         let size = (try? file.seekToEnd()) ?? 0
-        try? file.seek(toOffset: size > byteLimit ? size - byteLimit : 0)
+        try? file.seek(toOffset: max(min(start, size), size > byteLimit ? size - byteLimit : 0))
         let bytes = (try? file.readToEnd()) ?? Data()
         let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
         return lines.suffix(count).map(String.init)

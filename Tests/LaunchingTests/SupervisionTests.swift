@@ -52,9 +52,19 @@ import Testing
         var supervision = running(workers: 3)
         _ = supervision.handle(.ended(.worker(0), .exited(4)), now: start)
         _ = supervision.handle(.ended(.worker(2), .exited(1)), now: start)
+        _ = supervision.handle(.ended(.coordinator, .exited(4)), now: start)
         #expect(supervision.firstCause?.child == .worker(2))
         _ = supervision.handle(.ended(.worker(1), .signalled(SIGSEGV)), now: start)
         #expect(supervision.firstCause?.child == .worker(1))
+    }
+
+    @Test func coordinatorIsTheCauseWhenWorkersOnlyLostIt() {
+        for status in [ProcessEnd.signalled(SIGKILL), .exited(1)] {
+            var supervision = running(workers: 1)
+            _ = supervision.handle(.ended(.worker(0), .exited(4)), now: start)
+            _ = supervision.handle(.ended(.coordinator, status), now: start)
+            #expect(supervision.firstCause == .init(child: .coordinator, status: status))
+        }
     }
 
     @Test func failedStartTerminatesWhatRuns() {

@@ -34,8 +34,6 @@ enum CoordinatorCommand {
         run: run)
 
     private static func run(_ arguments: ParsedArguments) throws -> Int32 {
-        // Before the first thread, so that no thread is left to take a signal by default.
-        SignalWatch.block()
         let parent = try arguments.integer("announce", in: 3...1023).map { ParentLine($0) }
         if arguments.has("lifeline") {
             // The workers have lifelines of their own; there is nobody left to save for.
@@ -69,7 +67,7 @@ enum CoordinatorCommand {
                 }
             }, write: Console.progress)
         let stopper = SignalStopper(run)
-        SignalWatch.start { _ in stopper.signalled() }
+        try SignalWatch.start { _ in stopper.signalled() }
         return report(run.run(), options, parent)
     }
 

@@ -44,9 +44,8 @@ enum TrainCommand {
         }
         try options.folder.check(options.mode)
 
-        SignalWatch.block()
         let supervisor = Supervisor()
-        SignalWatch.start { _ in supervisor.signalReceived() }
+        try SignalWatch.start { _ in supervisor.signalReceived() }
         let outcome = try supervisor.run(
             coordinator: ChildProcess.Command(
                 executable: Fleet.ownExecutable,

@@ -36,8 +36,7 @@ enum WorkerCommand {
         } else {
             // Started by hand: Ctrl-C ends this worker, and the coordinator sees it leave. Under a
             // supervisor signals keep their default action, so that it can end a worker.
-            SignalWatch.block()
-            SignalWatch.start { _ in
+            try SignalWatch.start { _ in
                 Console.error("interrupted; this worker leaves the run")
                 CoordinatorCommand.exitAtOnce(130)
             }

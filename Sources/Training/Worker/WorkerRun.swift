@@ -197,7 +197,8 @@ package final class WorkerRun {
         _ assignment: Assignment, _ client: WorkerControlClient, _ model: TrainedModel,
         _ group: ProcessGroup
     ) throws {
-        guard assignment.stateFollows else { return }
+        // `stateFollows` is for rank 0 alone; the others learn from the step that a state will come.
+        guard assignment.startStep > 0 else { return }
         let step = assignment.startStep
         if assignment.rank == 0 {
             let files = try client.awaitState(deadline: .after(Self.endTimeout))

@@ -1,0 +1,123 @@
+import Foundation
+import Glibc
+import Launching
+import Testing
+
+extension WholeRunTests {
+    /// Runs that are ended from outside. They would train for hours.
+    @Suite(.serialized) struct Ending {
+        private func longRun() throws -> TestRun {
+            try TestRun(length: "steps: 1000000", extra: "evaluation: { everyEpochs: 1000000 }, ")
+        }
+
+        private func start(_ run: TestRun, workers: Int) throws -> RunningProgram {
+            let program = try run.start([
+                "train", run.configuration, "--workers", "\(workers)", "--output",
+                "\(run.folder)/out", "--set", "checkpoint.everyEpochs=1000000",
+            ])
+            try run.waitForSteps(in: "out")
+            return program
+        }
+
+        @Test func killedWorkerEndsTheRunWithItsRankAndSignal() throws {
+            let run = try longRun()
+            let program = try start(run, workers: 3)
+            let victim = try #require(run.worker(1))
+            let killed = ContinuousClock.now
+            kill(victim, SIGKILL)
+            #expect(try program.end() == .exited(4))
+            // The promise is 5 s, and the program keeps it by its own deadlines.
+            #expect(ContinuousClock.now - killed < .seconds(5))
+            #expect(program.errors.count == 1)
+            #expect(
+                program.errors.first?.hasPrefix(
+                    "worker 1 (rank 1) was killed by signal 9 (SIGKILL); the end of its log ")
+                    == true)
+            #expect(program.errorText.contains("    rondo: rank 1 of 3"))
+            #expect(run.processes() == [])
+        }
+
+        @Test func killedCoordinatorEndsTheRun() throws {
+            let run = try longRun()
+            let program = try start(run, workers: 2)
+            let coordinator = try #require(
+                run.processes().first {
+                    TestRun.arguments(of: $0).dropFirst().first == "coordinator"
+                }
+            )
+            kill(coordinator, SIGKILL)
+            #expect(try program.end() == .exited(4))
+            #expect(program.errors == ["the coordinator was killed by signal 9 (SIGKILL)"])
+            #expect(run.processes() == [])
+        }
+
+        @Test func killedParentLeavesNoProcess() throws {
+            let run = try longRun()
+            let program = try start(run, workers: 2)
+            #expect(run.processes().count == 4)
+            program.signal(SIGKILL)
+            #expect(try program.end() == .signalled(SIGKILL))
+            try TestRun.wait("the children's end", seconds: 5) { run.processes().isEmpty }
+        }
+
+        @Test(arguments: [SIGINT, SIGTERM])
+        func interruptedRunResumesToTheSameModel(signal: Int32) throws {
+            // As long as it takes for the signal to come in the middle, far from the last step.
+            let steps = 3000
+            let run = try TestRun(
+                length: "steps: \(steps)", extra: "evaluation: { everyEpochs: 1000000 }, ")
+            let whole = try run.train(
+                "whole", workers: 2, "--set", "checkpoint.everyEpochs=1000000"
+            ).text("model_sha256")
+            let program = try start(run, workers: 2)
+            program.signal(signal)
+            #expect(try program.end() == .exited(130), "\(program.errorText)")
+            #expect(program.errorText.contains("interrupted: saved after step "))
+            #expect(program.errorText.contains("go on with: rondo train "))
+            #expect(program.errorText.contains(" --resume"))
+            #expect(program.outputText == "")
+            #expect(run.processes() == [])
+            let resumed = try run.train("out", workers: 3, "--resume")
+            #expect(try resumed.text("model_sha256") == whole)
+            #expect(try resumed.number("steps") == Double(steps))
+        }
+
+        @Test func secondInterruptEndsAtOnce() throws {
+            let run = try longRun()
+            let program = try start(run, workers: 2)
+            // A worker that is stopped never reaches the end of its step.
+            kill(try #require(run.worker(0)), SIGSTOP)
+            program.signal(SIGINT)
+            try TestRun.wait("the stop in the log") {
+                run.text("out/log.txt").contains("interrupted")
+            }
+            program.signal(SIGINT)
+            #expect(try program.end() == .exited(130))
+            #expect(run.processes() == [])
+        }
+
+        @Test func interruptedWorkerOfAHandmadeRunLeavesWithAWord() throws {
+            let run = try longRun()
+            let coordinator = try run.start([
+                "coordinator", run.configuration, "--workers", "1", "--output",
+                "\(run.folder)/out",
+            ])
+            func address() -> String? {
+                coordinator.errorText.split(separator: " ").last.map {
+                    $0.trimmingCharacters(in: .whitespacesAndNewlines)
+                }
+            }
+            try TestRun.wait("the coordinator's address") {
+                coordinator.errorText.contains("--coordinator 127.0.0.1:")
+            }
+            let worker = try run.start(["worker", "--coordinator", try #require(address())])
+            try run.waitForSteps(in: "out")
+            worker.signal(SIGINT)
+            #expect(try worker.end() == .exited(130))
+            #expect(worker.errors == ["interrupted; this worker leaves the run"])
+            #expect(try coordinator.end() == .exited(4))
+            #expect(coordinator.errors.count == 1)
+            #expect(coordinator.errors.first?.contains("rank 0") == true)
+        }
+    }
+}

@@ -94,7 +94,7 @@ let package = Package(
         tests("CollectivesTests", ["Collectives", "Transport", "WireFormat"]),
         tests("RendezvousTests", ["Rendezvous", "Transport", "WireFormat"]),
         tests("LaunchingTests", ["Launching", "Transport"]),
-        tests("CommandLineToolTests", ["CommandLineTool", "Training", "RunConfiguration"]),
+        tests("CommandLineToolTests", ["CommandLineTool", "Training", "RunConfiguration", "WireFormat"]),
         tests(
             "ParityTests",
             [

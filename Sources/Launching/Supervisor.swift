@@ -177,21 +177,30 @@ package final class Supervisor: Sendable {
     private func outcome(
         of launch: WorkerLaunch, _ status: ProcessEnd, coordinatorMessage: String?
     ) -> Outcome {
+        let lines = Self.lastLines(of: launch.logPath, count: 10, from: launch.logStart)
         var message = "\(launch.name) (rank \(launch.slot)) \(status)"
         if let host = launch.host,
             let explanation = SSHCommand.explanation(of: status, rondo: host.rondo)
         {
             message = "\(launch.name): \(explanation)"
-        } else if case .exited = status, let coordinatorMessage {
-            message += ": \(coordinatorMessage)"
+            if let words = lines.last { message += " (\(words))" }
+        } else if case .exited = status {
+            let own = lines.last { $0.hasPrefix(Self.errorPrefix) }
+            if let words = coordinatorMessage
+                ?? own.map({ String($0.dropFirst(Self.errorPrefix.count)) })
+            {
+                message += ": \(words)"
+            }
         }
-        let lines = Self.lastLines(of: launch.logPath, count: 10, from: launch.logStart)
         message += "; " + (lines.isEmpty ? "its log is empty: " : "the end of its log ")
         message += launch.logPath
         // A configuration or data that a worker refuses keeps its own code.
         let code: Int32 = status == .exited(2) ? 2 : status == .exited(3) ? 3 : 4
         return Outcome(exitCode: code, message: message, logLines: lines)
     }
+
+    /// How a worker's log says why it gave up.
+    private static let errorPrefix = "rondo: error: "
 
     /// The last lines of a file, however long it is, that begin at or behind the byte `start`.
     package static func lastLines(

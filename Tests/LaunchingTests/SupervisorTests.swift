@@ -86,6 +86,17 @@ import Testing
                 "worker 0 on host node7: there is no program '/opt/rondo'; set rondo=PATH") == true)
     }
 
+    @Test func refusedWorkerOnAHostSaysWhy() throws {
+        let outcome = try run(
+            coordinator: "echo listening 127.0.0.1:5 >&3; read line; exit 4",
+            workers: ["echo 'rondo: error: this is rondo 0.0.9, the run needs 0.1.0'; exit 1"],
+            host: .init(name: "node7"))
+        #expect(
+            outcome.message?.hasPrefix(
+                "worker 0 on host node7 (rank 0) ended with exit status 1: this is rondo 0.0.9, "
+                    + "the run needs 0.1.0; the end of its log ") == true)
+    }
+
     @Test func signalInterruptsTheCoordinatorOnly() throws {
         let supervisor = Supervisor()
         supervisor.signalReceived()

@@ -82,6 +82,23 @@ extension WholeRunTests {
             #expect(try resumed.number("steps") == Double(steps))
         }
 
+        @Test func strangersAtTheWorkersPortsDoNotDisturb() throws {
+            let run = try TestRun(
+                length: "steps: 3000", extra: "evaluation: { everyEpochs: 1000000 }, ")
+            let expected = try run.train("whole", workers: 1).text("model_sha256")
+            let program = try start(run, workers: 3)
+            let ports = try (0..<3).flatMap { slot in
+                try TestRun.listeningPorts(of: try #require(run.worker(slot)))
+            }
+            #expect(ports.count >= 3, "each worker has a port: \(ports)")
+            let strangers = try ports.flatMap { port in
+                try Stranger.greetings.map { try Stranger(port: port, bytes: $0) }
+            }
+            #expect(try program.end() == .exited(0), "\(program.errorText)")
+            #expect(try program.result().text("model_sha256") == expected)
+            withExtendedLifetime(strangers) {}
+        }
+
         @Test func secondInterruptEndsAtOnce() throws {
             let run = try longRun()
             let program = try start(run, workers: 2)

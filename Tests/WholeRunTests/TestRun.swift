@@ -96,6 +96,22 @@ final class TestRun {
         }
     }
 
+    /// The TCP ports at which a process listens.
+    static func listeningPorts(of process: pid_t) throws -> [Int] {
+        let folder = "/proc/\(process)/fd"
+        let sockets = try FileManager.default.contentsOfDirectory(atPath: folder).compactMap {
+            try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)")
+        }
+        let table = try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)
+        return table.split(separator: "\n").dropFirst().compactMap { line in
+            // number, local address:port in hexadecimal, remote, state (0A: listening), ..., inode
+            let fields = line.split(separator: " ")
+            guard fields.count > 9, fields[3] == "0A", sockets.contains("socket:[\(fields[9])]")
+            else { return nil }
+            return fields[1].split(separator: ":").last.flatMap { Int($0, radix: 16) }
+        }
+    }
+
     /// Looks at a condition again and again until it holds.
     static func wait(
         _ words: String, seconds: Double = 30, until condition: () throws -> Bool

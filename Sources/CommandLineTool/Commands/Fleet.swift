@@ -14,7 +14,6 @@ struct Fleet {
 
     private let places: [Place]
     private let threads: Int
-    private let advertised: String?
 
     static let ownExecutable = "/proc/self/exe".resolvingLink
 
@@ -26,12 +25,10 @@ struct Fleet {
             if arguments.has("advertise") {
                 throw UsageError("--advertise is for workers on other machines: give --hosts too")
             }
-            advertised = nil
             places = Array(
                 repeating: Place(host: nil, route: "127.0.0.1"), count: asked ?? 1)
             return
         }
-        advertised = arguments.text("advertise")
         let file = try HostsFile.load(path: path)
         if let asked, asked > file.slotCount {
             throw UsageError(
@@ -56,6 +53,14 @@ struct Fleet {
         return routes.contains { $0.contains(":") } ? "[::]:0" : "0.0.0.0:0"
     }
 
+    /// What a worker on another machine is started with. Its processor may be another one, so it
+    /// chooses its arithmetic itself, unless the user has chosen one here.
+    private var remoteEnvironment: [String] {
+        let chosen = ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"]
+        return ["env", "OPENBLAS_NUM_THREADS=\(threads)"]
+            + (chosen.map { ["OPENBLAS_CORETYPE=\($0)"] } ?? [])
+    }
+
     /// The workers for a coordinator that listens on the port of `address`.
     func launches(
         coordinator address: String, folder: RunFolder
@@ -74,8 +79,7 @@ struct Fleet {
             if let remote = place.host {
                 command.executable = "ssh"
                 command.arguments = SSHCommand.arguments(
-                    for: remote,
-                    remote: ["env", "OPENBLAS_NUM_THREADS=\(threads)", remote.rondo] + words)
+                    for: remote, remote: remoteEnvironment + [remote.rondo] + words)
                 command.environment = [:]
             }
             return Supervisor.WorkerLaunch(

@@ -37,11 +37,11 @@ package final class ProgressDisplay {
     private let write: (String) -> Void
     private var isBarVisible = false
     private var lastDrawn: ContinuousClock.Instant?
-    private var started: ContinuousClock.Instant?
     private var epoch = 0
     private var epochLossSum = 0.0
     private var epochSampleCount = 0
     private var epochSeconds = 0.0
+    private var totalSeconds = 0.0
     private var step: Int
 
     package init(_ settings: Settings, write: @escaping (String) -> Void) {
@@ -56,9 +56,6 @@ package final class ProgressDisplay {
         write(text + "\n")
     }
 
-    /// Training has begun: times are counted from here.
-    package func begin(now: ContinuousClock.Instant) { started = now }
-
     package func show(_ reports: [StepReport], now: ContinuousClock.Instant) {
         for report in reports {
             if report.epoch != epoch { beginEpoch(report.epoch) }
@@ -66,6 +63,7 @@ package final class ProgressDisplay {
             epochLossSum += report.lossSum
             epochSampleCount += report.sampleCount
             epochSeconds += report.seconds
+            totalSeconds += report.seconds
             if step % settings.stepsPerEpoch == 0 || step == settings.totalSteps {
                 finishEpoch(now: now)
             }
@@ -109,7 +107,7 @@ package final class ProgressDisplay {
     private func draw(now: ContinuousClock.Instant) {
         guard epochSampleCount > 0, epoch > 0 else { return }
         lastDrawn = now
-        let text = status(now: now)
+        let text = status()
         if settings.isTerminal {
             write("\r" + text + "\u{1B}[K")
             isBarVisible = true
@@ -119,7 +117,7 @@ package final class ProgressDisplay {
     }
 
     /// The line's text: `epoch 2/10 [====>   ] 123/469  loss 0.4213  18034 samples/s ...`.
-    private func status(now: ContinuousClock.Instant) -> String {
+    private func status() -> String {
         let epochStart = (epoch - 1) * settings.stepsPerEpoch
         let epochEnd = min(epochStart + settings.stepsPerEpoch, settings.totalSteps)
         let epochs = (settings.totalSteps + settings.stepsPerEpoch - 1) / settings.stepsPerEpoch
@@ -131,22 +129,22 @@ package final class ProgressDisplay {
         var right = "\(done)/\(count)  loss \(ProgressText.fixed(loss, 4))"
         right += "  \(Int(speed.rounded())) samples/s"
         right += "  \(settings.workers) worker" + (settings.workers == 1 ? "" : "s")
-        if let remaining = remainingSeconds(now: now) {
+        if let remaining = remainingSeconds {
             right += "  \(ProgressText.duration(remaining)) left"
         }
         guard settings.isTerminal else { return "\(left)  \(right)" }
-        let room = settings.width - left.count - right.count - 6
-        guard room >= 10 else { return String("\(left)  \(right)".prefix(settings.width - 1)) }
-        let length = min(room, 30)
+        // The text behind the bar takes some 60 columns; the bar must not change its length with it.
+        let length = min(settings.width - left.count - 64, 30)
+        guard length >= 5 else { return String("\(left)  \(right)".prefix(settings.width - 1)) }
         let filled = min(length, length * done / count)
         let bar = String(repeating: "=", count: filled) + (filled < length ? ">" : "")
         let rest = String(repeating: " ", count: length - bar.count)
-        return "\(left) [\(bar)\(rest)] \(right)"
+        return String("\(left) [\(bar)\(rest)] \(right)".prefix(settings.width - 1))
     }
 
-    private func remainingSeconds(now: ContinuousClock.Instant) -> Double? {
+    private var remainingSeconds: Double? {
         let done = step - settings.startStep
-        guard let started, done > 0, step < settings.totalSteps else { return nil }
-        return (now - started) / .seconds(1) / Double(done) * Double(settings.totalSteps - step)
+        guard done > 0, step < settings.totalSteps else { return nil }
+        return totalSeconds / Double(done) * Double(settings.totalSteps - step)
     }
 }

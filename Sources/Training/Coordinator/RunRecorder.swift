@@ -102,11 +102,7 @@ package final class RunRecorder: CoordinatorDelegate {
     package func generationOpened(_ generation: GenerationDescription) {
         self.generation = generation
         arithmetic = generation.arithmetic
-        let now = ContinuousClock.now
-        if started == nil {
-            started = now
-            display.begin(now: now)
-        }
+        if started == nil { started = .now }
         let deal = generation.deal.ranges.map { "\($0.lowerBound)-\($0.upperBound - 1)" }
         let hosts = Set(generation.workers.map(\.hostName)).sorted().joined(separator: ", ")
         let threads = configuration.threads

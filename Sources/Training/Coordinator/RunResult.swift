@@ -15,6 +15,21 @@ package struct RunResult: Equatable, Sendable, Encodable {
     package var modelDigest: String
     package var output: String
 
+    package init(
+        steps: Int, epochs: Int, testAccuracy: Double?, testLoss: Double?, seconds: Double,
+        samplesPerSecond: Double, workers: Int, modelDigest: String, output: String
+    ) {
+        self.steps = steps
+        self.epochs = epochs
+        self.testAccuracy = testAccuracy
+        self.testLoss = testLoss
+        self.seconds = seconds
+        self.samplesPerSecond = samplesPerSecond
+        self.workers = workers
+        self.modelDigest = modelDigest
+        self.output = output
+    }
+
     private enum CodingKeys: String, CodingKey {
         case steps, epochs, seconds, workers, output
         case testAccuracy = "test_accuracy"

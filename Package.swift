@@ -94,7 +94,9 @@ let package = Package(
         tests("CollectivesTests", ["Collectives", "Transport", "WireFormat"]),
         tests("RendezvousTests", ["Rendezvous", "Transport", "WireFormat"]),
         tests("LaunchingTests", ["Launching", "Transport"]),
-        tests("CommandLineToolTests", ["CommandLineTool", "Training", "RunConfiguration", "WireFormat"]),
+        tests(
+            "CommandLineToolTests",
+            ["CommandLineTool", "Training", "RunConfiguration", "WireFormat"]),
         tests(
             "ParityTests",
             [

@@ -97,6 +97,9 @@ extension WholeRunTests {
             #expect(first != whole)
             #expect(
                 try run.train("parts", workers: 3, "--resume").text("model_sha256") == whole)
+            let complete = try run.train("parts", workers: 2, "--resume")
+            #expect(try complete.text("model_sha256") == whole)
+            #expect((0...1).contains(try complete.number("test_accuracy")))
             // Each step stands in the metrics once.
             let metrics = run.text("parts/metrics.jsonl").split(separator: "\n")
             #expect(metrics.filter { $0.contains("\"loss\"") }.count == 18)

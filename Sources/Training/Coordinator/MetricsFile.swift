@@ -41,11 +41,24 @@ final class MetricsFile {
         }
     }
 
-    private struct StepNumber: Decodable { let step: Int }
+    /// What is read back of either kind of line.
+    private struct KeptLine: Decodable {
+        let step: Int
+        let testLoss: Double?
+        let testAccuracy: Double?
+
+        enum CodingKeys: String, CodingKey {
+            case step
+            case testLoss = "test_loss"
+            case testAccuracy = "test_accuracy"
+        }
+    }
 
     private let path: String
     private let file: FileHandle
     private let encoder = JSONEncoder()
+    /// The test split's figures after the step at which the run goes on, where they were measured.
+    let evaluationAtStart: (loss: Double, accuracy: Double)?
 
     /// Opens the file and keeps its lines up to `startStep`.
     init(folder: RunFolder, startStep: Int) throws(RunFolderError) {
@@ -54,7 +67,8 @@ final class MetricsFile {
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         do {
-            let kept = Self.lines(of: path, upTo: startStep)
+            let (kept, evaluation) = Self.lines(of: path, upTo: startStep)
+            evaluationAtStart = evaluation
             try kept.write(to: URL(fileURLWithPath: path), options: .atomic)
             file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
             try file.seekToEnd()
@@ -68,19 +82,25 @@ final class MetricsFile {
 
     deinit { try? file.close() }
 
-    private static func lines(of path: String, upTo step: Int) -> Data {
+    private static func lines(
+        of path: String, upTo step: Int
+    ) -> (kept: Data, evaluation: (loss: Double, accuracy: Double)?) {
         guard step > 0, let bytes = FileManager.default.contents(atPath: path) else {
-            return Data()
+            return (Data(), nil)
         }
         var kept = Data()
+        var evaluation: (loss: Double, accuracy: Double)?
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
             // A line that a crash cut short is no line.
-            guard let number = try? JSONDecoder().decode(StepNumber.self, from: line),
-                number.step <= step
+            guard let read = try? JSONDecoder().decode(KeptLine.self, from: line),
+                read.step <= step
             else { continue }
+            if read.step == step, let loss = read.testLoss, let accuracy = read.testAccuracy {
+                evaluation = (loss, accuracy)
+            }
             kept += line + [UInt8(ascii: "\n")]
         }
-        return kept
+        return (kept, evaluation)
     }
 
     func append(_ reports: [StepReport], workers: Int, generation: UInt32) throws {

@@ -76,11 +76,17 @@ package final class RunRecorder: CoordinatorDelegate {
             throw ModelMismatch(saved: savedModelDigest, reported: report.weightsDigest)
         }
         let seconds = started.map { (ContinuousClock.now - $0) / .seconds(1) } ?? 0
-        let count = lastEvaluation.map { Double(max(1, $0.sampleCount)) }
+        // A run that was complete already is not measured again.
+        var evaluation = sampleCount == 0 ? metrics.evaluationAtStart : nil
+        if let lastEvaluation {
+            let count = Double(max(1, lastEvaluation.sampleCount))
+            evaluation = (
+                lastEvaluation.lossSum / count, Double(lastEvaluation.correctCount) / count
+            )
+        }
         return RunResult(
             steps: report.step, epochs: report.epoch,
-            testAccuracy: lastEvaluation.map { Double($0.correctCount) / (count ?? 1) },
-            testLoss: lastEvaluation.map { $0.lossSum / (count ?? 1) }, seconds: seconds,
+            testAccuracy: evaluation?.accuracy, testLoss: evaluation?.loss, seconds: seconds,
             samplesPerSecond: Double(sampleCount) / max(seconds, 1e-9),
             workers: generation?.workers.count ?? 0, modelDigest: report.weightsDigest,
             output: folder.path)

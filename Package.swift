@@ -42,7 +42,7 @@ let package = Package(
         // The engine.
         .target(name: "CKernels"),
         layer("Kernels", ["CKernels", "COpenBLAS"]),
-        layer("Tensors", ["Kernels"]),
+        layer("Tensors", ["Kernels", "CKernels"]),
         layer("Autodiff", ["Tensors", "Kernels", "CKernels"]),
         layer("NeuralNetworks", ["Autodiff", "Tensors", "Kernels", "CKernels"]),
         layer("RunConfiguration"),

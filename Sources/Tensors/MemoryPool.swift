@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 import Synchronization
 
@@ -27,6 +28,10 @@ public enum MemoryPool {
     }
 
     private static let state = Mutex(State())
+
+    /// Makes the system's allocator return large blocks at once, process-wide. Tensors are cached here; what
+    /// else is large (a checkpoint on its way) is rare and should not stay resident.
+    public static func returnLargeSystemBlocks() { rondo_return_large_blocks(1 << 20) }
 
     /// Cache lines, which are also the width of an AVX-512 vector.
     private static let alignment = 64

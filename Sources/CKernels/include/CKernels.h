@@ -110,3 +110,8 @@ void rondo_running_average(float *running, const float *sums, float scale, float
 /// The widest OpenBLAS core type that this processor can run: "SkylakeX", "Haswell", "Nehalem", or
 /// "generic" on a processor family that has no such ladder.
 const char *rondo_processor_level(void);
+
+// memory.c
+/// From now on blocks of `threshold` bytes or more go straight back to the system when freed. Without it
+/// glibc raises its own threshold after the first large free and keeps such blocks.
+void rondo_return_large_blocks(size_t threshold);

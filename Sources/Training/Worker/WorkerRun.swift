@@ -7,6 +7,7 @@ import Kernels
 import Models
 import Rendezvous
 import RunConfiguration
+import Tensors
 import Transport
 import WireFormat
 
@@ -82,17 +83,37 @@ package final class WorkerRun {
 
     private func run() throws {
         try ProcessArithmetic.ensure(level: ProcessArithmetic.wanted, threads: nil)
+        MemoryPool.returnLargeSystemBlocks()
         let listener = try Listener(
             SocketAddress(host: options.coordinator.isLoopback ? loopback : wildcard, port: 0))
         defer { listener.close() }
-        let client = try join(dataPort: listener.localAddress.port)
-        defer { client.close() }
         do {
-            try train(client: client, listener: listener)
-        } catch {
-            client.sendFailed(exitCode: Self.exitCode(of: error), message: Self.words(error))
+            let client = try join(dataPort: listener.localAddress.port)
+            defer { client.close() }
+            do {
+                try train(client: client, listener: listener)
+            } catch {
+                if !Self.isRestart(error) {
+                    client.sendFailed(
+                        exitCode: Self.exitCode(of: error), message: Self.words(error))
+                }
+                throw error
+            }
+        } catch let error as RendezvousError {
+            // The run's arithmetic is another one: start anew with it. Does not return on success.
+            if case .restart(let arithmetic) = error.code {
+                options.log("starting anew with \(arithmetic) arithmetic, which all workers have")
+                try ProcessArithmetic.restart(level: arithmetic, threads: nil)
+            }
             throw error
         }
+    }
+
+    private static func isRestart(_ error: any Error) -> Bool {
+        guard let error = error as? RendezvousError, case .restart = error.code else {
+            return false
+        }
+        return true
     }
 
     private var loopback: String { options.coordinator.isIPv6 ? "::1" : "127.0.0.1" }
@@ -114,16 +135,8 @@ package final class WorkerRun {
             hostName: ProcessInfo.processInfo.hostName,
             processID: ProcessInfo.processInfo.processIdentifier, slot: options.slot,
             dataPort: dataPort, arithmetic: ProcessArithmetic.wanted, token: nil)
-        do {
-            return try WorkerControlClient.join(
-                coordinator: options.coordinator, hello: hello, deadline: .after(Self.joinTimeout))
-        } catch {
-            // The run's arithmetic is another one: start anew with it. Does not return on success.
-            if case .restart(let arithmetic) = error.code {
-                try ProcessArithmetic.restart(level: arithmetic, threads: nil)
-            }
-            throw error
-        }
+        return try WorkerControlClient.join(
+            coordinator: options.coordinator, hello: hello, deadline: .after(Self.joinTimeout))
     }
 
     private func train(client: WorkerControlClient, listener: Listener) throws {

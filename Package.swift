@@ -81,8 +81,12 @@ let package = Package(
         .executableTarget(name: "rondo", dependencies: ["CommandLineTool"], swiftSettings: strict),
 
         // Tests.
+        .target(
+            name: "TestSupport", dependencies: ["Autodiff", "Tensors"], path: "Tests/TestSupport",
+            swiftSettings: strict),
         tests("KernelsTests", ["Kernels", "CKernels"]),
-        tests("AutodiffTests", ["Autodiff", "NeuralNetworks", "Tensors", "Kernels"]),
+        tests(
+            "AutodiffTests", ["TestSupport", "Autodiff", "NeuralNetworks", "Tensors", "Kernels"]),
         tests("NeuralNetworksTests", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels"]),
         tests(
             "ModelsTests", ["Models", "NeuralNetworks", "Autodiff", "Tensors", "RunConfiguration"]),

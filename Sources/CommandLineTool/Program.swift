@@ -26,6 +26,7 @@ public enum Program {
     static let commands = [
         TrainCommand.command, CoordinatorCommand.command, WorkerCommand.command,
         EvaluateCommand.command, PredictCommand.command, InspectCommand.command,
+        BenchCommand.command,
     ]
 
     /// Runs the program with `arguments` (without its name) and returns the exit code.

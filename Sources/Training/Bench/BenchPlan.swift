@@ -1,0 +1,33 @@
+import Foundation
+
+// `rondo bench` runs on the same coordinator, workers and ring as training: the plan travels where a
+// configuration would, results come back as step reports.
+
+/// What the workers of a benchmark do.
+package struct BenchPlan: Codable, Equatable, Sendable {
+    package enum Kind: Codable, Equatable, Sendable {
+        /// Training steps of a named workload, the first `warmup` of them not counted.
+        case training(workload: String, steps: Int, warmup: Int)
+        /// All-reduces of each size, in bytes.
+        case allReduce(byteCounts: [Int])
+    }
+
+    package var kind: Kind
+
+    package init(_ kind: Kind) { self.kind = kind }
+
+    /// From 4 KB to 64 MB: the sizes at which all-reduce implementations are compared.
+    package static let allReduceByteCounts = [10, 13, 16, 18, 20, 22, 24].map { 4 << $0 }
+
+    /// Repetitions of one size: many small ones, at least five large ones.
+    package static func repetitions(byteCount: Int) -> Int {
+        max(5, min(200, (1 << 25) / max(1, byteCount)))
+    }
+}
+
+/// A figure that came out wrong: a benchmark checks what it measures.
+package struct BenchError: Error, CustomStringConvertible {
+    package let description: String
+
+    package init(description: String) { self.description = description }
+}

@@ -1,0 +1,168 @@
+import Checkpoints
+import Collectives
+import DataParallel
+import Foundation
+import Kernels
+import Models
+import NeuralNetworks
+import Rendezvous
+import Tensors
+import Transport
+import WireFormat
+
+/// One worker process of a benchmark.
+package final class BenchWorker {
+    private static let deadline = Duration.seconds(600)
+
+    private let client: WorkerControlClient
+    private let group: ProcessGroup
+    private let assignment: Assignment
+
+    /// Joins, runs the coordinator's plan and leaves.
+    package static func run(coordinator: SocketAddress, slot: Int, productVersion: String) throws {
+        let listener = try Listener(SocketAddress(host: coordinator.host, port: 0))
+        defer { listener.close() }
+        let client = try WorkerControlClient.join(
+            coordinator: coordinator,
+            hello: WorkerHello(
+                productVersion: productVersion, hostName: ProcessInfo.processInfo.hostName,
+                processID: ProcessInfo.processInfo.processIdentifier, slot: slot,
+                dataPort: listener.localAddress.port, arithmetic: ProcessArithmetic.wanted,
+                token: nil), deadline: .after(.seconds(20)))
+        defer { client.close() }
+        do {
+            let plan = try JSONDecoder().decode(
+                BenchPlan.self, from: Data(client.description.configurationJSON.utf8))
+            try BenchWorker(client, listener).run(plan)
+        } catch {
+            client.sendFailed(exitCode: 1, message: "\(error)")
+            throw error
+        }
+    }
+
+    private init(_ client: WorkerControlClient, _ listener: Listener) throws {
+        self.client = client
+        let assignment = try client.awaitAssignment(deadline: .after(Self.deadline))
+        self.assignment = assignment
+        let group = try RingConnector.connect(
+            rank: assignment.rank, generation: assignment.generation,
+            token: client.description.runToken, deal: assignment.deal,
+            addresses: try assignment.addresses.map { try SocketAddress.parse($0) },
+            listener: listener, timeout: .seconds(60), deadline: .after(.seconds(30)),
+            add: ringAddition)
+        self.group = group
+        client.onConnectionLost { _ in group.shutdown() }
+    }
+
+    private func run(_ plan: BenchPlan) throws {
+        switch plan.kind {
+        case .training(let name, let steps, let warmup):
+            guard let workload = WorkloadName(rawValue: name) else {
+                throw BenchError(description: "unknown workload '\(name)'")
+            }
+            try train(workload, steps: steps, warmup: warmup)
+        case .allReduce(let byteCounts):
+            try allReduces(byteCounts)
+        }
+    }
+
+    // MARK: Training
+
+    private func train(_ name: WorkloadName, steps: Int, warmup: Int) throws {
+        let workload = name.workload(replica: assignment.rank)
+        let store = ParameterStore(adopting: workload.model)
+        let executor = ReplicatedStep(
+            store: store, optimizer: workload.makeOptimizer(store.values.count), group: group,
+            seed: 1, bucketByteCount: 1 << 20)
+        defer {
+            group.shutdown()
+            executor.close()
+        }
+        func digest() -> String { Self.digest(of: store) }
+        try client.sendReady(
+            ReadyReport(
+                generation: assignment.generation, step: 0, weightsDigest: digest()))
+        var reports: [StepReport] = []
+        for step in 0..<(warmup + steps) {
+            let start = ContinuousClock.now
+            let sums = try executor.run(
+                step: step, learningRate: workload.learningRate, stopRequested: false,
+                phase: { _ in },
+                passes: { _ in
+                    [MicroBatchPass(sampleCount: workload.batchSize, forward: workload.forward)]
+                })
+            let seconds = (ContinuousClock.now - start) / .seconds(1)
+            guard step >= warmup else { continue }
+            reports.append(
+                StepReport(
+                    step: step - warmup + 1, epoch: 1, lossSum: Double(sums.lossSum),
+                    correctCount: sums.correctCount, sampleCount: sums.sampleCount,
+                    seconds: seconds, learningRate: workload.learningRate))
+        }
+        if assignment.rank == 0 {
+            // The number of parameters comes back in a report of its own, after the steps.
+            try client.sendSteps(reports)
+            try client.sendEvaluation(
+                EvaluationReport(
+                    step: steps, epoch: 1, lossSum: 0, correctCount: 0,
+                    sampleCount: store.scalarCount, seconds: 0))
+        }
+        try leave(step: steps, digest: digest())
+    }
+
+    private static func digest(of store: ParameterStore) -> String {
+        let values = UnsafeBufferPointer(
+            start: UnsafePointer(store.values.pointer), count: store.values.count)
+        return ModelDigest.hexadecimal(
+            of: [NamedArray(name: "values", shape: [store.values.count], floats: values)])
+    }
+
+    // MARK: All-reduce
+
+    private func allReduces(_ byteCounts: [Int]) throws {
+        let digest = "no weights"
+        try client.sendReady(
+            ReadyReport(generation: assignment.generation, step: 0, weightsDigest: digest))
+        let reports = try byteCounts.enumerated().map {
+            try allReduce($0.offset, byteCount: $0.element)
+        }
+        if assignment.rank == 0 { try client.sendSteps(reports) }
+        try leave(step: reports.count, digest: digest)
+    }
+
+    /// Times one size and checks the sum of every repetition.
+    private func allReduce(_ index: Int, byteCount: Int) throws -> StepReport {
+        let count = byteCount / MemoryLayout<Float>.stride
+        let input = Tensor(repeating: Float(assignment.rank + 1), [count])
+        let output = Tensor(zeros: [count])
+        let expected = Float(group.worldSize * (group.worldSize + 1) / 2)
+        var seconds: [Double] = []
+        let repetitions = BenchPlan.repetitions(byteCount: byteCount)
+        for repetition in 0..<(repetitions + 3) {
+            if repetition == 3 { try group.barrier(step: UInt64(index)) }
+            let start = ContinuousClock.now
+            try group.allReduce(
+                step: UInt64(repetition), bucket: UInt32(index),
+                inputs: [UnsafePointer(input.pointer)], output: output.pointer,
+                elementCount: count)
+            if repetition >= 3 { seconds.append((ContinuousClock.now - start) / .seconds(1)) }
+            for probe in [0, count / 2, count - 1] where output.pointer[probe] != expected {
+                throw BenchError(
+                    description: "all-reduce of \(byteCount) bytes gave"
+                        + " \(output.pointer[probe]) at \(probe), expected \(expected)")
+            }
+        }
+        seconds.sort()
+        return StepReport(
+            step: index + 1, epoch: 1, lossSum: 0, correctCount: 0, sampleCount: byteCount,
+            seconds: seconds[seconds.count / 2], learningRate: 0)
+    }
+
+    private func leave(step: Int, digest: String) throws {
+        try client.sendFinished(
+            FinishedReport(
+                step: step, epoch: 1, weightsDigest: digest, stopped: false,
+                peakResidentBytes: ProcessArithmetic.peakResidentByteCount))
+        try client.awaitEnd(deadline: .after(Self.deadline))
+    }
+}

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "CKernelsSequence.h"
+#include "CKernelsTensor.h"
 
 // elementwise.c
 void rondo_add(float *destination, const float *source, size_t count); // destination += source

@@ -5,11 +5,27 @@
 import Foundation
 import Kernels
 
+/// Turns requests into batches: what a data set must be able to do to be prefetched.
+public protocol BatchAssembling: Sendable {
+    /// A reusable piece of memory. One owner at a time: the thread fills it, then hands it over.
+    associatedtype Batch: AnyObject & Sendable
+
+    /// An empty batch with room for `capacity` samples.
+    func makeBatch(capacity: Int) -> Batch
+    /// The order of a training epoch (from 0); a pure function of the data set, seed and epoch.
+    func order(ofEpoch epoch: Int) -> SampleOrder
+    /// Fills `batch` with what is asked for; `order` is the epoch's, for a training request.
+    func fill(_ batch: Batch, with request: BatchRequest, order: SampleOrder?)
+}
+
+/// Prefetches batches of images.
+public typealias BatchPrefetcher = Prefetcher<BatchAssembler>
+
 /// Delivers exactly the batches of a work list, in its order.
 ///
 /// One caller at a time takes and gives back; `stop()` may come from any thread.
-public final class BatchPrefetcher: @unchecked Sendable {
-    private let state: PrefetchState
+public final class Prefetcher<Assembler: BatchAssembling>: @unchecked Sendable {
+    private let state: PrefetchState<Assembler>
     private let timeout: Duration
 
     /// - Parameters:
@@ -17,11 +33,11 @@ public final class BatchPrefetcher: @unchecked Sendable {
     ///   - depth: batches that may be prepared ahead of the one in use.
     ///   - timeout: the longest wait for a batch before it counts as lost.
     public init(
-        assembler: BatchAssembler, work: some Sequence<BatchRequest> & Sendable, capacity: Int,
+        assembler: Assembler, work: some Sequence<BatchRequest> & Sendable, capacity: Int,
         depth: Int = 3, timeout: Duration = .seconds(60)
     ) {
         precondition(depth > 0, "depth \(depth)")
-        state = PrefetchState(
+        state = PrefetchState<Assembler>(
             free: (0...depth).map { _ in assembler.makeBatch(capacity: capacity) })
         self.timeout = timeout
         let state = state
@@ -37,10 +53,10 @@ public final class BatchPrefetcher: @unchecked Sendable {
 
     /// The next batch of the list; nil after the last one and after `stop()`.
     /// - Throws: `stalled` if it is not there in time.
-    public func next() throws(DataError) -> ImageBatch? { try state.take(within: timeout) }
+    public func next() throws(DataError) -> Assembler.Batch? { try state.take(within: timeout) }
 
     /// Gives a batch back for reuse. Its memory must not be touched afterwards.
-    public func recycle(_ batch: ImageBatch) { state.giveBack(batch) }
+    public func recycle(_ batch: Assembler.Batch) { state.giveBack(batch) }
 
     /// Ends the thread and waits until it has ended. Safe to call again.
     public func stop() { state.stop() }
@@ -48,27 +64,26 @@ public final class BatchPrefetcher: @unchecked Sendable {
 
 /// What the two threads share; kept apart from the prefetcher so that the thread does not keep the
 /// prefetcher alive.
-private final class PrefetchState: @unchecked Sendable {
+private final class PrefetchState<Assembler: BatchAssembling>: @unchecked Sendable {
     private let condition = NSCondition()
     // All of the following only under `condition`.
-    private var free: [ImageBatch]
-    private var ready: [ImageBatch] = []
+    private var free: [Assembler.Batch]
+    private var ready: [Assembler.Batch] = []
     private var isStopped = false
     private var hasEnded = false
     private let circulating: Int
 
-    init(free: [ImageBatch]) {
+    init(free: [Assembler.Batch]) {
         self.free = free
         circulating = free.count
         ready.reserveCapacity(free.count)
     }
 
-    func run(_ assembler: BatchAssembler, _ work: some Sequence<BatchRequest>) {
+    func run(_ assembler: Assembler, _ work: some Sequence<BatchRequest>) {
         var order: SampleOrder?
         for request in work {
             if case .training(let epoch, _) = request, order?.epoch != epoch {
-                order = SampleOrder(
-                    seed: assembler.seed, epoch: epoch, sampleCount: assembler.dataset.count)
+                order = assembler.order(ofEpoch: epoch)
             }
             guard let batch = takeFree() else { break }
             assembler.fill(batch, with: request, order: order)
@@ -84,14 +99,14 @@ private final class PrefetchState: @unchecked Sendable {
     }
 
     /// Waits as long as the consumer computes; `stop()` ends the wait.
-    private func takeFree() -> ImageBatch? {
+    private func takeFree() -> Assembler.Batch? {
         condition.lock()
         defer { condition.unlock() }
         while free.isEmpty, !isStopped { condition.wait() }
         return isStopped ? nil : free.popLast()
     }
 
-    func take(within timeout: Duration) throws(DataError) -> ImageBatch? {
+    func take(within timeout: Duration) throws(DataError) -> Assembler.Batch? {
         let deadline = ContinuousClock.now + timeout
         condition.lock()
         defer { condition.unlock() }
@@ -111,7 +126,7 @@ private final class PrefetchState: @unchecked Sendable {
         Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
     }
 
-    func giveBack(_ batch: ImageBatch) {
+    func giveBack(_ batch: Assembler.Batch) {
         condition.lock()
         defer { condition.unlock() }
         precondition(

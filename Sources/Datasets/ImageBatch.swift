@@ -93,7 +93,7 @@ public struct Augmentation: Equatable, Sendable {
 }
 
 /// Turns requests into batches of one data set.
-public struct BatchAssembler: Sendable {
+public struct BatchAssembler: BatchAssembling {
     /// Where the samples come from.
     public let dataset: ImageDataset
     /// The run's seed.
@@ -132,6 +132,11 @@ public struct BatchAssembler: Sendable {
     /// A batch that fits this data set's images.
     public func makeBatch(capacity: Int) -> ImageBatch {
         ImageBatch(capacity: capacity, imageElementCount: dataset.imageByteCount)
+    }
+
+    /// The shuffled order of an epoch.
+    public func order(ofEpoch epoch: Int) -> SampleOrder {
+        SampleOrder(seed: seed, epoch: epoch, sampleCount: dataset.count)
     }
 
     /// Fills `batch` with what is asked for.

@@ -19,6 +19,7 @@ public struct DataError: Error, Equatable, Sendable {
         case shapeMismatch(expected: String, got: String)
         case channelMismatch(channels: Int, given: Int)
         case stalled(seconds: Double)
+        case text(TextProblem)
     }
 
     /// The file's path, or the name of the data set.
@@ -73,6 +74,8 @@ extension DataError: CustomStringConvertible {
                 + "have \(given) numbers"
         case .stalled(let seconds):
             return "no batch was prepared within \(seconds) seconds"
+        case .text(let problem):
+            return problem.words
         }
     }
 

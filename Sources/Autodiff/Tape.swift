@@ -55,10 +55,26 @@ public final class Tape {
     private var randomCallCount: UInt32 = 0
     /// Called in backward when the last use of a parameter has delivered its gradient.
     public var onGradientComplete: ((Parameter) -> Void)?
+    /// Who is shown the named activations of this pass; see `observed`.
+    public var hooks: ActivationHooks?
+    /// Whether this pass repeats a part of another one, so that what is counted once per pass (batch
+    /// statistics, shown activations) has been counted already.
+    public let isRepetition: Bool
+    /// The parameters used since recording stopped; nil while the tape records.
+    private var unrecordedUses: [Parameter]?
 
     /// An empty tape.
     public init(_ settings: PassSettings) {
         self.settings = settings
+        isRepetition = false
+    }
+
+    /// A tape that repeats a part of another pass with the random numbers that followed `randomCall`.
+    init(repeating tape: Tape, from randomCall: UInt32) {
+        settings = tape.settings
+        hooks = tape.hooks
+        isRepetition = true
+        randomCallCount = randomCall
     }
 
     /// A value that is not differentiated: data.
@@ -77,6 +93,10 @@ public final class Tape {
         _ value: Tensor, from inputs: [Variable], using parameters: [Parameter] = [],
         backward: @escaping Backward
     ) -> Variable {
+        if unrecordedUses != nil {
+            unrecordedUses?.append(contentsOf: parameters)
+            return constant(value)
+        }
         guard settings.isTraining, !parameters.isEmpty || inputs.contains(where: \.isDifferentiated)
         else { return constant(value) }
         for parameter in parameters { parameter.pendingUses += 1 }
@@ -138,6 +158,24 @@ public final class Tape {
     public func backward(from loss: Variable) {
         backward(from: loss, upstream: Tensor(repeating: 1, loss.value.shape))
     }
+
+    /// Runs `body` without recording: its results are constants, no gradient flows through it.
+    public func withoutGradients<Result>(_ body: () -> Result) -> Result {
+        countingUses(body).result
+    }
+
+    /// The same; returns also the parameters that a recorded run would have delivered gradients to.
+    func countingUses<Result>(_ body: () -> Result) -> (result: Result, uses: [Parameter]) {
+        let outer = unrecordedUses
+        unrecordedUses = []
+        let result = body()
+        let uses = unrecordedUses ?? []
+        unrecordedUses = outer.map { $0 + uses }
+        return (result, uses)
+    }
+
+    /// The number of the next random operation.
+    var nextRandomCall: UInt32 { randomCallCount }
 
     /// Three counter words that no other random operation of any pass uses.
     package func nextRandomCounter() -> (UInt32, UInt32, UInt32) {

@@ -30,10 +30,13 @@ public func batchNormalization(
     let mean = Tensor(uninitialized: [channels])
     let variance = Tensor(uninitialized: [channels])
     rondo_batch_statistics(mean.pointer, variance.pointer, x.value.pointer, rows, channels)
-    let samples = Float(x.tape.settings.sampleCount)
-    runningMean.contribute(mean, times: samples)
-    // PyTorch's running variance is the unbiased one.
-    runningVariance.contribute(variance, times: samples * Float(rows) / Float(max(rows - 1, 1)))
+    if !x.tape.isRepetition {
+        let samples = Float(x.tape.settings.sampleCount)
+        runningMean.contribute(mean, times: samples)
+        // PyTorch's running variance is the unbiased one.
+        runningVariance.contribute(
+            variance, times: samples * Float(rows) / Float(max(rows - 1, 1)))
+    }
     let y = normalized(x.value, mean, variance, weight.value, bias.value, epsilon)
     return x.tape.record(y, from: [x], using: [weight, bias]) { upstream in
         let inverseDeviation = inverseDeviations(variance, epsilon)
@@ -81,7 +84,8 @@ extension RunningStatistic {
     }
 }
 
-private func setOrAdd(
+/// destination = source, or destination += source where something is there already (beta 1).
+func setOrAdd(
     _ source: UnsafePointer<Float>, to destination: UnsafeMutablePointer<Float>, beta: Float,
     count: Int
 ) {

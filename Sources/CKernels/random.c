@@ -1,30 +1,7 @@
 #pragma clang fp contract(off)
 #include "CKernelsTensor.h"
 #include "elementary.h"
-
-// Philox4x32-10 (Salmon et al. 2011, section 4.3) on sixteen counters at once, as for dropout in
-// elementwise.c: word w of counter j is the number of element 16 * w + j of a block of 64.
-RONDO_INLINE void random_block(uint32_t out[64], uint32_t blockIndex, const uint32_t counter[3],
-                               uint64_t key) {
-    for (uint32_t j = 0; j < 16; j++) {
-        uint32_t c0 = blockIndex * 16 + j, c1 = counter[0], c2 = counter[1], c3 = counter[2];
-        uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-        for (int round = 0; round < 10; round++) {
-            uint64_t p0 = (uint64_t)c0 * 0xD2511F53u, p1 = (uint64_t)c2 * 0xCD9E8D57u;
-            uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0, n2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-            c1 = (uint32_t)p1;
-            c3 = (uint32_t)p0;
-            c0 = n0;
-            c2 = n2;
-            k0 += 0x9E3779B9u;
-            k1 += 0xBB67AE85u;
-        }
-        out[j] = c0;
-        out[16 + j] = c1;
-        out[32 + j] = c2;
-        out[48 + j] = c3;
-    }
-}
+#include "philox.h"
 
 RONDO_CLONES void rondo_random_uniform(float *y, size_t count, uint64_t key,
                                        const uint32_t counter[3], float low, float high) {
@@ -36,7 +13,7 @@ RONDO_CLONES void rondo_random_uniform(float *y, size_t count, uint64_t key,
         below = high == 0 ? -1e-45f : float_from_bits(high > 0 ? bits - 1 : bits + 1);
     }
     for (size_t start = 0; start < count; start += 64) {
-        random_block(random, (uint32_t)(start / 64), counter, key);
+        philox_block(random, (uint32_t)(start / 64), counter, key);
         size_t length = count - start < 64 ? count - start : 64;
         for (size_t i = 0; i < length; i++) {
             float unit = (float)(random[i] >> 8) * 5.9604644775390625e-8f;
@@ -52,7 +29,7 @@ RONDO_CLONES void rondo_random_normal(float *y, size_t count, uint64_t key,
     uint32_t random[64];
     float normal[64];
     for (size_t start = 0; start < count; start += 64) {
-        random_block(random, (uint32_t)(start / 64), counter, key);
+        philox_block(random, (uint32_t)(start / 64), counter, key);
         for (size_t i = 0; i < 32; i++) {
             float unit = ((float)random[i] + 1.0f) * 2.3283064365386963e-10f;
             unit = unit > 1.0f ? 1.0f : unit;
@@ -70,7 +47,7 @@ RONDO_CLONES void rondo_random_bernoulli(float *y, size_t count, uint64_t key,
                                          const uint32_t counter[3], uint64_t threshold) {
     uint32_t random[64];
     for (size_t start = 0; start < count; start += 64) {
-        random_block(random, (uint32_t)(start / 64), counter, key);
+        philox_block(random, (uint32_t)(start / 64), counter, key);
         size_t length = count - start < 64 ? count - start : 64;
         for (size_t i = 0; i < length; i++) y[start + i] = random[i] < threshold ? 1.0f : 0.0f;
     }
@@ -80,7 +57,7 @@ void rondo_random_categorical(int32_t *y, const float *weights, size_t rows, siz
                               uint64_t key, const uint32_t counter[3]) {
     uint32_t random[64];
     for (size_t r = 0; r < rows; r++) {
-        if (r % 64 == 0) random_block(random, (uint32_t)(r / 64), counter, key);
+        if (r % 64 == 0) philox_block(random, (uint32_t)(r / 64), counter, key);
         const float *row = weights + r * columns;
         double total = 0;
         for (size_t c = 0; c < columns; c++) total += row[c];

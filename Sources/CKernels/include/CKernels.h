@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "CKernelsAttention.h"
 #include "CKernelsSequence.h"
 #include "CKernelsTensor.h"
 

@@ -1,0 +1,229 @@
+#include "CKernels.h"
+#include "elementary.h"
+#include "philox.h"
+#include <string.h>
+
+// Rows are worked on in groups of sixteen floats up to the end of what they see; the rest of the last
+// group is set to `hidden`, whose exponential counts as zero. Largest values and sums are kept in
+// sixteen lanes and folded in a fixed order.
+
+static const float hidden = -3.0e38f;
+static const float hiddenBelow = -1.0e30f; // -infinity from a bias is hidden, too
+
+RONDO_INLINE int64_t visible_keys(const rondo_attention_tile *tile, int64_t row) {
+    int64_t count = tile->validKeys;
+    if (tile->causal && tile->firstVisible + row < count) count = tile->firstVisible + row;
+    return count < 0 ? 0 : count;
+}
+
+RONDO_INLINE int64_t whole_groups(int64_t count) { return (count + 15) & ~(int64_t)15; }
+
+RONDO_INLINE float folded_sum(float lanes[16]) {
+    for (int width = 8; width > 0; width /= 2)
+        for (int j = 0; j < width; j++) lanes[j] += lanes[j + width];
+    return lanes[0];
+}
+
+// What is on the lanes of a masked or padded key: never the largest, its exponential never counted.
+RONDO_INLINE void scale_row(float *row, int64_t visible, int64_t padded, const float *bias,
+                            float scale) {
+    if (bias) {
+        for (int64_t j = 0; j < visible; j++) row[j] = row[j] * scale + bias[j];
+    } else {
+        for (int64_t j = 0; j < visible; j++) row[j] *= scale;
+    }
+    for (int64_t j = visible; j < padded; j++) row[j] = hidden;
+}
+
+RONDO_INLINE float shifted_exponential(float x, float largest) {
+    float e = exponential_full(x - largest);
+    return x < hiddenBelow ? 0 : e;
+}
+
+RONDO_CLONES void rondo_attention_softmax(float *scores, float *statistics,
+                                          const rondo_attention_tile *tile) {
+    for (int64_t r = 0; r < tile->rows; r++) {
+        float *row = scores + r * tile->stride;
+        int64_t visible = visible_keys(tile, r), padded = whole_groups(visible);
+        scale_row(row, visible, padded, tile->bias ? tile->bias + r * tile->biasStride : 0,
+                  tile->scale);
+        float lanes[16], sums[16] = {0};
+        for (int l = 0; l < 16; l++) lanes[l] = hidden;
+        for (int64_t j = 0; j < padded; j += 16)
+            for (int l = 0; l < 16; l++) lanes[l] = row[j + l] > lanes[l] ? row[j + l] : lanes[l];
+        for (int width = 8; width > 0; width /= 2)
+            for (int l = 0; l < width; l++)
+                lanes[l] = lanes[l + width] > lanes[l] ? lanes[l + width] : lanes[l];
+        float largest = lanes[0];
+        for (int64_t j = 0; j < padded; j += 16) {
+            for (int l = 0; l < 16; l++) {
+                float e = shifted_exponential(row[j + l], largest);
+                row[j + l] = e;
+                sums[l] += e;
+            }
+        }
+        float sum = folded_sum(sums);
+        float inverse = sum == 0 ? 0 : 1.0f / sum;
+        for (int64_t j = 0; j < padded; j++) row[j] *= inverse;
+        for (int64_t j = padded; j < tile->stride; j++) row[j] = 0;
+        statistics[2 * r] = largest;
+        statistics[2 * r + 1] = inverse;
+    }
+}
+
+RONDO_CLONES void rondo_attention_probabilities(float *scores, const float *statistics,
+                                                const rondo_attention_tile *tile) {
+    for (int64_t r = 0; r < tile->rows; r++) {
+        float *row = scores + r * tile->stride;
+        int64_t visible = visible_keys(tile, r), padded = whole_groups(visible);
+        scale_row(row, visible, padded, tile->bias ? tile->bias + r * tile->biasStride : 0,
+                  tile->scale);
+        float largest = statistics[2 * r], inverse = statistics[2 * r + 1];
+        for (int64_t j = 0; j < padded; j++)
+            row[j] = shifted_exponential(row[j], largest) * inverse;
+        for (int64_t j = padded; j < tile->stride; j++) row[j] = 0;
+    }
+}
+
+RONDO_INLINE void drop_row(float *y, const float *x, int64_t count, int64_t row,
+                           const rondo_attention_tile *tile) {
+    uint32_t random[64];
+    for (int64_t start = 0; start < count; start += 64) {
+        uint32_t block = tile->firstBlock + (uint32_t)row * tile->blocksPerRow;
+        philox_block(random, block + (uint32_t)(start / 64), tile->counter, tile->key);
+        int64_t length = count - start < 64 ? count - start : 64;
+        for (int64_t i = 0; i < length; i++)
+            y[start + i] = random[i] < tile->threshold ? 0 : x[start + i] * tile->keepScale;
+    }
+}
+
+RONDO_CLONES void rondo_attention_dropout(float *y, const float *probabilities,
+                                          const rondo_attention_tile *tile) {
+    for (int64_t r = 0; r < tile->rows; r++) {
+        int64_t padded = whole_groups(visible_keys(tile, r));
+        float *out = y + r * tile->stride;
+        drop_row(out, probabilities + r * tile->stride, padded, r, tile);
+        for (int64_t j = padded; j < tile->stride; j++) out[j] = 0;
+    }
+}
+
+// dS = P * (dP - sum over the row of P * dP) * scale
+RONDO_CLONES void rondo_attention_gradient(float *gradients, const float *probabilities,
+                                           const rondo_attention_tile *tile) {
+    for (int64_t r = 0; r < tile->rows; r++) {
+        float *row = gradients + r * tile->stride;
+        const float *p = probabilities + r * tile->stride;
+        int64_t visible = visible_keys(tile, r), padded = whole_groups(visible);
+        if (tile->threshold) drop_row(row, row, visible, r, tile);
+        for (int64_t j = visible; j < padded; j++) row[j] = 0;
+        float sums[16] = {0};
+        for (int64_t j = 0; j < padded; j += 16)
+            for (int l = 0; l < 16; l++) sums[l] += row[j + l] * p[j + l];
+        float delta = folded_sum(sums), scale = tile->scale;
+        for (int64_t j = 0; j < padded; j++) row[j] = p[j] * (row[j] - delta) * scale;
+        for (int64_t j = padded; j < tile->stride; j++) row[j] = 0;
+    }
+}
+
+RONDO_CLONES void rondo_additive_scores(float *scores, const float *queries, const float *keys,
+                                        const float *weight, const rondo_additive_tile *tile) {
+    const int64_t width = tile->width, whole = width & ~(int64_t)15;
+    for (int64_t i = 0; i < tile->rows; i++) {
+        const float *q = queries + i * tile->queryStride;
+        for (int64_t j = 0; j < tile->columns; j++) {
+            const float *k = keys + j * tile->keyStride;
+            float lanes[16] = {0};
+            for (int64_t a = 0; a < whole; a += 16)
+                for (int l = 0; l < 16; l++)
+                    lanes[l] += weight[a + l] * hyperbolic_tangent_full(q[a + l] + k[a + l]);
+            for (int64_t a = whole; a < width; a++)
+                lanes[a - whole] += weight[a] * hyperbolic_tangent_full(q[a] + k[a]);
+            scores[i * tile->stride + j] = folded_sum(lanes);
+        }
+    }
+}
+
+RONDO_CLONES void rondo_additive_scores_gradient(float *dqueries, float *dkeys, float *dweight,
+                                                 const float *dscores, const float *queries,
+                                                 const float *keys, const float *weight,
+                                                 const rondo_additive_tile *tile) {
+    for (int64_t i = 0; i < tile->rows; i++) {
+        const float *q = queries + i * tile->queryStride;
+        float *restrict dq = dqueries + i * tile->queryStride;
+        for (int64_t j = 0; j < tile->columns; j++) {
+            const float *k = keys + j * tile->keyStride;
+            float *restrict dk = dkeys + j * tile->keyStride;
+            float g = dscores[i * tile->stride + j];
+            for (int64_t a = 0; a < tile->width; a++) {
+                float t = hyperbolic_tangent_full(q[a] + k[a]);
+                float slope = g * weight[a] * (1.0f - t * t);
+                dq[a] += slope;
+                dk[a] += slope;
+                dweight[a] += g * t;
+            }
+        }
+    }
+}
+
+// gelu(x) = x Phi(x) (Hendrycks and Gimpel 2016); the derivative is Phi(x) + x phi(x).
+RONDO_INLINE float gelu_of_erf(float x, float *slope) {
+    float phi = 0.5f * (1.0f + error_function(x * 0.70710678118654752f));
+    *slope = phi + x * (0.39894228040143268f * exponential_full(-0.5f * x * x));
+    return x * phi;
+}
+
+RONDO_INLINE float gelu_of_tanh(float x, float *slope) {
+    const float root = 0.79788456080286536f, cubic = 0.044715f;
+    float square = x * x;
+    float t = hyperbolic_tangent_full(root * (x + cubic * (x * square)));
+    float inner = root * (1.0f + 3.0f * cubic * square);
+    *slope = 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * inner;
+    return 0.5f * x * (1.0f + t);
+}
+
+#define GELU_ROWS(FUNCTION, SUM, STORE)                                                          \
+    for (size_t r = 0; r < rows; r++) {                                                          \
+        float *in = x + r * columns, *out = y + r * columns;                                     \
+        for (size_t c = 0; c < columns; c++) {                                                   \
+            float slope, value = FUNCTION(SUM, &slope);                                          \
+            out[c] = value;                                                                      \
+            STORE;                                                                               \
+        }                                                                                        \
+    }
+
+RONDO_CLONES static void gelu_with_slopes(float *restrict y, float *restrict x,
+                                          const float *restrict bias, rondo_gelu_form form,
+                                          size_t rows, size_t columns) {
+    if (form == rondo_gelu_form_erf) {
+        GELU_ROWS(gelu_of_erf, in[c] + bias[c], in[c] = slope)
+    } else {
+        GELU_ROWS(gelu_of_tanh, in[c] + bias[c], in[c] = slope)
+    }
+}
+
+RONDO_CLONES static void gelu_alone(float *y, float *x, const float *bias, rondo_gelu_form form,
+                                    size_t rows, size_t columns) {
+    if (form == rondo_gelu_form_erf) {
+        GELU_ROWS(gelu_of_erf, in[c] + bias[c], (void)slope)
+    } else {
+        GELU_ROWS(gelu_of_tanh, in[c] + bias[c], (void)slope)
+    }
+}
+
+void rondo_bias_gelu(float *y, float *x, const float *bias, rondo_gelu_form form, bool slopes,
+                     size_t rows, size_t columns) {
+    if (slopes) {
+        gelu_with_slopes(y, x, bias, form, rows, columns);
+    } else {
+        gelu_alone(y, x, bias, form, rows, columns);
+    }
+}
+
+RONDO_CLONES void rondo_add_positions(float *y, const float *x, const float *table, size_t samples,
+                                      size_t length, size_t width) {
+    for (size_t n = 0; n < samples; n++) {
+        const float *in = x + n * length * width;
+        float *out = y + n * length * width;
+        for (size_t i = 0; i < length * width; i++) out[i] = in[i] + table[i];
+    }
+}

@@ -1,0 +1,33 @@
+import CKernels
+import Tensors
+
+/// Rows of a table: [shape..., D] for tokens of that shape.
+///
+/// - Parameters:
+///   - tokens: row numbers, each in 0 ..< V, in the order of `shape`.
+///   - weight: [V, D].
+///   - paddingIndex: a row that collects no gradient.
+/// Backward adds the rows of dy to the table's gradient in the order of the tokens, so that equal tokens give
+/// equal bits; the first contribution of a step zeroes the gradient before.
+/// - Precondition: every token is in the table.
+public func embedding(
+    _ tokens: [Int32], shape: Shape, weight: Parameter, paddingIndex: Int? = nil, tape: Tape
+) -> Variable {
+    let vocabulary = weight.shape[0]
+    let width = weight.shape[1]
+    precondition(
+        tokens.count == shape.count, "embedding: \(tokens.count) tokens for shape \(shape)")
+    precondition(
+        tokens.allSatisfy { $0 >= 0 && Int($0) < vocabulary },
+        "embedding: a token is outside 0..<\(vocabulary)")
+    let y = Tensor(uninitialized: Shape(shape.dimensions + [width]))
+    rondo_gather_rows(y.pointer, weight.value.pointer, tokens, tokens.count, width)
+    return tape.record(y, from: [], using: [weight]) { [unowned tape] upstream in
+        tape.addGradient(to: weight) { gradient, beta in
+            if beta == 0 { gradient.update(repeating: 0, count: weight.shape.count) }
+            rondo_scatter_add_rows(
+                gradient, upstream.pointer, tokens, tokens.count, width,
+                Int32(paddingIndex ?? -1))
+        }
+    }
+}

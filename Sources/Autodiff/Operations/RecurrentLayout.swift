@@ -1,0 +1,75 @@
+import CKernels
+import Tensors
+
+// What goes with recurrent layers: the order of the leading dimensions, padded steps, the highway.
+
+/// [A, B, ...] -> [B, A, ...]: batch first to steps first and back.
+public func swapLeadingDimensions(_ x: Variable) -> Variable {
+    precondition(x.shape.rank >= 2, "no two dimensions to swap in \(x.shape)")
+    let rest = Array(x.shape.dimensions.dropFirst(2))
+    let (a, b) = (x.shape[0], x.shape[1])
+    let width = rest.reduce(1, *)
+    let y = Tensor(uninitialized: Shape([b, a] + rest))
+    rondo_swap_leading(y.pointer, x.value.pointer, a, b, width)
+    return x.tape.record(y, from: [x]) { upstream in
+        let dx = Tensor(uninitialized: x.shape)
+        rondo_swap_leading(dx.pointer, upstream.pointer, b, a, width)
+        x.tape.addGradient(dx, to: x)
+    }
+}
+
+/// Zeros where a sequence has ended; x: [T, N, C], lengths: N.
+public func zeroPaddedSteps(_ x: Variable, lengths: [Int32]) -> Variable {
+    precondition(
+        x.shape.rank == 3 && lengths.count == x.shape[1],
+        "\(lengths.count) lengths for sequences \(x.shape)")
+    let y = x.value.copied()
+    func clear(_ tensor: Tensor) {
+        clearPaddedSteps(
+            tensor.pointer, lengths: lengths, steps: x.shape[0], rows: x.shape[1],
+            width: x.shape[2])
+    }
+    clear(y)
+    return x.tape.record(y, from: [x]) { upstream in
+        let dx = upstream.isUnique() ? upstream : upstream.copied()
+        clear(dx)
+        x.tape.addGradient(dx, to: x)
+    }
+}
+
+func clearPaddedSteps(
+    _ values: UnsafeMutablePointer<Float>, lengths: [Int32]?, steps: Int, rows: Int, width: Int
+) {
+    guard let lengths else { return }
+    for step in 0..<steps {
+        for row in 0..<rows where step >= Int(lengths[row]) {
+            (values + (step * rows + row) * width).update(repeating: 0, count: width)
+        }
+    }
+}
+
+/// y = x + g (h - x) with the gate g = 1 / (1 + exp(-gateLogits)): a highway connection around what made h
+/// of x (Srivastava, Greff and Schmidhuber 2015, equation 3).
+///
+/// - Parameters: x, transformed (h) and gateLogits have the same shape.
+public func highway(_ x: Variable, transformed: Variable, gateLogits: Variable) -> Variable {
+    precondition(
+        x.shape == transformed.shape && x.shape == gateLogits.shape,
+        "highway: \(x.shape), \(transformed.shape), \(gateLogits.shape)")
+    let y = Tensor(uninitialized: x.shape)
+    let gate = Tensor(uninitialized: x.shape)
+    rondo_highway(
+        y.pointer, gate.pointer, gateLogits.value.pointer, transformed.value.pointer,
+        x.value.pointer, y.count)
+    return x.tape.record(y, from: [x, transformed, gateLogits]) { upstream in
+        let dx = Tensor(uninitialized: x.shape)
+        let dTransformed = Tensor(uninitialized: x.shape)
+        let dLogits = Tensor(uninitialized: x.shape)
+        rondo_highway_gradient(
+            dx.pointer, dTransformed.pointer, dLogits.pointer, upstream.pointer, gate.pointer,
+            transformed.value.pointer, x.value.pointer, dx.count)
+        x.tape.addGradient(dx, to: x)
+        x.tape.addGradient(dTransformed, to: transformed)
+        x.tape.addGradient(dLogits, to: gateLogits)
+    }
+}

@@ -1,0 +1,80 @@
+// Loops of recurrent layers, layer norm and their like; the rules of CKernels.h hold.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// recurrent.c: one time step of `rows` sequences with `units` hidden units each.
+//
+// `hidden`, `previousHidden` and `dy` have `stateStride` floats from row to row, because the directions of
+// a bidirectional layer share a row; cells, carries and gates are dense. A sequence that is
+// not longer than `step` is at rest: its state is copied, its gates have no gradient.
+typedef struct {
+    int64_t rows, units, stateStride;
+    int64_t step;
+    const int32_t *lengths; // of the sequences; NULL: none is shorter than the batch
+} rondo_recurrent_step;
+
+/// hidden = tanh or relu of (hidden + bias).
+void rondo_rnn_step(float *hidden, const float *previousHidden, const float *bias, bool relu,
+                    const rondo_recurrent_step *step);
+/// dgates = (dy + carry) * derivative; then carry is 0, or as it was for a sequence at rest.
+void rondo_rnn_step_gradient(float *dgates, float *carry, const float *dy, const float *hidden,
+                             bool relu, const rondo_recurrent_step *step); // dy may be NULL
+/// gates [rows][i f g o][units]: products without bias on entry, activated afterwards.
+void rondo_lstm_step(float *gates, float *cell, float *hidden, const float *previousCell,
+                     const float *previousHidden, const float *bias,
+                     const rondo_recurrent_step *step);
+/// gates: activated on entry, gradients of the products afterwards; `cellCarry` becomes the gradient
+/// of the previous cell.
+void rondo_lstm_step_gradient(float *gates, float *carry, float *cellCarry, const float *dy,
+                              const float *cell, const float *previousCell,
+                              const rondo_recurrent_step *step);
+/// gates [rows][r z n m][units]: the input's products for r, z and n on entry; r, z, n and
+/// m = products[2] + bias[3] afterwards, where `products` [rows][r z m][units] come from the state.
+void rondo_gru_step(float *gates, float *hidden, const float *products,
+                    const float *previousHidden, const float *bias,
+                    const rondo_recurrent_step *step);
+/// The same as for the LSTM; carry becomes (dy + carry) * z, to which the caller adds the products.
+void rondo_gru_step_gradient(float *gates, float *carry, const float *dy,
+                             const float *previousHidden, const rondo_recurrent_step *step);
+
+/// destination[b][a][...] = source[a][b][...] with `width` floats inside.
+void rondo_swap_leading(float *destination, const float *source, size_t a, size_t b, size_t width);
+/// y = x + gate * (h - x), where gate = logistic(logits) is stored.
+void rondo_highway(float *y, float *gate, const float *logits, const float *h, const float *x,
+                   size_t count);
+/// dx = dy * (1 - gate), dh = dy * gate, dlogits = dy * (h - x) * gate * (1 - gate).
+void rondo_highway_gradient(float *dx, float *dh, float *dlogits, const float *dy,
+                            const float *gate, const float *h, const float *x, size_t count);
+
+// layernorm.c: `rows` x `columns`; weight or bias NULL: one or zero
+void rondo_layer_norm(float *y, float *mean, float *inverseDeviation, const float *x,
+                      const float *weight, const float *bias, float epsilon, size_t rows,
+                      size_t columns);
+void rondo_layer_norm_gradient(float *dx, const float *dy, const float *x, const float *mean,
+                               const float *inverseDeviation, const float *weight, size_t rows,
+                               size_t columns);
+/// dweight[c] = sum over rows of dy * (x - mean[r]) * inverseDeviation[r], dbias[c] = sum of dy, in
+/// blocks of 64 rows.
+void rondo_layer_norm_sums(float *dweight, float *dbias, const float *dy, const float *x,
+                           const float *mean, const float *inverseDeviation, size_t rows,
+                           size_t columns);
+/// Statistics per channel become those of its group, in place: mean and 1 / sqrt(variance + epsilon).
+void rondo_group_statistics(float *mean, float *variance, float epsilon, size_t channels,
+                            size_t groups);
+/// y = (x - mean[c]) * inverseDeviation[c] * weight[c] + bias[c]
+void rondo_group_norm(float *y, const float *x, const float *mean, const float *inverseDeviation,
+                      const float *weight, const float *bias, size_t rows, size_t channels);
+/// dx from this image's channel sums of dy and of dy * xhat.
+void rondo_group_norm_gradient(float *dx, const float *dy, const float *x, const float *mean,
+                               const float *inverseDeviation, const float *weight,
+                               const float *dySum, const float *dyScaled, size_t rows,
+                               size_t channels, size_t groups);
+
+/// y[i] = table[tokens[i]], rows of `width`.
+void rondo_gather_rows(float *y, const float *table, const int32_t *tokens, size_t count,
+                       size_t width);
+/// table[tokens[i]] += dy[i] for i in order; `skipped` is left out (-1: none).
+void rondo_scatter_add_rows(float *table, const float *dy, const int32_t *tokens, size_t count,
+                            size_t width, int32_t skipped);

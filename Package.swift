@@ -92,6 +92,7 @@ let package = Package(
             "ModelsTests", ["Models", "NeuralNetworks", "Autodiff", "Tensors", "RunConfiguration"]),
         tests("RunConfigurationTests", ["RunConfiguration"]),
         tests("DatasetsTests", ["Datasets", "CZlib"]),
+        tests("TextTests", ["Datasets"]),
         tests("CheckpointsTests", ["Checkpoints"]),
         tests("WireFormatTests", ["WireFormat"]),
         tests("TransportTests", ["Transport"]),

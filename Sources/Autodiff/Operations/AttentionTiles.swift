@@ -1,0 +1,229 @@
+import CKernels
+import Kernels
+import Tensors
+
+// The two passes over the tiles of an attention. Tiles follow one another by sample, head and rows; in
+// backward the rows go from the last tile to the first, because the last one of a causal mask sees the most
+// keys: it overwrites the gradients of keys and values, and the others add to them.
+
+/// What forward leaves for backward.
+struct AttentionKept {
+    /// [N, heads, Tq, stride], or nil where backward computes it again.
+    var probabilities: Tensor?
+    /// [N, heads, Tq, 2]: largest score and inverse sum.
+    var statistics: Tensor
+}
+
+extension AttentionPlan {
+    private var planeCount: Int { queries.length * stride }
+
+    private func forEachHead(_ body: (_ sample: Int, _ head: Int, _ plane: Int) -> Void) {
+        for sample in 0..<samples {
+            for head in 0..<heads { body(sample, head, sample * heads + head) }
+        }
+    }
+
+    /// The first rows of the tiles, ascending.
+    private var tileStarts: StrideTo<Int> { Swift.stride(from: 0, to: queries.length, by: tileRows) }
+
+    private var tileRows: Int { Self.tileRows }
+
+    func forward(keeping: Bool, map: AttentionMap?) -> (Tensor, AttentionKept) {
+        let width = heads * valueWidth
+        let shape = queries.variable.shape
+        let y = Tensor(
+            uninitialized: queries.layout == .batchFirst
+                ? [samples, queries.length, width] : [queries.length, samples, width])
+        precondition(
+            queries.length == shape[queries.layout == .batchFirst ? 1 : 0],
+            "attention: queries of a part of the time steps")
+        let keepsProbabilities = keeping && queries.length * keys.length < Self.keptCount
+        let probabilities = Tensor(
+            uninitialized: keepsProbabilities
+                ? [samples * heads, planeCount] : [min(tileRows, queries.length) * stride])
+        let statistics = Tensor(uninitialized: [samples * heads, queries.length, 2])
+        let dropped = Tensor(
+            uninitialized: [hasDropout ? min(tileRows, queries.length) * stride : 0])
+        let mapped = map.map { _ in
+            Tensor(uninitialized: [samples, heads, queries.length, keys.length])
+        }
+        forEachHead { sample, head, plane in
+            for first in tileStarts {
+                let rows = min(tileRows, queries.length - first)
+                let scores =
+                    probabilities.pointer
+                    + (keepsProbabilities ? plane * planeCount + first * stride : 0)
+                let seen = visibleKeys(sample: sample, queryCount: first + rows)
+                products(sample, head, first, rows, seen, into: scores)
+                var weights = scores
+                withTile(sample: sample, head: head, firstRow: first, rows: rows) { tile in
+                    rondo_attention_softmax(
+                        scores, statistics.pointer + 2 * (plane * queries.length + first), &tile)
+                    if hasDropout {
+                        weights = dropped.pointer
+                        rondo_attention_dropout(weights, scores, &tile)
+                    }
+                }
+                if let mapped {
+                    for row in 0..<rows {
+                        let line = plane * queries.length + first + row
+                        (mapped.pointer + line * keys.length).update(
+                            from: scores + row * stride, count: keys.length)
+                    }
+                }
+                matrixProduct(
+                    weights, values.pointer(sample, 0, head * valueWidth),
+                    into: y.pointer
+                        + outputOffset(sample: sample, row: first, column: head * valueWidth),
+                    m: rows, n: valueWidth, k: seen, strideA: stride, strideB: values.rowStride,
+                    strideC: outputRowStride)
+            }
+        }
+        map?.probabilities = mapped
+        return (
+            y,
+            AttentionKept(
+                probabilities: keepsProbabilities ? probabilities : nil, statistics: statistics)
+        )
+    }
+
+    func backward(_ upstream: Tensor, _ kept: AttentionKept) {
+        let gradients = OperandGradients(
+            [queries, keys, values], widths: [headWidth, headWidth, valueWidth].map { $0 * heads })
+        let tileCount = min(tileRows, queries.length) * stride
+        let scratch = Tensor(uninitialized: [3, tileCount])
+        let dscores = scratch.pointer
+        let dropped = dscores + tileCount
+        let again = dropped + tileCount
+        forEachHead { sample, head, plane in
+            let dqueries = gradients.pointer(0, sample, 0, head * headWidth)
+            let dkeys = gradients.pointer(1, sample, 0, head * headWidth)
+            let dvalues = gradients.pointer(2, sample, 0, head * valueWidth)
+            let mostSeen = visibleKeys(sample: sample, queryCount: queries.length)
+            for row in mostSeen..<max(mostSeen, keys.length) {
+                (dkeys + row * keys.rowStride).update(repeating: 0, count: headWidth)
+                (dvalues + row * values.rowStride).update(repeating: 0, count: valueWidth)
+            }
+            for first in tileStarts.reversed() {
+                let rows = min(tileRows, queries.length - first)
+                let seen = visibleKeys(sample: sample, queryCount: first + rows)
+                let beta: Float = first + rows == queries.length ? 0 : 1
+                let dy =
+                    upstream.pointer
+                    + outputOffset(sample: sample, row: first, column: head * valueWidth)
+                let dqueryRows = dqueries + first * queries.rowStride
+                withTile(sample: sample, head: head, firstRow: first, rows: rows) { tile in
+                    let probabilities: UnsafeMutablePointer<Float>
+                    if let all = kept.probabilities {
+                        probabilities = all.pointer + plane * planeCount + first * stride
+                    } else {
+                        probabilities = again
+                        products(sample, head, first, rows, seen, into: again)
+                        rondo_attention_probabilities(
+                            again,
+                            kept.statistics.pointer + 2 * (plane * queries.length + first), &tile)
+                    }
+                    matrixProduct(
+                        dy, values.pointer(sample, 0, head * valueWidth), transposeB: true,
+                        into: dscores, m: rows, n: seen, k: valueWidth, strideA: outputRowStride,
+                        strideB: values.rowStride, strideC: stride)
+                    var weights = probabilities
+                    if hasDropout {
+                        weights = dropped
+                        rondo_attention_dropout(dropped, probabilities, &tile)
+                    }
+                    matrixProduct(
+                        weights, transposeA: true, dy, into: dvalues, m: seen, n: valueWidth,
+                        k: rows, beta: beta, strideA: stride, strideB: outputRowStride,
+                        strideC: values.rowStride)
+                    rondo_attention_gradient(dscores, probabilities, &tile)
+                }
+                matrixProduct(
+                    dscores, keys.pointer(sample, 0, head * headWidth), into: dqueryRows, m: rows,
+                    n: headWidth, k: seen, strideA: stride, strideB: keys.rowStride,
+                    strideC: queries.rowStride)
+                matrixProduct(
+                    dscores, transposeA: true, queries.pointer(sample, first, head * headWidth),
+                    into: dkeys, m: seen, n: headWidth, k: rows, beta: beta, strideA: stride,
+                    strideB: queries.rowStride, strideC: keys.rowStride)
+            }
+        }
+        gradients.deliver()
+    }
+
+    private func products(
+        _ sample: Int, _ head: Int, _ first: Int, _ rows: Int, _ seen: Int,
+        into scores: UnsafeMutablePointer<Float>
+    ) {
+        matrixProduct(
+            queries.pointer(sample, first, head * headWidth),
+            keys.pointer(sample, 0, head * headWidth), transposeB: true, into: scores, m: rows,
+            n: seen, k: headWidth, strideA: queries.rowStride, strideB: keys.rowStride,
+            strideC: stride)
+    }
+
+    private var outputRowStride: Int {
+        heads * valueWidth * (queries.layout == .batchFirst ? 1 : samples)
+    }
+
+    private func outputOffset(sample: Int, row: Int, column: Int) -> Int {
+        let width = heads * valueWidth
+        let sampleStride = queries.layout == .batchFirst ? queries.length * width : width
+        return sample * sampleStride + row * outputRowStride + column
+    }
+}
+
+extension AttentionOperand {
+    func pointer(_ sample: Int, _ row: Int, _ column: Int) -> UnsafePointer<Float> {
+        UnsafePointer(variable.value.pointer) + offset(sample: sample, row: row, column: column)
+    }
+}
+
+/// The gradients of operands, which may be columns of one variable: those that lie side by side share a
+/// tensor, so that nothing has to be put together afterwards.
+struct OperandGradients {
+    private let operands: [AttentionOperand]
+    private let targets: [Int]
+    private let tensors: [(tensor: Tensor, variable: Variable)]
+
+    /// - Parameter adding: whether the caller adds to all of them, so that they start from zero.
+    init(_ operands: [AttentionOperand], widths: [Int], adding: Bool = false) {
+        var targets: [Int] = []
+        var found: [(variable: Variable, columns: [Range<Int>], isWhole: Bool)] = []
+        for (operand, width) in zip(operands, widths) {
+            let columns = operand.firstColumn..<operand.firstColumn + width
+            let steps = operand.variable.shape[operand.layout == .batchFirst ? 1 : 0]
+            // A constant's node says nothing about which tensor it is.
+            let shared = found.firstIndex { other in
+                operand.variable.isDifferentiated && other.variable.node == operand.variable.node
+                    && !other.columns.contains { $0.overlaps(columns) }
+            }
+            if let shared {
+                found[shared].columns.append(columns)
+                found[shared].isWhole = found[shared].isWhole && operand.length == steps
+            } else {
+                found.append((operand.variable, [columns], operand.length == steps))
+            }
+            targets.append(shared ?? found.count - 1)
+        }
+        self.operands = operands
+        self.targets = targets
+        tensors = found.map { entry in
+            let covered = entry.columns.reduce(0) { $0 + $1.count }
+            let shape = entry.variable.shape
+            let isCovered = !adding && entry.isWhole && covered == shape[2]
+            return (isCovered ? Tensor(uninitialized: shape) : Tensor(zeros: shape), entry.variable)
+        }
+    }
+
+    func pointer(_ operand: Int, _ sample: Int, _ row: Int, _ column: Int)
+        -> UnsafeMutablePointer<Float>
+    {
+        tensors[targets[operand]].tensor.pointer
+            + operands[operand].offset(sample: sample, row: row, column: column)
+    }
+
+    func deliver() {
+        for (tensor, variable) in tensors { variable.tape.addGradient(tensor, to: variable) }
+    }
+}

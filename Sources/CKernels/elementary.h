@@ -260,12 +260,15 @@ RONDO_INLINE float power_of(float a, float b) {
     float high = b > 0 ? __builtin_inff() : 0.0f;
     result = magnitude == 0 ? low : result;
     result = magnitude == __builtin_inff() ? high : result;
+    result = magnitude == 1.0f ? 1.0f : result;
     // Every float from 2^24 on is an even integer.
     float bounded = magnitude_of(b) < 16777216.0f ? b : 0.0f;
     int32_t whole = (int32_t)bounded;
     int32_t isInteger = (float)whole == bounded;
     float negated = (whole & 1) ? -result : result;
-    float ofNegative = isInteger ? negated : (magnitude == 0 ? result : __builtin_nanf(""));
+    float ofNegative = isInteger ? negated : __builtin_nanf("");
+    int32_t isExtreme = (magnitude == 0) | (magnitude == __builtin_inff());
+    ofNegative = (isExtreme & !isInteger) ? result : ofNegative;
     result = (bits_of_float(a) >> 31) ? ofNegative : result;
     result = a == a ? result : a;
     result = b == b ? result : b;

@@ -1,5 +1,4 @@
 import CKernels
-import Glibc
 import Tensors
 
 // Selecting by integer indices and by masks. Gradients that meet at one place are added in the order of the
@@ -53,24 +52,6 @@ public func indexSelect(_ x: Variable, _ indices: Indices, axis: Int = 0) -> Var
             dx.pointer, upstream.pointer, indices.values, indices.values.count, outer, length,
             inner)
         x.tape.addGradient(dx, to: x)
-    }
-}
-
-/// Rows of a table, one per index: [indices..., width]. The gradient is added to the rows that were read.
-public func embedding(_ table: Parameter, _ indices: Indices, on tape: Tape) -> Variable {
-    require(table.shape.rank == 2, "embedding: a table of shape \(table.shape), not 2-d")
-    let width = table.shape[1]
-    let rows = table.shape[0]
-    indices.requireBelow(rows, "embedding")
-    let y = Tensor(uninitialized: Shape(indices.shape.dimensions + [width]))
-    rondo_select_rows(
-        y.pointer, table.value.pointer, indices.values, indices.values.count, 1, rows, width)
-    return tape.record(y, from: [], using: [table]) { upstream in
-        tape.addGradient(to: table) { gradient, beta in
-            if beta == 0 { memset(gradient, 0, rows * width * MemoryLayout<Float>.stride) }
-            rondo_add_rows(
-                gradient, upstream.pointer, indices.values, indices.values.count, 1, rows, width)
-        }
     }
 }
 

@@ -202,8 +202,8 @@ public enum NormOrder: Sendable {
 public func norm(
     _ x: Variable, _ order: NormOrder = .two, axes: [Int]? = nil, keepDimensions: Bool = false
 ) -> Variable {
-    if order == .one { return sum(abs(x), axes: axes, keepDimensions: keepDimensions) }
     let axes = x.shape.axes(axes, "norm")
+    if order == .one { return sum(abs(x), axes: axes, keepDimensions: keepDimensions) }
     let squares = Tensor(uninitialized: x.shape)
     rondo_square(squares.pointer, x.value.pointer, squares.count)
     let y = reduced(squares, axes: axes, rondo_reduce_sum).copied()

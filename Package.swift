@@ -87,6 +87,7 @@ let package = Package(
         tests("KernelsTests", ["Kernels", "CKernels"]),
         tests(
             "AutodiffTests", ["TestSupport", "Autodiff", "NeuralNetworks", "Tensors", "Kernels"]),
+        tests("OperationTableTests", ["TestSupport", "Autodiff", "Tensors"]),
         tests("NeuralNetworksTests", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels"]),
         tests(
             "ModelsTests", ["Models", "NeuralNetworks", "Autodiff", "Tensors", "RunConfiguration"]),

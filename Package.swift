@@ -88,6 +88,10 @@ let package = Package(
         tests(
             "AutodiffTests", ["TestSupport", "Autodiff", "NeuralNetworks", "Tensors", "Kernels"]),
         tests("OperationTableTests", ["TestSupport", "Autodiff", "Tensors"]),
+        tests(
+            "SequenceLayerTests",
+            ["TestSupport", "NeuralNetworks", "Autodiff", "Tensors", "Kernels"],
+            exclude: ["reference"]),
         tests("NeuralNetworksTests", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels"]),
         tests(
             "ModelsTests", ["Models", "NeuralNetworks", "Autodiff", "Tensors", "RunConfiguration"]),

@@ -77,6 +77,10 @@ RONDO_CLONES size_t rondo_softmax_cross_entropy(float *probabilities, float *los
     for (size_t r = 0; r < rows; r++) {
         const float *in = logits + r * columns;
         float *out = probabilities + r * columns;
+        if (labels[r] < 0) {
+            losses[r] = 0;
+            continue;
+        }
         size_t best = largest_index(in, columns);
         float largest = in[best];
         for (size_t c = 0; c < columns; c++) out[c] = in[c] - largest;
@@ -98,6 +102,10 @@ RONDO_CLONES void rondo_softmax_cross_entropy_gradient(float *dlogits, const flo
     for (size_t r = 0; r < rows; r++) {
         const float *p = probabilities + r * columns;
         float *out = dlogits + r * columns;
+        if (labels[r] < 0) {
+            memset(out, 0, columns * sizeof(float));
+            continue;
+        }
         for (size_t c = 0; c < columns; c++) out[c] = p[c] * scale;
         out[labels[r]] -= scale;
     }

@@ -4,12 +4,18 @@ package enum FeatureShape: Equatable, Sendable, CustomStringConvertible {
     case image(channels: Int, height: Int, width: Int)
     /// So many features.
     case vector(Int)
+    /// So many symbols.
+    case tokens(Int)
+    /// Steps, each with so many features.
+    case sequence(length: Int, features: Int)
 
-    /// In PyTorch's order: `32x14x14`, or `10`.
+    /// In PyTorch's order: `32x14x14`, `10`, `64 symbols` or `64 steps of 128`.
     package var description: String {
         switch self {
         case .image(let channels, let height, let width): "\(channels)x\(height)x\(width)"
         case .vector(let features): "\(features)"
+        case .tokens(let length): "\(length) symbols"
+        case .sequence(let length, let features): "\(length) steps of \(features)"
         }
     }
 
@@ -17,7 +23,27 @@ package enum FeatureShape: Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .image(let channels, let height, let width): channels * height * width
         case .vector(let features): features
+        case .tokens(let length): length
+        case .sequence(let length, let features): length * features
         }
+    }
+}
+
+extension FeatureShape {
+    /// For messages: what kind of thing it is, with its sizes.
+    var words: String {
+        switch self {
+        case .image: "an image \(self)"
+        case .vector: "a vector of \(self) features"
+        case .tokens: "\(self)"
+        case .sequence: "a sequence of \(self)"
+        }
+    }
+
+    /// For messages about what a model's last layer has to give.
+    var wordsAsOutput: String {
+        if case .vector(let classes) = self { return "\(classes) features, one per class" }
+        return "\(self), one per symbol"
     }
 }
 

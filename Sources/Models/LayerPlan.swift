@@ -16,6 +16,14 @@ package struct LayerPlan {
         case relu, tanh, sigmoid
         case dropout(probability: Double)
         case flatten
+        case rows
+        case embedding(symbols: Int, width: Int)
+        case positions(length: Int, features: Int)
+        case recurrent(RecurrentPlan)
+        case lastStep
+        case transformer(features: Int, options: TransformerBlockOptions)
+        case layerNorm(features: Int, epsilon: Double)
+        case gelu
         case residual(layers: [LayerPlan], shortcut: [LayerPlan])
     }
 
@@ -27,14 +35,16 @@ package struct LayerPlan {
     let output: FeatureShape
 
     /// Plans a list of layers one after another.
+    /// - Parameter outputs: the classes or symbols of the task.
     static func plan(
-        _ layers: [LayerConfiguration], path: String, input: FeatureShape
+        _ layers: [LayerConfiguration], path: String, input: FeatureShape, outputs: Int
     ) throws(ModelError) -> [LayerPlan] {
         var plans: [LayerPlan] = []
         var shape = input
         for (position, layer) in layers.enumerated() {
             let plan = try LayerPlan(
-                layer, path: "\(path).\(position)", position: position, input: shape)
+                layer, path: "\(path).\(position)", position: position, input: shape,
+                outputs: outputs)
             shape = plan.output
             plans.append(plan)
         }
@@ -42,13 +52,15 @@ package struct LayerPlan {
     }
 
     private init(
-        _ layer: LayerConfiguration, path: String, position: Int, input: FeatureShape
+        _ layer: LayerConfiguration, path: String, position: Int, input: FeatureShape,
+        outputs: Int
     ) throws(ModelError) {
         self.path = path
         self.input = input
         name = layer.effectiveName(at: position)
         type = layer.operation.typeName.rawValue
-        let context = Context(path: path, layer: "\(type) \"\(name)\"", input: input)
+        let context = Context(
+            path: path, layer: "\(type) \"\(name)\"", input: input, outputs: outputs)
         (operation, output) = try context.settle(layer.operation)
     }
 
@@ -62,6 +74,14 @@ package struct LayerPlan {
             let outputs = options.outputChannels
             return outputs * (inputs / options.groups) * taps + (options.bias ? outputs : 0)
         case .batchNorm(let channels, _, _): return 2 * channels
+        case .embedding(let symbols, let width): return symbols * width
+        case .positions(let length, let features): return length * features
+        case .recurrent(let plan): return plan.scalarCount
+        case .transformer(let width, let options):
+            // Attention in and out, two linear layers, two norms.
+            return 4 * width * width + 4 * width + 2 * width * options.feedForward
+                + options.feedForward + width + 4 * width
+        case .layerNorm(let features, _): return 2 * features
         case .residual(let layers, let shortcut):
             return (layers + shortcut).reduce(0) { $0 + $1.scalarCount }
         default: return 0
@@ -74,6 +94,7 @@ private struct Context {
     let path: String
     let layer: String
     let input: FeatureShape
+    let outputs: Int
 
     typealias Settled = (LayerPlan.Operation, FeatureShape)
 
@@ -83,7 +104,7 @@ private struct Context {
 
     private func image() throws(ModelError) -> (channels: Int, height: Int, width: Int) {
         guard case .image(let channels, let height, let width) = input else {
-            throw failure("needs an image, but its input is a vector of \(input) features")
+            throw failure("needs an image, but its input is \(input.words)")
         }
         return (channels, height, width)
     }
@@ -106,16 +127,8 @@ private struct Context {
 
     func settle(_ operation: LayerOperation) throws(ModelError) -> Settled {
         switch operation {
-        case .linear(let outputs, let bias, let initializer):
-            guard case .vector(let inputs) = input else {
-                throw failure(
-                    "needs a vector, but its input is an image \(input); put a flatten layer"
-                        + " before it")
-            }
-            return (
-                .linear(inputs: inputs, outputs: outputs, bias: bias, initializer: initializer),
-                .vector(outputs)
-            )
+        case .linear(let features, let bias, let initializer):
+            return try settleLinear(features, bias, initializer)
         case .conv2d(let options): return try settle(options)
         case .maxPool2d(let options):
             guard options.kernel.height * options.kernel.width <= 256 else {
@@ -134,6 +147,8 @@ private struct Context {
             let channels: Int
             switch input {
             case .image(let count, _, _), .vector(let count): channels = count
+            case .tokens, .sequence:
+                throw failure("needs an image or a vector, but its input is \(input.words)")
             }
             return (
                 .batchNorm(channels: channels, momentum: momentum, epsilon: epsilon), input
@@ -144,7 +159,83 @@ private struct Context {
         case .dropout(let probability): return (.dropout(probability: probability), input)
         case .flatten: return (.flatten, .vector(input.count))
         case .residual(let layers, let shortcut): return try settle(layers, shortcut)
+        case .rows:
+            let (channels, height, width) = try image()
+            return (.rows, .sequence(length: height, features: width * channels))
+        case .embedding(let width):
+            guard case .tokens(let length) = input else {
+                throw failure("needs symbols, but its input is \(input.words)")
+            }
+            return (
+                .embedding(symbols: outputs, width: width),
+                .sequence(length: length, features: width)
+            )
+        case .positions:
+            let (length, features) = try sequence()
+            return (.positions(length: length, features: features), input)
+        case .rnn(let options):
+            return try settle(options.nonlinearity == .relu ? .rnnReLU : .rnnTanh, options)
+        case .lstm(let options): return try settle(.lstm, options)
+        case .gru(let options): return try settle(.gru, options)
+        case .lastStep:
+            let (_, features) = try sequence()
+            return (.lastStep, .vector(features))
+        case .transformer(let options):
+            let (_, features) = try sequence()
+            guard features % options.heads == 0 else {
+                throw failure("\(options.heads) heads do not divide its \(features) features")
+            }
+            return (.transformer(features: features, options: options), input)
+        case .layerNorm(let epsilon):
+            switch input {
+            case .vector(let features), .sequence(_, let features):
+                return (.layerNorm(features: features, epsilon: epsilon), input)
+            case .image, .tokens:
+                throw failure("needs a vector or a sequence, but its input is \(input.words)")
+            }
+        case .gelu: return (.gelu, input)
         }
+    }
+
+    private func sequence() throws(ModelError) -> (length: Int, features: Int) {
+        guard case .sequence(let length, let features) = input else {
+            throw failure("needs a sequence, but its input is \(input.words)")
+        }
+        return (length, features)
+    }
+
+    private func settleLinear(
+        _ features: FeatureCount, _ bias: Bool, _ initializer: InitializerName
+    ) throws(ModelError) -> Settled {
+        let count: Int
+        switch features {
+        case .count(let given): count = given
+        case .outputs: count = outputs
+        }
+        func linear(_ inputs: Int) -> LayerPlan.Operation {
+            .linear(inputs: inputs, outputs: count, bias: bias, initializer: initializer)
+        }
+        switch input {
+        case .vector(let inputs): return (linear(inputs), .vector(count))
+        case .sequence(let length, let inputs):
+            return (linear(inputs), .sequence(length: length, features: count))
+        case .image:
+            throw failure(
+                "needs a vector, but its input is \(input.words); put a flatten layer before it")
+        case .tokens:
+            throw failure(
+                "needs a vector, but its input is \(input.words); put an embedding before it")
+        }
+    }
+
+    private func settle(
+        _ cell: RecurrentPlan.Cell, _ options: RecurrentStackOptions
+    ) throws(ModelError) -> Settled {
+        let (length, features) = try sequence()
+        let plan = RecurrentPlan(cell: cell, inputs: features, options: options)
+        return (
+            .recurrent(plan), .sequence(length: length, features: plan.outputFeatures)
+        )
     }
 
     private func settle(_ options: ConvolutionOptions) throws(ModelError) -> Settled {
@@ -183,8 +274,10 @@ private struct Context {
     private func settle(
         _ layers: [LayerConfiguration], _ shortcut: [LayerConfiguration]
     ) throws(ModelError) -> Settled {
-        let main = try LayerPlan.plan(layers, path: path + ".layers", input: input)
-        let side = try LayerPlan.plan(shortcut, path: path + ".shortcut", input: input)
+        let main = try LayerPlan.plan(
+            layers, path: path + ".layers", input: input, outputs: outputs)
+        let side = try LayerPlan.plan(
+            shortcut, path: path + ".shortcut", input: input, outputs: outputs)
         let mainOutput = main.last?.output ?? input
         let sideOutput = side.last?.output ?? input
         guard mainOutput == sideOutput else {

@@ -6,9 +6,9 @@ import RunConfiguration
 package enum ModelBuilder {
     /// The model's table, with every shape checked; nothing is allocated.
     package static func outline(
-        of model: ModelConfiguration, input: FeatureShape, classes: Int
+        of model: ModelConfiguration, input: FeatureShape, outputs: Int
     ) throws(ModelError) -> ModelOutline {
-        let plans = try plan(model, input: input, classes: classes)
+        let plans = try plan(model, input: input, outputs: outputs)
         let layers = plans.map {
             LayerOutline(
                 path: $0.path, name: $0.name, type: $0.type, input: $0.input, output: $0.output,
@@ -19,24 +19,30 @@ package enum ModelBuilder {
 
     /// The network with its initial weights, a pure function of the configuration and the seed.
     package static func build(
-        _ model: ModelConfiguration, input: FeatureShape, classes: Int, seed: UInt64
+        _ model: ModelConfiguration, input: FeatureShape, outputs: Int, seed: UInt64
     ) throws(ModelError) -> Sequential {
         var stream = InitializationStream(seed: seed)
         return sequential(
-            try plan(model, input: input, classes: classes), stream: &stream)
+            try plan(model, input: input, outputs: outputs), stream: &stream)
     }
 
     private static func plan(
-        _ model: ModelConfiguration, input: FeatureShape, classes: Int
+        _ model: ModelConfiguration, input: FeatureShape, outputs: Int
     ) throws(ModelError) -> [LayerPlan] {
-        let plans = try LayerPlan.plan(model.layers, path: "model.layers", input: input)
-        guard let last = plans.last, last.output == .vector(classes) else {
+        let plans = try LayerPlan.plan(
+            model.layers, path: "model.layers", input: input, outputs: outputs)
+        let wanted: FeatureShape
+        if case .tokens(let length) = input {
+            wanted = .sequence(length: length, features: outputs)
+        } else {
+            wanted = .vector(outputs)
+        }
+        guard let last = plans.last, last.output == wanted else {
             let output = plans.last?.output ?? input
             throw ModelError(
                 path: plans.last?.path ?? "model.layers",
                 layer: plans.last.map { "\($0.type) \"\($0.name)\"" } ?? "empty",
-                problem: "the last layer must give \(classes) features, one per class, but gives"
-                    + " \(output)")
+                problem: "the last layer must give \(wanted.wordsAsOutput), but gives \(output)")
         }
         return plans
     }
@@ -78,6 +84,18 @@ package enum ModelBuilder {
         case .sigmoid: return Activation.sigmoid
         case .dropout(let probability): return Dropout(probability: Float(probability))
         case .flatten: return Activation.flatten
+        case .rows: return Activation.rows
+        case .embedding(let symbols, let width):
+            return SymbolEmbedding(symbols: symbols, width: width, stream: &stream)
+        case .positions(let length, let features):
+            return LearnedPositions(length, features, stream: &stream)
+        case .recurrent(let plan): return plan.layer(stream: &stream)
+        case .lastStep: return Activation.lastStep
+        case .transformer(let features, let options):
+            return TransformerBlock(features: features, options: options, stream: &stream)
+        case .layerNorm(let features, let epsilon):
+            return LayerNorm(features, epsilon: Float(epsilon))
+        case .gelu: return Activation.gelu
         case .residual(let layers, let shortcut):
             let main = sequential(layers, stream: &stream)
             return Residual(main, shortcut: sequential(shortcut, stream: &stream))

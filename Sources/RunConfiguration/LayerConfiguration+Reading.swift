@@ -43,7 +43,14 @@ extension LayerConfiguration {
         case .batchNorm: ["momentum", "epsilon"]
         case .dropout: ["probability"]
         case .residual: ["layers", "shortcut"]
-        case .globalAveragePool, .relu, .tanh, .sigmoid, .flatten: []
+        case .embedding: ["width"]
+        case .rnn: RecurrentStackOptions.keys + ["nonlinearity"]
+        case .lstm, .gru: RecurrentStackOptions.keys
+        case .transformer: TransformerBlockOptions.keys
+        case .layerNorm: ["epsilon"]
+        case .globalAveragePool, .relu, .tanh, .sigmoid, .flatten, .rows, .positions, .lastStep,
+            .gelu:
+            []
         }
     }
 
@@ -81,11 +88,8 @@ extension LayerConfiguration {
     ) throws(ConfigurationError) -> LayerOperation {
         switch type {
         case .linear:
-            let features = try reader.required("outputFeatures", "a whole number") {
-                reader, key throws(ConfigurationError) in try reader.integer(key, sizes)
-            }
             return .linear(
-                outputFeatures: features, bias: try reader.bool("bias") ?? true,
+                outputFeatures: try features(reader), bias: try reader.bool("bias") ?? true,
                 initializer: try reader.name("initializer") ?? .kaimingUniform)
         case .conv2d: return .conv2d(try convolution(reader))
         case .maxPool2d: return .maxPool2d(try pooling(reader))
@@ -104,6 +108,21 @@ extension LayerConfiguration {
             }
             return .dropout(probability: probability)
         case .flatten: return .flatten
+        case .rows: return .rows
+        case .embedding:
+            let width = try reader.required("width", "a whole number") {
+                reader, key throws(ConfigurationError) in try reader.integer(key, sizes)
+            }
+            return .embedding(width: width)
+        case .positions: return .positions
+        case .rnn: return .rnn(try RecurrentStackOptions(reader))
+        case .lstm: return .lstm(try RecurrentStackOptions(reader))
+        case .gru: return .gru(try RecurrentStackOptions(reader))
+        case .lastStep: return .lastStep
+        case .transformer: return .transformer(try TransformerBlockOptions(reader))
+        case .layerNorm:
+            return .layerNorm(epsilon: try reader.number("epsilon", .positive) ?? 1e-5)
+        case .gelu: return .gelu
         case .residual:
             guard let layers = try list(reader, "layers", depth: depth + 1), !layers.isEmpty else {
                 throw reader.missing("layers", "a list of layers")
@@ -111,6 +130,22 @@ extension LayerConfiguration {
             return .residual(
                 layers: layers, shortcut: try list(reader, "shortcut", depth: depth + 1) ?? [])
         }
+    }
+
+    private static func features(
+        _ reader: ConfigurationReader
+    ) throws(ConfigurationError) -> FeatureCount {
+        if case .string(let word) = reader.value("outputFeatures") {
+            guard word == "outputs" else {
+                throw reader.outOfRange(
+                    "outputFeatures", "a whole number or \"outputs\"", "\"\(word)\"")
+            }
+            return .outputs
+        }
+        let count = try reader.required("outputFeatures", "a whole number") {
+            reader, key throws(ConfigurationError) in try reader.integer(key, sizes)
+        }
+        return .count(count)
     }
 
     private static func kernel(_ reader: ConfigurationReader) throws(ConfigurationError) -> Extent {
@@ -177,7 +212,7 @@ extension LayerConfiguration {
         members["name"] = name.map { .string($0) }
         switch operation {
         case .linear(let outputFeatures, let bias, let initializer):
-            members["outputFeatures"] = .integer(outputFeatures)
+            members["outputFeatures"] = outputFeatures.resolved
             members["bias"] = .bool(bias)
             members["initializer"] = .string(initializer.rawValue)
         case .conv2d(let options):
@@ -203,7 +238,15 @@ extension LayerConfiguration {
         case .residual(let layers, let shortcut):
             members["layers"] = .array(layers.map(\.resolved))
             members["shortcut"] = .array(shortcut.map(\.resolved))
-        case .globalAveragePool, .relu, .tanh, .sigmoid, .flatten:
+        case .embedding(let width): members["width"] = .integer(width)
+        case .rnn(let options):
+            members.merge(options.members(nonlinearity: true)) { $1 }
+        case .lstm(let options), .gru(let options):
+            members.merge(options.members(nonlinearity: false)) { $1 }
+        case .transformer(let options): members.merge(options.members) { $1 }
+        case .layerNorm(let epsilon): members["epsilon"] = .number(epsilon)
+        case .globalAveragePool, .relu, .tanh, .sigmoid, .flatten, .rows, .positions, .lastStep,
+            .gelu:
             break
         }
         return .object(members)

@@ -55,7 +55,7 @@ package struct LayerConfiguration: Sendable, Equatable {
 
 /// What a layer does, with its options. Input shapes follow from the layers before it.
 package indirect enum LayerOperation: Sendable, Equatable {
-    case linear(outputFeatures: Int, bias: Bool, initializer: InitializerName)
+    case linear(outputFeatures: FeatureCount, bias: Bool, initializer: InitializerName)
     case conv2d(ConvolutionOptions)
     case maxPool2d(PoolingOptions)
     case averagePool2d(PoolingOptions)
@@ -66,6 +66,20 @@ package indirect enum LayerOperation: Sendable, Equatable {
     case sigmoid
     case dropout(probability: Double)
     case flatten
+    /// Rows of an image, top to bottom, as a sequence.
+    case rows
+    /// A vector for each symbol.
+    case embedding(width: Int)
+    /// A learned vector for each position, added.
+    case positions
+    case rnn(RecurrentStackOptions)
+    case lstm(RecurrentStackOptions)
+    case gru(RecurrentStackOptions)
+    /// The last step of a sequence.
+    case lastStep
+    case transformer(TransformerBlockOptions)
+    case layerNorm(epsilon: Double)
+    case gelu
     /// The sum of what `layers` and `shortcut` make of the same input; no shortcut: the input
     /// itself. Parameters of the shortcut are named "<layer>.shortcut.<name>.weight".
     case residual(layers: [LayerConfiguration], shortcut: [LayerConfiguration])
@@ -124,7 +138,8 @@ package enum InitializerName: String, CaseIterable, Sendable {
 /// The `type` of a layer as it is written in a configuration.
 package enum LayerTypeName: String, CaseIterable, Sendable {
     case linear, conv2d, maxPool2d, averagePool2d, globalAveragePool, batchNorm, relu, tanh
-    case sigmoid, dropout, flatten, residual
+    case sigmoid, dropout, flatten, residual, rows, embedding, positions, rnn, lstm, gru, lastStep
+    case transformer, layerNorm, gelu
 }
 
 extension LayerOperation {
@@ -142,6 +157,16 @@ extension LayerOperation {
         case .dropout: .dropout
         case .flatten: .flatten
         case .residual: .residual
+        case .rows: .rows
+        case .embedding: .embedding
+        case .positions: .positions
+        case .rnn: .rnn
+        case .lstm: .lstm
+        case .gru: .gru
+        case .lastStep: .lastStep
+        case .transformer: .transformer
+        case .layerNorm: .layerNorm
+        case .gelu: .gelu
         }
     }
 }

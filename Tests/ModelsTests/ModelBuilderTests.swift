@@ -19,7 +19,7 @@ import Testing
 
     private func problem(_ layers: String) throws -> String {
         let error = try #require(throws: ModelError.self) {
-            try ModelBuilder.outline(of: try model(layers), input: Self.input, classes: 10)
+            try ModelBuilder.outline(of: try model(layers), input: Self.input, outputs: 10)
         }
         return "\(error)"
     }
@@ -31,7 +31,7 @@ import Testing
                 {type: "conv2d", name: "conv1", outputChannels: 32, kernel: 3, padding: "same"},
                 {type: "relu"}, {type: "maxPool2d", kernel: 2}, {type: "flatten"},
                 {type: "linear", name: "fc", outputFeatures: 10}
-                """), input: Self.input, classes: 10)
+                """), input: Self.input, outputs: 10)
         #expect(
             outline.layers.map { "\($0.output)" } == [
                 "32x28x28", "32x28x28", "32x14x14", "6272", "10",
@@ -51,7 +51,7 @@ import Testing
                 {type: "averagePool2d", kernel: 2}, {type: "sigmoid"}, {type: "globalAveragePool"},
                 {type: "flatten"}, {type: "dropout", probability: 0.5},
                 {type: "linear", name: "fc", outputFeatures: 10}
-                """), input: Self.input, classes: 10, seed: 1)
+                """), input: Self.input, outputs: 10, seed: 1)
         let output = network(Tape(.evaluation).constant(Tensor(zeros: [2, 28, 28, 1])))
         #expect(output.shape == [2, 10])
         let names = ParameterStore(adopting: network).parameterSlots.map(\.name)

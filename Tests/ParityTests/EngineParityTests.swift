@@ -106,7 +106,7 @@ private struct ParityNetwork {
             }
         }
         network = try ModelBuilder.build(
-            configuration.model, input: .image(channels: 1, height: 28, width: 28), classes: 10,
+            configuration.model, input: .image(channels: 1, height: 28, width: 28), outputs: 10,
             seed: 1)
         store = ParameterStore(adopting: network)
         let initial = numbers.initialParameters(start)

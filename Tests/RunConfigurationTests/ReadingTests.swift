@@ -13,12 +13,12 @@ import Testing
     #expect(configuration.epochs == 3)
     #expect(configuration.steps == nil)
     #expect(configuration.threads == 1)
-    #expect(configuration.data.trainImagesPath == "/data/train-images-idx3-ubyte.gz")
-    #expect(configuration.data.testLabelsPath == "/data/t10k-labels-idx1-ubyte.gz")
-    #expect(configuration.data.mean == [0])
-    #expect(configuration.data.standardDeviation == [1])
+    #expect(configuration.data.images?.trainImagesPath == "/data/train-images-idx3-ubyte.gz")
+    #expect(configuration.data.images?.testLabelsPath == "/data/t10k-labels-idx1-ubyte.gz")
+    #expect(configuration.data.images?.mean == [0])
+    #expect(configuration.data.images?.standardDeviation == [1])
     #expect(configuration.data.lastBatch == .pad)
-    #expect(!configuration.data.augmentation.isActive)
+    #expect(configuration.data.images?.augmentation.isActive == false)
     #expect(configuration.optimizer.rule == .sgd(momentum: 0, nesterov: false))
     #expect(configuration.schedule.shape == .constant)
     #expect(configuration.checkpoint.everyEpochs == 1)
@@ -31,7 +31,7 @@ import Testing
             LayerConfiguration(.flatten),
             LayerConfiguration(
                 name: "output",
-                .linear(outputFeatures: 10, bias: true, initializer: .kaimingUniform)),
+                .linear(outputFeatures: .count(10), bias: true, initializer: .kaimingUniform)),
         ])
     #expect(configuration.model.layers[0].effectiveName(at: 0) == "0")
 }
@@ -42,8 +42,8 @@ import Testing
         "model.layers.1.outputFeatures=7", "data.directory=/elsewhere/a=b", "replicas=1",
         "replicas=4", "optimizer={type:'adamw',learningRate:1e-3}", "name=\"true\"")
     #expect(configuration.seed == 9_007_199_254_740_993)
-    #expect(configuration.data.augmentation.crop == 3)
-    #expect(configuration.data.trainImagesPath.hasPrefix("/elsewhere/a=b/"))
+    #expect(configuration.data.images?.augmentation.crop == 3)
+    #expect(configuration.data.images?.trainImagesPath.hasPrefix("/elsewhere/a=b/") == true)
     #expect(configuration.replicas == 4)
     #expect(configuration.name == "true")
     #expect(configuration.optimizer.rule == .adamw(beta1: 0.9, beta2: 0.999, epsilon: 1e-8))

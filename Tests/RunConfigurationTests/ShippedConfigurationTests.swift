@@ -15,7 +15,7 @@ func shippedConfigurationReadsAndResolves(name: String) throws {
     #expect(configuration.replicas == 4)
     #expect(configuration.globalBatchSize == 128)
     #expect(
-        configuration.data.trainImagesPath
+        configuration.data.images?.trainImagesPath
             == "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
     let again = try RunConfiguration.parse(configuration.resolvedJSON(), origin: "config.json")
     #expect(again == configuration)
@@ -41,7 +41,7 @@ func shippedConfigurationReadsAndResolves(name: String) throws {
     count(configuration.model.layers)
     #expect(weightLayers == 20)
     #expect(projections == 2)
-    #expect(configuration.data.augmentation.horizontalFlip)
-    #expect(configuration.data.augmentation.crop == 2)
+    #expect(configuration.data.images?.augmentation.horizontalFlip == true)
+    #expect(configuration.data.images?.augmentation.crop == 2)
     #expect(configuration.epochs == 20)
 }

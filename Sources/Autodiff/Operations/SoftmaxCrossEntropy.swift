@@ -14,7 +14,8 @@ public struct LossSums: Sendable, Equatable {
 /// The sum over samples of -log softmax(logits)[label].
 ///
 /// - Parameters:
-///   - logits: [N, classes]; labels: N of them, each in 0 ..< classes.
+///   - logits: [..., classes]; labels: one per row, in 0 ..< classes, or negative for a row that is not
+///     counted (padding).
 /// - Returns: a scalar, the *sum* (the mean is taken after the reduction over replicas), and the counts.
 /// Backward is (softmax - onehot), in one pass.
 public func softmaxCrossEntropy(
@@ -24,14 +25,15 @@ public func softmaxCrossEntropy(
     let classes = logits.shape.columns
     precondition(labels.count == rows, "\(labels.count) labels for logits \(logits.shape)")
     precondition(
-        labels.allSatisfy { $0 >= 0 && Int($0) < classes }, "a label is outside 0..<\(classes)")
+        labels.allSatisfy { Int($0) < classes }, "a label is not below \(classes)")
     let probabilities = Tensor(uninitialized: logits.shape)
     let losses = Tensor(uninitialized: [rows])
     let correct = rondo_softmax_cross_entropy(
         probabilities.pointer, losses.pointer, logits.value.pointer, labels, rows, classes)
     let total = Tensor(uninitialized: [])
     rondo_column_sums(total.pointer, losses.pointer, rows, 1, false)
-    let sums = LossSums(lossSum: total.pointer[0], correctCount: correct, sampleCount: rows)
+    let sums = LossSums(
+        lossSum: total.pointer[0], correctCount: correct, sampleCount: labels.count { $0 >= 0 })
     let loss = logits.tape.record(total, from: [logits]) { upstream in
         let gradient = Tensor(uninitialized: logits.shape)
         rondo_softmax_cross_entropy_gradient(

@@ -34,7 +34,12 @@ enum PredictCommand {
         let configuration = try FinishedRun.configuration(folder)
         // What an image of numbers looks like is known from the data that the model was made for.
         lazy var trained = Result {
-            try IDXReader.readImages(configuration.data.testImagesPath).outline
+            guard let data = configuration.data.images else {
+                throw UsageError(
+                    "the run in \(folder) is a language model; 'rondo predict' takes models for images"
+                )
+            }
+            return try IDXReader.readImages(data.testImagesPath).outline
         }
         for path in arguments.positionals.dropFirst() {
             if let images = try imageFile(path) {

@@ -131,8 +131,7 @@ package final class CoordinatorRun: @unchecked Sendable {
         let plan = preflight.plan
         recorder.log(
             "run \(configuration.name) in \(options.folder.path): "
-                + "\(preflight.model.scalarCount) parameters, \(preflight.trainingCount) training "
-                + "and \(preflight.testCount) test images")
+                + "\(preflight.model.scalarCount) parameters, \(preflight.samples)")
         recorder.log(
             "\(preflight.totalSteps) steps of \(plan.globalBatchSize) samples "
                 + "(\(configuration.replicas) replicas x \(configuration.accumulation) x "

@@ -72,12 +72,10 @@ package struct ResumePoint: Sendable {
         adapted.checkpoint = given.checkpoint
         adapted.evaluation = given.evaluation
         adapted.communication = given.communication
-        adapted.data.directory = given.data.directory
-        adapted.data.trainImages = given.data.trainImages
-        adapted.data.trainLabels = given.data.trainLabels
-        adapted.data.testImages = given.data.testImages
-        adapted.data.testLabels = given.data.testLabels
-        return firstDifference(adapted.resolved, given.resolved, path: "")
+        var other = given
+        adapted.data = adapted.data.mappingPaths { _ in "" }
+        other.data = other.data.mappingPaths { _ in "" }
+        return firstDifference(adapted.resolved, other.resolved, path: "")
     }
 
     private static func firstDifference(

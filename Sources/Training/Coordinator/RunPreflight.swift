@@ -25,8 +25,8 @@ package struct WorkerCountError: Error, Equatable, Sendable, CustomStringConvert
 
 /// What is known of a run before it begins.
 package struct RunPreflight: Sendable {
-    package let trainingCount: Int
-    package let testCount: Int
+    /// What is trained on and measured, in words.
+    package let samples: String
     package let plan: StepPlan
     package let totalSteps: Int
     package let model: ModelOutline
@@ -36,7 +36,23 @@ package struct RunPreflight: Sendable {
         guard workerCount <= configuration.replicas else {
             throw WorkerCountError(workers: workerCount, replicas: configuration.replicas)
         }
-        let data = configuration.data
+        switch configuration.data {
+        case .images(let data): try self.init(configuration, images: data)
+        case .text: try self.init(configuration, task: try configuration.loadTask())
+        }
+    }
+
+    /// A text is read in full: its vocabulary is the model's output.
+    private init(_ configuration: RunConfiguration, task: any TrainingTask) throws {
+        samples = "\(task.plan.sampleCount) windows, a vocabulary of \(task.outputCount)"
+        plan = task.plan
+        totalSteps = configuration.totalSteps(plan)
+        model = try ModelBuilder.outline(
+            of: configuration.model, input: task.input, outputs: task.outputCount)
+    }
+
+    /// Of images the headers tell enough.
+    private init(_ configuration: RunConfiguration, images data: ImageDataConfiguration) throws {
         let training = try IDXReader.outline(
             images: data.trainImagesPath, labels: data.trainLabelsPath, classes: data.classes)
         let test = try IDXReader.outline(
@@ -51,25 +67,22 @@ package struct RunPreflight: Sendable {
                 file: data.trainImagesPath,
                 problem: .channelMismatch(channels: training.channels, given: data.mean.count))
         }
-        trainingCount = min(training.count, data.trainSamples ?? .max)
-        testCount = min(test.count, data.testSamples ?? .max)
-        plan = try RunData.plan(configuration, sampleCount: trainingCount)
-        totalSteps = RunData.totalSteps(configuration, plan: plan)
+        let trainingCount = min(training.count, data.trainSamples ?? .max)
+        let testCount = min(test.count, data.testSamples ?? .max)
+        samples = "\(trainingCount) training and \(testCount) test images"
+        plan = try configuration.stepPlan(
+            dataName: data.trainImagesPath, sampleCount: trainingCount)
+        totalSteps = configuration.totalSteps(plan)
         model = try ModelBuilder.outline(
-            of: configuration.model, input: training.feature, classes: data.classes)
+            of: configuration.model, input: training.feature, outputs: data.classes)
     }
 }
 
 extension RunConfiguration {
     /// The same with data paths that mean the same in any working folder: workers have their own.
     package var withAbsoluteDataPaths: RunConfiguration {
-        func absolute(_ path: String) -> String { URL(fileURLWithPath: path).path }
         var copy = self
-        copy.data.trainImages = absolute(data.trainImagesPath)
-        copy.data.trainLabels = absolute(data.trainLabelsPath)
-        copy.data.testImages = absolute(data.testImagesPath)
-        copy.data.testLabels = absolute(data.testLabelsPath)
-        copy.data.directory = nil
+        copy.data = data.mappingPaths { URL(fileURLWithPath: $0).path }
         return copy
     }
 }

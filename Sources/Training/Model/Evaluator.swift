@@ -16,12 +16,20 @@ package enum Evaluator {
         if let dataDirectory {
             configuration.data = configuration.data.relocated(to: dataDirectory)
         }
-        let split = try RunData.testSplit(configuration, shape: nil)
-        let model = try FinishedRun.model(
-            runFolder, configuration, input: split.dataset.outline.feature)
-        let evaluation = SplitEvaluation(
-            split: split, batchSize: configuration.evaluation.batchSize)
-        return SplitEvaluation.total(
-            (0..<evaluation.batchCount).map { evaluation.sums(of: $0, model: model) })
+        switch configuration.data {
+        case .images(let data):
+            // The training split is not needed, and may not be there.
+            let evaluation = try ImageEvaluation(configuration, data, shape: nil)
+            let model = try FinishedRun.model(
+                runFolder, configuration, input: evaluation.split.dataset.outline.feature,
+                outputs: data.classes)
+            return .total((0..<evaluation.batchCount).map { evaluation.sums(of: $0, model: model) })
+        case .text:
+            let task = try configuration.loadTask()
+            let model = try FinishedRun.model(
+                runFolder, configuration, input: task.input, outputs: task.outputCount)
+            return .total(
+                (0..<task.evaluationBatchCount).map { task.evaluate(batch: $0, model: model) })
+        }
     }
 }

@@ -19,6 +19,7 @@ package struct Prediction: Sendable, Equatable {
 /// Applies a finished run's model to new inputs, in this process.
 package final class Predictor {
     private let configuration: RunConfiguration
+    private let data: ImageDataConfiguration
     private let model: TrainedModel
     private let input: ImageOutline
     private static let batchSize = 250
@@ -26,7 +27,16 @@ package final class Predictor {
     /// `input` tells the images' height, width and channels.
     package init(runFolder: String, input: ImageOutline) throws {
         configuration = try FinishedRun.configuration(runFolder)
-        model = try FinishedRun.model(runFolder, configuration, input: input.feature)
+        guard let data = configuration.data.images else {
+            throw WorkerFailure(
+                exitCode: 2,
+                message:
+                    "the run in \(runFolder) is a language model; images cannot be classified with it"
+            )
+        }
+        self.data = data
+        model = try FinishedRun.model(
+            runFolder, configuration, input: input.feature, outputs: data.classes)
         self.input = input
     }
 
@@ -38,10 +48,10 @@ package final class Predictor {
         let dataset = try ImageDataset(
             name: "input", labelName: "input", pixels: pixels,
             labels: [UInt8](repeating: 0, count: count), height: input.height, width: input.width,
-            channels: input.channels, classes: configuration.data.classes)
+            channels: input.channels, classes: data.classes)
         let assembler = try BatchAssembler(
-            dataset: dataset, seed: configuration.seed, mean: configuration.data.mean,
-            standardDeviation: configuration.data.standardDeviation)
+            dataset: dataset, seed: configuration.seed, mean: data.mean,
+            standardDeviation: data.standardDeviation)
         let batch = assembler.makeBatch(capacity: min(Self.batchSize, max(1, count)))
         var predictions: [Prediction] = []
         for start in stride(from: 0, to: count, by: Self.batchSize) {

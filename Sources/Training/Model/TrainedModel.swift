@@ -17,12 +17,11 @@ package final class TrainedModel {
 
     /// The network with its initial weights.
     package init(
-        _ configuration: RunConfiguration, input: FeatureShape, stepsPerEpoch: Int,
-        totalSteps: Int
+        _ configuration: RunConfiguration, input: FeatureShape, outputs: Int,
+        stepsPerEpoch: Int, totalSteps: Int
     ) throws(ModelError) {
         network = try ModelBuilder.build(
-            configuration.model, input: input, classes: configuration.data.classes,
-            seed: configuration.seed)
+            configuration.model, input: input, outputs: outputs, seed: configuration.seed)
         store = ParameterStore(adopting: network)
         optimizer = Self.optimizer(configuration.optimizer, count: store.values.count)
         schedule = Self.schedule(
@@ -63,6 +62,13 @@ package final class TrainedModel {
         return Schedule(
             peak: configuration.optimizer.learningRate, shape: shape,
             warmupSteps: configuration.schedule.warmupSteps, totalSteps: totalSteps)
+    }
+
+    /// The loss of a batch of windows, summed over their symbols.
+    package func loss(
+        of windows: TokenWindows, on tape: Tape
+    ) -> (loss: Variable, sums: LossSums) {
+        softmaxCrossEntropy(network(tape.constant(windows.inputs)), labels: windows.targets)
     }
 
     /// The loss of a batch.

@@ -22,27 +22,25 @@ struct LoopEnd {
 /// Used by the worker's main thread.
 final class TrainingLoop {
     private let configuration: RunConfiguration
-    private let data: RunData
+    private let task: any TrainingTask
     private let model: TrainedModel
     private let group: ProcessGroup
     private let client: WorkerControlClient
-    private let evaluation: SplitEvaluation
     private let executor: ReplicatedStep
     private var reporter: StepReporter
 
     private var isReporting: Bool { group.rank == 0 }
 
     init(
-        configuration: RunConfiguration, data: RunData, model: TrainedModel, group: ProcessGroup,
+        configuration: RunConfiguration, task: any TrainingTask, model: TrainedModel,
+        group: ProcessGroup,
         client: WorkerControlClient
     ) {
         self.configuration = configuration
-        self.data = data
+        self.task = task
         self.model = model
         self.group = group
         self.client = client
-        evaluation = SplitEvaluation(
-            split: data.test, batchSize: configuration.evaluation.batchSize)
         executor = ReplicatedStep(
             store: model.store, optimizer: model.optimizer, group: group, seed: configuration.seed,
             bucketByteCount: Int(configuration.bucketMegabytes * 1_048_576))
@@ -55,12 +53,9 @@ final class TrainingLoop {
     /// Trains from the model's step up to `lastStep`.
     func run(lastStep: Int) throws -> LoopEnd {
         let replicas = group.deal.ranges[group.rank]
-        let prefetcher = BatchPrefetcher(
-            assembler: data.training,
-            work: data.plan.workList(
-                steps: model.step..<max(model.step, lastStep), replicas: replicas),
-            capacity: configuration.batchSize, depth: 3)
-        defer { prefetcher.stop() }
+        let source = task.passes(
+            steps: model.step..<max(model.step, lastStep), replicas: replicas)
+        defer { source.stop() }
         var isStopped = false
         while model.step < lastStep, !isStopped {
             let step = model.step
@@ -69,7 +64,9 @@ final class TrainingLoop {
             let sums = try executor.run(
                 step: step, learningRate: rate, stopRequested: client.stopRequested,
                 phase: { client.setProgress(step: step, phase: $0.rawValue) },
-                passes: { _ in try microBatches(from: prefetcher) })
+                passes: { _ in
+                    try (0..<configuration.accumulation).map { _ in try source.next(model) }
+                })
             model.step = step + 1
             isStopped = sums.stopRequested && model.step < lastStep
             try report(sums, step: step, start: start, learningRate: rate)
@@ -80,27 +77,13 @@ final class TrainingLoop {
         return LoopEnd(step: model.step, stopped: isStopped)
     }
 
-    /// The micro-batches of the next replica, copied out of the prefetcher's few buffers.
-    private func microBatches(from prefetcher: BatchPrefetcher) throws -> [MicroBatchPass] {
-        try (0..<configuration.accumulation).map { _ in
-            guard let batch = try prefetcher.next() else {
-                preconditionFailure("the work list ended before step \(model.step)")
-            }
-            defer { prefetcher.recycle(batch) }
-            let samples = LabelledImages(batch, of: data.training.dataset)
-            return MicroBatchPass(sampleCount: batch.count) { [model] tape in
-                model.loss(of: samples, on: tape)
-            }
-        }
-    }
-
     private func report(
         _ sums: StepSums, step: Int, start: ContinuousClock.Instant, learningRate: Double
     ) throws {
         guard isReporting else { return }
         try reporter.add(
             StepReport(
-                step: step + 1, epoch: data.plan.epoch(ofStep: step) + 1,
+                step: step + 1, epoch: task.plan.epoch(ofStep: step) + 1,
                 lossSum: Double(sums.lossSum), correctCount: sums.correctCount,
                 sampleCount: sums.sampleCount, seconds: (ContinuousClock.now - start) / .seconds(1),
                 learningRate: learningRate))
@@ -110,8 +93,8 @@ final class TrainingLoop {
     /// caller, which knows how the run ended.
     private func afterStep(_ step: Int, isLast: Bool) throws {
         let committed = step + 1
-        let endsEpoch = data.plan.endsEpoch(step)
-        let epoch = data.plan.epoch(ofStep: step) + 1
+        let endsEpoch = task.plan.endsEpoch(step)
+        let epoch = task.plan.epoch(ofStep: step) + 1
         let every = configuration.evaluation.everyEpochs
         if isLast || (endsEpoch && every > 0 && epoch % every == 0) {
             try evaluate(epoch: epoch)
@@ -129,13 +112,13 @@ final class TrainingLoop {
         try reporter.flush()
         client.setProgress(step: model.step, phase: StepPhase.evaluation.rawValue)
         let start = ContinuousClock.now
-        let own = evaluation.batches(rank: group.rank, worldSize: group.worldSize)
-            .map { evaluation.sums(of: $0, model: model) }
+        let own = task.evaluationBatches(rank: group.rank, worldSize: group.worldSize)
+            .map { task.evaluate(batch: $0, model: model) }
         let stride = MemoryLayout<EvaluationSums>.stride
         let counts = (0..<group.worldSize).map {
-            evaluation.batches(rank: $0, worldSize: group.worldSize).count * stride
+            task.evaluationBatches(rank: $0, worldSize: group.worldSize).count * stride
         }
-        var all = [EvaluationSums](repeating: EvaluationSums(), count: evaluation.batchCount)
+        var all = [EvaluationSums](repeating: EvaluationSums(), count: task.evaluationBatchCount)
         try own.withUnsafeBytes { contribution in
             try all.withUnsafeMutableBytes { output in
                 try group.allGather(
@@ -144,7 +127,7 @@ final class TrainingLoop {
             }
         }
         guard isReporting else { return }
-        let total = SplitEvaluation.total(all)
+        let total = EvaluationSums.total(all)
         try client.sendEvaluation(
             EvaluationReport(
                 step: model.step, epoch: epoch, lossSum: total.lossSum,

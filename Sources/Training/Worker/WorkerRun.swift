@@ -145,10 +145,11 @@ package final class WorkerRun {
             Data(client.description.configurationJSON.utf8),
             origin: "the coordinator's configuration")
         Arithmetic.setThreadCount(configuration.threads)
-        let data = try RunData(configuration)
+        let task = try configuration.loadTask()
+        let totalSteps = configuration.totalSteps(task.plan)
         let model = try TrainedModel(
-            configuration, input: data.training.dataset.outline.feature,
-            stepsPerEpoch: data.plan.stepsPerEpoch, totalSteps: data.totalSteps)
+            configuration, input: task.input, outputs: task.outputCount,
+            stepsPerEpoch: task.plan.stepsPerEpoch, totalSteps: totalSteps)
         let assignment = try client.awaitAssignment(deadline: .after(Self.assignmentTimeout))
         let group = try connect(assignment, client, listener, configuration.communication)
         defer { group.close() }
@@ -161,15 +162,15 @@ package final class WorkerRun {
                 generation: assignment.generation, step: model.step,
                 weightsDigest: model.weightsDigest))
         let loop = TrainingLoop(
-            configuration: configuration, data: data, model: model, group: group, client: client)
-        let lastStep = min(data.totalSteps, assignment.stopAfterStep ?? data.totalSteps)
+            configuration: configuration, task: task, model: model, group: group, client: client)
+        let lastStep = min(totalSteps, assignment.stopAfterStep ?? totalSteps)
         do {
             defer { loop.close() }
             let end = try shuttingDown(group) { try loop.run(lastStep: lastStep) }
             try loop.uploadCheckpoint(isFinal: !end.stopped)
             try client.sendFinished(
                 FinishedReport(
-                    step: end.step, epoch: data.plan.epoch(ofStep: max(0, end.step - 1)) + 1,
+                    step: end.step, epoch: task.plan.epoch(ofStep: max(0, end.step - 1)) + 1,
                     weightsDigest: model.weightsDigest, stopped: end.stopped,
                     peakResidentBytes: ProcessArithmetic.peakResidentByteCount))
         }

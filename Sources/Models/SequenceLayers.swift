@@ -1,0 +1,97 @@
+import Autodiff
+import NeuralNetworks
+import RunConfiguration
+import Tensors
+
+// The layers on sequences that a configuration can name: batches come first, [N, T, features].
+
+/// Vectors of the symbols that come as floats, [N, T] -> [N, T, width]. Floats hold symbols exactly up to 2^24.
+struct SymbolEmbedding: Layer {
+    private let table: Embedding
+
+    init(symbols: Int, width: Int, stream: inout InitializationStream) {
+        table = Embedding(symbols, width, stream: &stream)
+    }
+
+    var parts: [(name: String, value: Any)] { table.parts }
+
+    func callAsFunction(_ x: Variable) -> Variable {
+        let count = x.value.count
+        let symbols = (0..<count).map { Int32(x.value.pointer[$0]) }
+        return table(symbols, shape: x.shape, tape: x.tape)
+    }
+}
+
+/// A block of a Transformer whose mask is settled, pre-norm with GELU: [N, T, features] to the same.
+struct TransformerBlock: Layer {
+    private let block: TransformerEncoderLayer
+    private let mask: AttentionMask
+
+    init(
+        features: Int, options: TransformerBlockOptions, stream: inout InitializationStream
+    ) {
+        block = TransformerEncoderLayer(
+            TransformerShape(
+                width: features, heads: options.heads, hidden: options.feedForward,
+                dropout: Float(options.dropout), activation: .gelu, normFirst: true),
+            stream: &stream)
+        mask = AttentionMask(isCausal: options.causal)
+    }
+
+    var parts: [(name: String, value: Any)] { block.parts }
+
+    func callAsFunction(_ x: Variable) -> Variable { block(x, mask: mask) }
+}
+
+extension Activation {
+    /// Rows of images as sequences: [N, H, W, C] -> [N, H, W C].
+    static let rows = Activation { x in
+        reshape(x, [x.shape[0], x.shape[1], x.shape[2] * x.shape[3]])
+    }
+
+    /// The last step: [N, T, features] -> [N, features].
+    static let lastStep = Activation { x in
+        let steps = x.shape[1]
+        let last = slice(x, axis: 1, from: steps - 1, count: 1)
+        return reshape(last, [x.shape[0], x.shape[2]])
+    }
+
+    /// x Phi(x), exact form, as PyTorch's default.
+    static let gelu = Activation { Autodiff.gelu($0) }
+}
+
+extension RecurrentPlan {
+    /// The layers; with skips each layer of the stack is one of its own.
+    func layer(stream: inout InitializationStream) -> any Layer {
+        let dropout = Float(options.dropout)
+        guard options.skip != .none else {
+            return recurrent(
+                inputs: inputs,
+                .init(
+                    layers: options.layers, bidirectional: options.bidirectional, batchFirst: true,
+                    dropout: dropout), stream: &stream)
+        }
+        var layers: [any RecurrentLayer] = []
+        for position in 0..<options.layers {
+            layers.append(
+                recurrent(
+                    inputs: position == 0 ? inputs : options.hiddenSize, .init(), stream: &stream))
+        }
+        return options.skip == .residual
+            ? ResidualRecurrent(layers, dropout: dropout, batchFirst: true)
+            : HighwayRecurrent(layers, dropout: dropout, batchFirst: true, stream: &stream)
+    }
+
+    private func recurrent(
+        inputs: Int, _ settings: RecurrentOptions, stream: inout InitializationStream
+    ) -> any RecurrentLayer {
+        let units = options.hiddenSize
+        switch cell {
+        case .rnnTanh: return RNN(inputs, units, options: settings, stream: &stream)
+        case .rnnReLU:
+            return RNN(inputs, units, activation: .relu, options: settings, stream: &stream)
+        case .lstm: return LSTM(inputs, units, options: settings, stream: &stream)
+        case .gru: return GRU(inputs, units, options: settings, stream: &stream)
+        }
+    }
+}

@@ -1,7 +1,8 @@
 import CKernels
 import Glibc
 
-// Convolution as matrix products (im2col) in N x H x W x C.
+// Convolution in N x H x W x C: the choice of the way, and the reference way, matrix products (im2col)
+// by OpenBLAS. The own kernels (CKernels/fused.c) take what ConvolutionStrategy gives them.
 //
 // Legend: N images, H x W input, C input channels, O output channels, G groups, K = kernelHeight *
 // kernelWidth * C / G taps of one output, P = output positions of one image.
@@ -16,24 +17,40 @@ import Glibc
 // pass rather than stored (9 x the input for 3x3). Weights keep PyTorch's layout [O, C/G, kH, kW] and
 // are packed to [O, kH, kW, C/G] per call, which costs one pass over a few thousand floats.
 
-/// The shape of a 2-d convolution over a batch.
+/// The shape of a 2-d convolution over a batch, and the way it is computed.
 public struct Convolution: Sendable {
     /// Where the windows lie on one image of C channels.
     public let window: ImageWindow
     /// O, and G (both C and O are multiples of G).
     public let outputChannels: Int, groups: Int
+    /// How it is computed.
+    package let strategy: ConvolutionStrategy
 
     /// Half of a 512 KiB L2 cache, in floats.
     private static let columnsLimit = 64 * 1024
 
+    /// The convolution, computed in the way that is fastest for its shape.
     /// - Precondition: `groups` divides the channels on both sides.
     public init(window: ImageWindow, outputChannels: Int, groups: Int) {
+        self.init(
+            window: window, outputChannels: outputChannels, groups: groups,
+            strategy: .best(window: window, outputChannels: outputChannels, groups: groups))
+    }
+
+    /// The same, computed in the given way.
+    /// - Precondition: the strategy serves this shape.
+    package init(
+        window: ImageWindow, outputChannels: Int, groups: Int, strategy: ConvolutionStrategy
+    ) {
         precondition(
             groups > 0 && window.channels % groups == 0 && outputChannels % groups == 0,
             "\(groups) groups of \(window.channels) -> \(outputChannels) channels")
+        precondition(
+            strategy.serves(window: window, groups: groups), "\(strategy) for \(window)")
         self.window = window
         self.outputChannels = outputChannels
         self.groups = groups
+        self.strategy = strategy
     }
 
     var groupInputs: Int { window.channels / groups }
@@ -55,6 +72,10 @@ public struct Convolution: Sendable {
 
     /// Floats of scratch memory that `forward` and `weightGradient` need.
     public func scratchCount(images: Int) -> Int {
+        fusedScratchCount(images: images) ?? referenceScratchCount(images: images)
+    }
+
+    private func referenceScratchCount(images: Int) -> Int {
         let columns =
             isPointwise
             ? 0
@@ -66,17 +87,27 @@ public struct Convolution: Sendable {
     /// Floats of scratch memory that `inputGradient` needs.
     public func inputGradientScratchCount(images: Int) -> Int {
         if let reverse = reversed { return reverse.scratchCount(images: images) }
-        return window.outputPositions * columnLength + weightCount
+        return fusedInputGradientScratchCount(images: images)
+            ?? window.outputPositions * columnLength + weightCount
     }
 
-    /// y[N, P, O] = convolution of x[N, H, W, C] with weight[O, C/G, kH, kW].
+    /// y[N, P, O] = convolution of x[N, H, W, C] with weight[O, C/G, kH, kW], plus bias[O].
     public func forward(
-        _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, y: UnsafeMutablePointer<Float>,
-        images: Int, scratch: UnsafeMutablePointer<Float>
+        _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>,
+        bias: UnsafePointer<Float>? = nil, y: UnsafeMutablePointer<Float>, images: Int,
+        scratch: UnsafeMutablePointer<Float>
     ) {
-        let packed = scratch
-        pack(weight, into: packed)
-        forward(x, packed: packed, y: y, images: images, columns: scratch + weightCount)
+        if fusedForward(
+            x, weight: weight, reversed: false, bias: bias, y: y, images: images,
+            scratch: scratch)
+        {
+            return
+        }
+        pack(weight, into: scratch)
+        forward(x, packed: scratch, y: y, images: images, columns: scratch + weightCount)
+        if let bias {
+            rondo_add_row(y, bias, images * window.outputPositions, outputChannels)
+        }
     }
 
     private func forward(
@@ -97,6 +128,11 @@ public struct Convolution: Sendable {
         into weightGradient: UnsafeMutablePointer<Float>, beta: Float, images: Int,
         scratch: UnsafeMutablePointer<Float>
     ) {
+        if fusedWeightGradient(
+            x, dy: dy, into: weightGradient, beta: beta, images: images, scratch: scratch)
+        {
+            return
+        }
         let packed = scratch
         memset(packed, 0, weightCount * MemoryLayout<Float>.stride)
         forEachBlock(x, images: images, columns: scratch + weightCount) {
@@ -115,9 +151,18 @@ public struct Convolution: Sendable {
         dx: UnsafeMutablePointer<Float>, images: Int, scratch: UnsafeMutablePointer<Float>
     ) {
         if let reverse = reversed {
+            if reverse.fusedForward(
+                dy, weight: weight, reversed: true, bias: nil, y: dx, images: images,
+                scratch: scratch)
+            {
+                return
+            }
             packReversed(weight, into: scratch)
             reverse.forward(
                 dy, packed: scratch, y: dx, images: images, columns: scratch + weightCount)
+            return
+        }
+        if fusedInputGradient(dy, weight: weight, dx: dx, images: images, scratch: scratch) {
             return
         }
         let packed = scratch
@@ -176,7 +221,9 @@ public struct Convolution: Sendable {
                     window.kernel.height - 1 - window.padding.height,
                     window.kernel.width - 1 - window.padding.width))
         else { return nil }
-        return Convolution(window: reverse, outputChannels: window.channels, groups: groups)
+        return Convolution(
+            window: reverse, outputChannels: window.channels, groups: groups,
+            strategy: strategy)
     }
 
     // MARK: Weight layouts

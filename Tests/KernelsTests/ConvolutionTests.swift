@@ -3,97 +3,61 @@ import Testing
 
 // Convolutions and products against the naive loops, on small integers so that sums are exact.
 
-@Suite struct ConvolutionTests {
-    struct Case: Sendable, CustomTestStringConvertible {
-        var images = 2, height = 6, width = 5, inputs = 2, outputs = 4
-        var kernel = ImageWindow.Pair(3), stride = ImageWindow.Pair(1)
-        var padding = ImageWindow.Pair(1), groups = 1
-        var testDescription: String {
-            "\(images)x\(height)x\(width)x\(inputs)->\(outputs) k\(kernel.height)x\(kernel.width)"
-                + " s\(stride.height)x\(stride.width) p\(padding.height)x\(padding.width) g\(groups)"
-        }
-    }
+func integers(_ count: Int, _ factor: Int) -> [Float] {
+    (0..<count).map { Float(($0 * factor) % 7 - 3) }
+}
 
+@Suite struct ConvolutionTests {
     static let cases = [
-        Case(), Case(stride: .init(2)), Case(kernel: .init(1), padding: .init(0)),
-        Case(kernel: .init(1), stride: .init(2), padding: .init(0)), Case(groups: 2),
-        Case(inputs: 4, groups: 4), Case(padding: .init(2)), Case(padding: .init(3)),
-        Case(kernel: .init(2, 3), stride: .init(1, 2), padding: .init(0, 1)),
-        Case(images: 1, height: 3, width: 3, inputs: 1, outputs: 1, padding: .init(0)),
-        Case(images: 40, height: 14, width: 14, inputs: 8, outputs: 3),
+        ConvolutionCase(), .init(stride: .init(2)), .init(kernel: .init(1), padding: .init(0)),
+        .init(kernel: .init(1), stride: .init(2), padding: .init(0)), .init(groups: 2),
+        .init(inputs: 4, groups: 4), .init(padding: .init(2)), .init(padding: .init(3)),
+        .init(kernel: .init(2, 3), stride: .init(1, 2), padding: .init(0, 1)),
+        .init(images: 1, height: 3, width: 3, inputs: 1, outputs: 1, padding: .init(0)),
+        .init(images: 40, height: 14, width: 14, inputs: 8, outputs: 3),
+        // The layers of the example models, and tails in every dimension.
+        .init(images: 3, height: 28, width: 28, inputs: 1, outputs: 32),
+        .init(images: 3, height: 14, width: 14, inputs: 32, outputs: 64),
+        .init(images: 2, height: 32, width: 32, inputs: 3, outputs: 16),
+        .init(images: 2, height: 32, width: 32, inputs: 16, outputs: 16),
+        .init(images: 1, height: 32, width: 32, inputs: 16, outputs: 32, stride: .init(2)),
+        .init(images: 9, height: 8, width: 8, inputs: 64, outputs: 64),
+        .init(images: 2, height: 16, width: 16, inputs: 32, outputs: 64, stride: .init(2)),
+        .init(
+            images: 2, height: 16, width: 16, inputs: 32, outputs: 64, kernel: .init(1),
+            stride: .init(2), padding: .init(0)),
+        .init(images: 1, height: 7, width: 7, inputs: 16, outputs: 48),
+        .init(images: 3, height: 7, width: 9, inputs: 17, outputs: 23),
+        .init(images: 2, height: 5, width: 6, inputs: 40, outputs: 24, padding: .init(0)),
+        .init(images: 2, height: 4, width: 3, inputs: 16, outputs: 16, padding: .init(2, 1)),
+        .init(images: 2, height: 6, width: 5, inputs: 16, outputs: 20, padding: .init(3, 0)),
+        .init(images: 1, height: 1, width: 1, inputs: 24, outputs: 16),
+        .init(images: 2, height: 11, width: 13, inputs: 5, outputs: 33, kernel: .init(5, 4)),
+        .init(
+            images: 2, height: 19, width: 18, inputs: 3, outputs: 40, kernel: .init(7),
+            stride: .init(2), padding: .init(3)),
+        .init(images: 2, height: 9, width: 8, inputs: 18, outputs: 8, stride: .init(2, 3)),
     ]
 
-    private func integers(_ count: Int, _ factor: Int) -> [Float] {
-        (0..<count).map { Float(($0 * factor) % 7 - 3) }
-    }
-
-    @Test(arguments: cases) func againstNaiveLoops(_ c: Case) throws {
-        let window = try #require(
-            ImageWindow(
-                height: c.height, width: c.width, channels: c.inputs, kernel: c.kernel,
-                stride: c.stride, padding: c.padding))
-        let convolution = Convolution(
-            window: window, outputChannels: c.outputs, groups: c.groups)
+    /// Sums and Winograd's halves and quarters of small integers are exact in every order.
+    @Test(arguments: cases) func everyStrategyAgainstNaiveLoops(_ c: ConvolutionCase) throws {
+        let window = try #require(c.window)
         let x = integers(c.images * window.inputCount, 5)
-        let weight = integers(convolution.weightCount, 3)
-        let outputCount = c.images * window.outputHeight * window.outputWidth * c.outputs
-        let dy = integers(outputCount, 11)
-        var y = [Float](repeating: 9, count: outputCount)
-        var dx = [Float](repeating: 9, count: x.count)
-        var dWeight = [Float](repeating: 1, count: weight.count)
-        var scratch = [Float](repeating: .nan, count: convolution.scratchCount(images: c.images))
-        convolution.forward(x, weight: weight, y: &y, images: c.images, scratch: &scratch)
-        convolution.weightGradient(
-            x, dy: dy, into: &dWeight, beta: 1, images: c.images, scratch: &scratch)
-        var reverseScratch = [Float](
-            repeating: .nan, count: convolution.inputGradientScratchCount(images: c.images))
-        convolution.inputGradient(
-            dy, weight: weight, dx: &dx, images: c.images, scratch: &reverseScratch)
-
-        var expectedY = [Float](repeating: 0, count: outputCount)
-        var expectedDX = [Float](repeating: 0, count: x.count)
-        var expectedDWeight = [Float](repeating: 1, count: weight.count)
-        forEachTap(c, window) { input, output, tap in
-            expectedY[output] += x[input] * weight[tap]
-            expectedDX[input] += dy[output] * weight[tap]
-            expectedDWeight[tap] += dy[output] * x[input]
-        }
-        #expect(y == expectedY)
-        #expect(dx == expectedDX)
-        #expect(dWeight == expectedDWeight)
-        convolution.weightGradient(
-            x, dy: dy, into: &dWeight, beta: 0, images: c.images, scratch: &scratch)
-        #expect(dWeight == expectedDWeight.map { $0 - 1 })
-    }
-
-    /// Calls `body(input, output, weight)` with the flat indices of every product.
-    private func forEachTap(_ c: Case, _ window: ImageWindow, _ body: (Int, Int, Int) -> Void) {
-        let groupInputs = c.inputs / c.groups
-        let groupOutputs = c.outputs / c.groups
-        for image in 0..<c.images {
-            for oh in 0..<window.outputHeight {
-                for ow in 0..<window.outputWidth {
-                    for o in 0..<c.outputs {
-                        let position = (image * window.outputHeight + oh) * window.outputWidth + ow
-                        for i in 0..<groupInputs {
-                            for kh in 0..<c.kernel.height {
-                                for kw in 0..<c.kernel.width {
-                                    let h = oh * c.stride.height - c.padding.height + kh
-                                    let w = ow * c.stride.width - c.padding.width + kw
-                                    guard (0..<c.height) ~= h, (0..<c.width) ~= w else { continue }
-                                    let channel = o / groupOutputs * groupInputs + i
-                                    let input =
-                                        ((image * c.height + h) * c.width + w) * c.inputs + channel
-                                    let tap =
-                                        ((o * groupInputs + i) * c.kernel.height + kh)
-                                        * c.kernel.width + kw
-                                    body(input, position * c.outputs + o, tap)
-                                }
-                            }
-                        }
-                    }
-                }
-            }
+        let weight = integers(c.outputs * c.tapsPerOutput, 3)
+        let dy = integers(c.outputCount(window), 11)
+        let bias = integers(c.outputs, 2)
+        let expected = c.naive(window, x: x, weight: weight, dy: dy)
+        for strategy in c.exactStrategies(window) {
+            let found = try c.run(
+                strategy, x: x, weight: weight, bias: bias, dy: dy, addingTo: 1)
+            var shifted = expected.y.map { Float($0) }
+            for index in shifted.indices { shifted[index] += bias[index % c.outputs] }
+            #expect(found.y == shifted, "\(strategy)")
+            #expect(found.dx == expected.dx.map { Float($0) }, "\(strategy)")
+            #expect(found.dWeight == expected.dWeight.map { Float($0 + 1) }, "\(strategy)")
+            let plain = try c.run(strategy, x: x, weight: weight, bias: nil, dy: dy, addingTo: nil)
+            #expect(plain.y == expected.y.map { Float($0) }, "\(strategy)")
+            #expect(plain.dWeight == expected.dWeight.map { Float($0) }, "\(strategy)")
         }
     }
 

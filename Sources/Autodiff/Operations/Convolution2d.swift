@@ -40,9 +40,8 @@ public func convolution2d(
     let y = Tensor(uninitialized: [images, window.outputHeight, window.outputWidth, outputs])
     let scratch = Tensor(uninitialized: [convolution.scratchCount(images: images)])
     convolution.forward(
-        x.value.pointer, weight: weight.value.pointer, y: y.pointer, images: images,
-        scratch: scratch.pointer)
-    if let bias { rondo_add_row(y.pointer, bias.value.pointer, rows, outputs) }
+        x.value.pointer, weight: weight.value.pointer, bias: bias?.value.pointer, y: y.pointer,
+        images: images, scratch: scratch.pointer)
     let parameters = [weight] + (bias.map { [$0] } ?? [])
     return x.tape.record(y, from: [x], using: parameters) { upstream in
         if let bias {

@@ -46,7 +46,8 @@ void rondo_add_row_relu(float *matrix, const float *row, size_t rows, size_t col
 void rondo_column_sums(float *sums, const float *matrix, size_t rows, size_t columns,
                        bool accumulate);
 /// Softmax of each row into `probabilities`, cross-entropy of each row into `losses`; returns how
-/// many rows have their largest logit at the label (the first of equals).
+/// many rows have their largest logit at the label (the first of equals). A row with a negative label is
+/// skipped: its loss is 0, its probabilities are not set.
 size_t rondo_softmax_cross_entropy(float *probabilities, float *losses, const float *logits,
                                    const int32_t *labels, size_t rows, size_t columns);
 /// dlogits = (probabilities - onehot(label)) * scale; may be in place.
@@ -105,6 +106,23 @@ typedef struct {
 } rondo_adam_settings;
 void rondo_adam(float *values, const float *gradients, float *firstMoments, float *secondMoments,
                 size_t count, const rondo_adam_settings *settings);
+/// momenta and means may be NULL: no momentum, not centred.
+typedef struct {
+    float learningRate, alpha, epsilon, momentum, weightDecay, gradientScale;
+} rondo_rmsprop_settings;
+void rondo_rmsprop(float *values, const float *gradients, float *squares, float *momenta,
+                   float *means, size_t count, const rondo_rmsprop_settings *settings);
+void rondo_adagrad(float *values, const float *gradients, float *squares, size_t count,
+                   float learningRate, float epsilon, float weightDecay, float gradientScale);
+void rondo_adadelta(float *values, const float *gradients, float *squares, float *changes,
+                    size_t count, float learningRate, float rho, float epsilon, float weightDecay,
+                    float gradientScale);
+/// The sum of the squares, in blocks of an order that does not depend on the processor.
+double rondo_square_sum(const float *values, size_t count);
+/// Clamps to -limit ... limit.
+void rondo_limit(float *values, float limit, size_t count);
+/// average += rest * (values - average)
+void rondo_moving_average(float *average, const float *values, float rest, size_t count);
 /// running = (1 - momentum) * running + momentum * (sum * scale)
 void rondo_running_average(float *running, const float *sums, float scale, float momentum,
                            size_t count);
@@ -118,3 +136,6 @@ const char *rondo_processor_level(void);
 /// From now on blocks of `threshold` bytes or more go straight back to the system when freed. Without it
 /// glibc raises its own threshold after the first large free and keeps such blocks.
 void rondo_return_large_blocks(size_t threshold);
+
+// Builds on rondo_window.
+#include "CKernelsConvolution.h"

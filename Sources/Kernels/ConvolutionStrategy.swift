@@ -1,0 +1,130 @@
+import CKernels
+
+// The ways to compute a convolution, and the calls of the own kernels.
+//
+// The reference is im2col with OpenBLAS: it serves every shape on every processor, and the tests hold
+// the others against it. The own kernels need fused multiply-adds. They are left out where OpenBLAS was held
+// to kernels for processors without (core type Nehalem, or one that is not known here): a run
+// takes that level when one of its machines has nothing better, and all have to get the same bits. Between
+// AVX2 and AVX-512 the own kernels need no such care, their bits are the same.
+
+/// A way to compute a convolution.
+package enum ConvolutionStrategy: Hashable, Sendable {
+    /// Columns and OpenBLAS products.
+    case reference
+    /// Columns and own products, on vectors of `width` floats.
+    case columns(width: Int)
+    /// F(tile x tile, 3x3) of Winograd for 3x3 kernels with stride 1. Tile 2 is as accurate as the direct
+    /// sum; tile 4 is faster, and its largest errors are up to ten times those of the direct sum.
+    case winograd(tile: Int, width: Int)
+
+    /// The way that is fastest for a shape, among those as accurate as the direct sum.
+    package static func best(
+        window: ImageWindow, outputChannels: Int, groups: Int
+    ) -> ConvolutionStrategy {
+        let width = Arithmetic.fusedWidth
+        guard width > 0, groups == 1 else { return .reference }
+        let winograd = ConvolutionStrategy.winograd(tile: 2, width: width)
+        if winograd.serves(window: window, groups: groups), window.channels >= 16,
+            outputChannels >= 16
+        {
+            return winograd
+        }
+        // A tile of 16 outputs would compute mostly nothing.
+        return outputChannels >= 8 ? .columns(width: width) : .reference
+    }
+
+    /// Whether the way exists for this shape and this processor.
+    package func serves(window: ImageWindow, groups: Int) -> Bool {
+        switch self {
+        case .reference: true
+        case .columns(let width): width <= Arithmetic.widestFused && groups == 1
+        case .winograd(let tile, let width):
+            width <= Arithmetic.widestFused && groups == 1 && (tile == 2 || tile == 4)
+                && window.kernel == .init(3) && window.stride == .init(1)
+        }
+    }
+}
+
+extension Arithmetic {
+    /// Floats of the widest vectors that the processor could run those kernels with.
+    package static var widestFused: Int { Int(rondo_fused_width()) }
+
+    /// Floats of the vectors that own kernels with fused multiply-adds use in this process: 16, 8, or 0 where
+    /// they are not used.
+    package static let fusedWidth: Int =
+        ["Haswell", "Zen", "SkylakeX", "Cooperlake", "Sapphirerapids"]
+            .contains { $0.lowercased() == loadedCoreType.lowercased() }
+        ? widestFused : 0
+}
+
+extension Convolution {
+    private func native(images: Int) -> rondo_convolution {
+        rondo_convolution(
+            window: window.native(), images: Int64(images), outputs: Int64(outputChannels))
+    }
+
+    /// nil where the reference computes.
+    func fusedScratchCount(images: Int) -> Int? {
+        var shape = native(images: images)
+        switch strategy {
+        case .reference: return nil
+        case .columns: return Int(rondo_columns_scratch(&shape))
+        case .winograd(let tile, _): return Int(rondo_winograd_scratch(&shape, Int64(tile)))
+        }
+    }
+
+    /// For strides other than 1; nil where the reference computes.
+    func fusedInputGradientScratchCount(images: Int) -> Int? {
+        guard case .columns = strategy else { return nil }
+        var shape = native(images: images)
+        return Int(rondo_columns_input_gradient_scratch(&shape))
+    }
+
+    /// Returns false where the reference has to compute.
+    func fusedForward(
+        _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, reversed: Bool,
+        bias: UnsafePointer<Float>?, y: UnsafeMutablePointer<Float>, images: Int,
+        scratch: UnsafeMutablePointer<Float>
+    ) -> Bool {
+        var shape = native(images: images)
+        switch strategy {
+        case .reference: return false
+        case .columns(let width):
+            rondo_columns_forward(Int64(width), y, x, weight, reversed, bias, &shape, scratch)
+        case .winograd(let tile, let width):
+            rondo_winograd_forward(
+                Int64(width), y, x, weight, reversed, bias, &shape, Int64(tile), scratch)
+        }
+        return true
+    }
+
+    func fusedWeightGradient(
+        _ x: UnsafePointer<Float>, dy: UnsafePointer<Float>,
+        into weightGradient: UnsafeMutablePointer<Float>, beta: Float, images: Int,
+        scratch: UnsafeMutablePointer<Float>
+    ) -> Bool {
+        var shape = native(images: images)
+        switch strategy {
+        case .reference: return false
+        case .columns(let width):
+            rondo_columns_weight_gradient(
+                Int64(width), weightGradient, beta != 0, x, dy, &shape, scratch)
+        case .winograd(let tile, let width):
+            rondo_winograd_weight_gradient(
+                Int64(width), weightGradient, beta != 0, x, dy, &shape, Int64(tile), scratch)
+        }
+        return true
+    }
+
+    /// For strides other than 1 and for padding beyond the kernel.
+    func fusedInputGradient(
+        _ dy: UnsafePointer<Float>, weight: UnsafePointer<Float>,
+        dx: UnsafeMutablePointer<Float>, images: Int, scratch: UnsafeMutablePointer<Float>
+    ) -> Bool {
+        guard case .columns(let width) = strategy else { return false }
+        var shape = native(images: images)
+        rondo_columns_input_gradient(Int64(width), dx, dy, weight, &shape, scratch)
+        return true
+    }
+}

@@ -92,7 +92,11 @@ package enum ModelBuilder {
         case .recurrent(let plan): return plan.layer(stream: &stream)
         case .lastStep: return Activation.lastStep
         case .transformer(let features, let options):
-            return TransformerBlock(features: features, options: options, stream: &stream)
+            return TransformerBlock(
+                TransformerShape(
+                    width: features, heads: options.heads, hidden: options.feedForward,
+                    dropout: Float(options.dropout), activation: .gelu, normFirst: true),
+                isCausal: options.causal, stream: &stream)
         case .layerNorm(let features, let epsilon):
             return LayerNorm(features, epsilon: Float(epsilon))
         case .gelu: return Activation.gelu

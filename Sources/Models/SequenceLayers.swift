@@ -27,15 +27,9 @@ struct TransformerBlock: Layer {
     private let block: TransformerEncoderLayer
     private let mask: AttentionMask
 
-    init(
-        features: Int, options: TransformerBlockOptions, stream: inout InitializationStream
-    ) {
-        block = TransformerEncoderLayer(
-            TransformerShape(
-                width: features, heads: options.heads, hidden: options.feedForward,
-                dropout: Float(options.dropout), activation: .gelu, normFirst: true),
-            stream: &stream)
-        mask = AttentionMask(isCausal: options.causal)
+    init(_ shape: TransformerShape, isCausal: Bool, stream: inout InitializationStream) {
+        block = TransformerEncoderLayer(shape, stream: &stream)
+        mask = AttentionMask(isCausal: isCausal)
     }
 
     var parts: [(name: String, value: Any)] { block.parts }

@@ -30,7 +30,7 @@ package struct Workload {
 
 /// The workloads by name.
 package enum WorkloadName: String, CaseIterable, Sendable {
-    case mlp, cnn, resnet20
+    case mlp, cnn, resnet20, lstm, gpt, seq2seq
 
     /// Builds the workload; its batch differs between replicas, its weights do not.
     package func workload(replica: Int) -> Workload {
@@ -38,6 +38,9 @@ package enum WorkloadName: String, CaseIterable, Sendable {
         case .mlp: .multilayerPerceptron(replica: replica)
         case .cnn: .convolutionalNetwork(replica: replica)
         case .resnet20: .residualNetwork(replica: replica)
+        case .lstm: .recurrentLanguageModel(replica: replica)
+        case .gpt: .transformerLanguageModel(replica: replica)
+        case .seq2seq: .sequenceToSequence(replica: replica)
         }
     }
 }

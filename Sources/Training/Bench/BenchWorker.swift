@@ -96,7 +96,8 @@ package final class BenchWorker {
             reports.append(
                 StepReport(
                     step: step - warmup + 1, epoch: 1, lossSum: Double(sums.lossSum),
-                    correctCount: sums.correctCount, sampleCount: sums.sampleCount,
+                    correctCount: sums.correctCount,
+                    sampleCount: group.worldSize * workload.batchSize,
                     seconds: seconds, learningRate: workload.learningRate))
         }
         if assignment.rank == 0 {

@@ -89,6 +89,12 @@ let package = Package(
             "AutodiffTests", ["TestSupport", "Autodiff", "NeuralNetworks", "Tensors", "Kernels"]),
         tests("OperationTableTests", ["TestSupport", "Autodiff", "Tensors"]),
         tests(
+            "AttentionTests", ["TestSupport", "NeuralNetworks", "Autodiff", "Tensors"],
+            exclude: ["reference"]),
+        tests(
+            "OptimizerTests", ["TestSupport", "NeuralNetworks", "Autodiff", "Tensors"],
+            exclude: ["reference"]),
+        tests(
             "SequenceLayerTests",
             ["TestSupport", "NeuralNetworks", "Autodiff", "Tensors", "Kernels"],
             exclude: ["reference"]),

@@ -24,7 +24,9 @@ extension AttentionPlan {
     }
 
     /// The first rows of the tiles, ascending.
-    private var tileStarts: StrideTo<Int> { Swift.stride(from: 0, to: queries.length, by: tileRows) }
+    private var tileStarts: StrideTo<Int> {
+        Swift.stride(from: 0, to: queries.length, by: tileRows)
+    }
 
     private var tileRows: Int { Self.tileRows }
 

@@ -27,19 +27,20 @@ public struct Adam: Optimizer {
 
     /// One update; see `Optimizer`.
     public func update(
-        _ values: Tensor, gradients: UnsafePointer<Float>, gradientScale: Float,
-        learningRate: Double, step: Int
+        _ values: Tensor, in range: Range<Int>, gradients: UnsafePointer<Float>,
+        gradientScale: Float, learningRate: Double, decayFactor: Double, step: Int
     ) {
         precondition(step >= 1, "Adam's step \(step) counts from 1")
         var settings = rondo_adam_settings(
             learningRate: Float(learningRate), beta1: Float(beta1), beta2: Float(beta2),
-            epsilon: Float(epsilon), weightDecay: Float(weightDecay),
+            epsilon: Float(epsilon), weightDecay: Float(weightDecay * decayFactor),
             gradientScale: gradientScale,
             biasCorrection1: Float(1 - PortableMath.power(beta1, step)),
             biasCorrection2: Float(1 - PortableMath.power(beta2, step)),
             decoupledDecay: decoupledDecay)
+        let first = range.lowerBound
         rondo_adam(
-            values.pointer, gradients, states[0].pointer, states[1].pointer, values.count, &settings
-        )
+            values.pointer + first, gradients + first, states[0].pointer + first,
+            states[1].pointer + first, range.count, &settings)
     }
 }

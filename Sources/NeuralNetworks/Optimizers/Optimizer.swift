@@ -17,4 +17,21 @@ public protocol Optimizer {
     func update(
         _ values: Tensor, gradients: UnsafePointer<Float>, gradientScale: Float,
         learningRate: Double, step: Int)
+
+    /// The same for the elements in `range` alone, with the weight decay multiplied by `decayFactor`.
+    func update(
+        _ values: Tensor, in range: Range<Int>, gradients: UnsafePointer<Float>,
+        gradientScale: Float, learningRate: Double, decayFactor: Double, step: Int)
+}
+
+extension Optimizer {
+    /// All elements with the whole decay.
+    public func update(
+        _ values: Tensor, gradients: UnsafePointer<Float>, gradientScale: Float,
+        learningRate: Double, step: Int
+    ) {
+        update(
+            values, in: 0..<values.count, gradients: gradients, gradientScale: gradientScale,
+            learningRate: learningRate, decayFactor: 1, step: step)
+    }
 }

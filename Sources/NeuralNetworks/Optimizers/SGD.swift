@@ -21,11 +21,13 @@ public struct SGD: Optimizer {
 
     /// One update; see `Optimizer`.
     public func update(
-        _ values: Tensor, gradients: UnsafePointer<Float>, gradientScale: Float,
-        learningRate: Double, step: Int
+        _ values: Tensor, in range: Range<Int>, gradients: UnsafePointer<Float>,
+        gradientScale: Float, learningRate: Double, decayFactor: Double, step: Int
     ) {
+        let first = range.lowerBound
         rondo_sgd(
-            values.pointer, gradients, states[0].pointer, values.count, Float(learningRate),
-            momentum, weightDecay, gradientScale, nesterov)
+            values.pointer + first, gradients + first, states[0].pointer + first, range.count,
+            Float(learningRate), momentum, weightDecay * Float(decayFactor), gradientScale,
+            nesterov)
     }
 }

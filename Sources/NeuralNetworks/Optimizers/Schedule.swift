@@ -11,6 +11,13 @@ public struct Schedule: Sendable {
         /// minimum + (rate - minimum) * (1 + cos(pi * progress)) / 2 (Loshchilov and Hutter 2017, equation 5),
         /// progress going from 0 at the end of the warm-up to 1 at the last step.
         case cosine(minimum: Double)
+        /// peak * sqrt(warmup / step), steps counted from 1 (Vaswani et al. 2017, section 5.3, for a peak
+        /// that is reached at the end of the warm-up); without warm-up peak / sqrt(step).
+        case inverseSquareRoot
+        /// Up from peak / startDivisor to the peak over the share `rise` of all steps, then down to the start
+        /// divided by `endDivisor`, both along half a cosine (Smith and Topin 2019), as PyTorch's
+        /// `OneCycleLR`. The rise is the warm-up: `warmupSteps` is not looked at.
+        case oneCycle(rise: Double = 0.3, startDivisor: Double = 25, endDivisor: Double = 1e4)
     }
 
     private let peak: Double
@@ -27,8 +34,14 @@ public struct Schedule: Sendable {
 
     /// The rate of one step, counted from 0.
     public func learningRate(step: Int) -> Double {
+        if case .oneCycle(let rise, let startDivisor, let endDivisor) = shape {
+            return oneCycle(step, rise, startDivisor, endDivisor)
+        }
         if step < warmupSteps { return peak * Double(step + 1) / Double(warmupSteps) }
         switch shape {
+        case .oneCycle: return peak
+        case .inverseSquareRoot:
+            return peak * (Double(max(1, warmupSteps)) / Double(step + 1)).squareRoot()
         case .constant: return peak
         case .step(let everySteps, let factor):
             return peak * PortableMath.power(factor, step / everySteps)
@@ -38,5 +51,20 @@ public struct Schedule: Sendable {
             let share = (1 + PortableMath.cosineOfHalfTurns(progress)) / 2
             return minimum + (peak - minimum) * share
         }
+    }
+    private func oneCycle(
+        _ step: Int, _ rise: Double, _ startDivisor: Double, _ endDivisor: Double
+    ) -> Double {
+        let start = peak / startDivisor
+        let top = max(0, rise * Double(totalSteps) - 1)
+        let last = max(top + 1, Double(totalSteps - 1))
+        let position = Double(step)
+        if position < top { return along(start, peak, position / top) }
+        return along(peak, start / endDivisor, min(1, (position - top) / (last - top)))
+    }
+
+    /// From one value to another along half a cosine.
+    private func along(_ first: Double, _ last: Double, _ fraction: Double) -> Double {
+        last + (first - last) * (1 + PortableMath.cosineOfHalfTurns(fraction)) / 2
     }
 }

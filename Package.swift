@@ -96,7 +96,7 @@ let package = Package(
             exclude: ["reference"]),
         tests(
             "SequenceLayerTests",
-            ["TestSupport", "NeuralNetworks", "Autodiff", "Tensors", "Kernels"],
+            ["TestSupport", "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "CKernels"],
             exclude: ["reference"]),
         tests("NeuralNetworksTests", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels"]),
         tests(

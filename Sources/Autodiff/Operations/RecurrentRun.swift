@@ -118,19 +118,21 @@ final class RecurrentRun {
         let bias = combinedBias()
         let products = Tensor(
             uninitialized: geometry.unit == .gru ? [geometry.rows, productColumns] : [0])
+        let product = RecurrentProduct(
+            weights.hidden.value.pointer, isTransposed: true, rows: geometry.rows,
+            columns: productColumns, inner: geometry.units, steps: geometry.activeSteps)
         for position in 0..<geometry.activeSteps {
             let step = stepInOrder(position)
             let before = hidden(previous(step))
-            // Zeros need no product, but a GRU reads it.
-            if position > 0 || hasInitial || geometry.unit == .gru {
-                let isApart = geometry.unit == .gru
-                matrixProduct(
-                    before, weights.hidden.value.pointer, transposeB: true,
-                    into: isApart
-                        ? products.pointer : (geometry.isGated ? gate(step) : hidden(step)),
-                    m: geometry.rows, n: productColumns, k: geometry.units,
-                    beta: isApart ? 0 : 1, strideA: geometry.width,
-                    strideC: isApart ? productColumns : targetStride)
+            if geometry.unit == .gru {
+                product(
+                    before, stride: geometry.width, into: products.pointer,
+                    stride: productColumns, adding: false)
+            } else if position > 0 || hasInitial {
+                product(
+                    before, stride: geometry.width,
+                    into: geometry.isGated ? gate(step) : hidden(step), stride: targetStride,
+                    adding: true)
             }
             withStep(step) { native in
                 switch geometry.unit {
@@ -197,6 +199,12 @@ final class RecurrentRun {
         if !geometry.isGated {
             gates = Tensor(uninitialized: [geometry.activeSteps * geometry.rows, gateColumns])
         }
+        let products = hiddenParts.map { part in
+            RecurrentProduct(
+                weights.hidden.value.pointer + part.row * geometry.units, isTransposed: false,
+                rows: geometry.rows, columns: geometry.units, inner: part.count,
+                steps: geometry.activeSteps)
+        }
         for position in (0..<geometry.activeSteps).reversed() {
             let step = stepInOrder(position)
             gradientsOfGates(
@@ -204,7 +212,13 @@ final class RecurrentRun {
                 dy: arrived.output.map {
                     $0.pointer + step * geometry.rows * geometry.width + column
                 })
-            if position > 0 || hasInitial { addHiddenProduct(step) }
+            guard position > 0 || hasInitial else { continue }
+            // carry += dP_t * Whh
+            for (part, product) in zip(hiddenParts, products) {
+                product(
+                    gate(step) + part.column, stride: gateColumns, into: carry.pointer,
+                    stride: geometry.units, adding: true)
+            }
         }
         gradientsOfParameters(x)
         guard let dx else { return }
@@ -232,16 +246,6 @@ final class RecurrentRun {
                 rondo_gru_step_gradient(
                     gate(step), carry.pointer, dy, hidden(previous(step)), native)
             }
-        }
-    }
-
-    /// carry += dP_t * Whh
-    private func addHiddenProduct(_ step: Int) {
-        for part in hiddenParts {
-            matrixProduct(
-                gate(step) + part.column, weights.hidden.value.pointer + part.row * geometry.units,
-                into: carry.pointer, m: geometry.rows, n: geometry.units, k: part.count, beta: 1,
-                strideA: gateColumns)
         }
     }
 

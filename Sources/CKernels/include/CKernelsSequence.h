@@ -39,6 +39,19 @@ void rondo_gru_step(float *gates, float *hidden, const float *products,
 void rondo_gru_step_gradient(float *gates, float *carry, const float *dy,
                              const float *previousHidden, const rondo_recurrent_step *step);
 
+// recurrent_packed.c: products with a weight that is packed once for many of them, by fused multiply-adds in
+// one chain per element, the same for every vector width.
+/// Floats of a packed weight [k, columns].
+int64_t rondo_packed_count(int64_t k, int64_t columns);
+/// Packs weight[k][columns], or its transpose weight[columns][k].
+void rondo_pack_weight_rows(float *packed, const float *weight, int64_t k, int64_t columns);
+void rondo_pack_weight_columns(float *packed, const float *weight, int64_t k, int64_t columns);
+/// c[rows][columns] = (accumulate ? c : 0) + a[rows][k] * packed. `width` is 8 or 16 floats, at most
+/// rondo_fused_width(); scratch has room for rows times k rounded up to 16.
+void rondo_packed_product(int64_t width, float *c, int64_t cStride, bool accumulate,
+                          const float *a, int64_t aStride, int64_t rows, int64_t k,
+                          const float *packed, int64_t columns, float *scratch);
+
 /// destination[b][a][...] = source[a][b][...] with `width` floats inside.
 void rondo_swap_leading(float *destination, const float *source, size_t a, size_t b, size_t width);
 /// y = x + gate * (h - x), where gate = logistic(logits) is stored.

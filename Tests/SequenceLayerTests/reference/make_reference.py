@@ -244,7 +244,7 @@ def cases():
                 options=dict(layers=2, bidirectional=True, batchFirst=True),
                 x=[3, 5, 3], lengths=[4, 1, 3], initial=True,
             ),
-            "wide": dict(inputs=5, units=17, x=[3, 2, 5]),
+            "wide": dict(inputs=5, units=17, x=[5, 2, 5]),
         }
         if layer.startswith("rnn"):
             del variants["wide"]

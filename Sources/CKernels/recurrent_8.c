@@ -1,0 +1,12 @@
+// The product of recurrent steps for processors with AVX2 and FMA.
+#include "clones.h"
+#include "recurrent_packed.h"
+
+#if defined(__x86_64__)
+#define PRODUCT_WIDTH 8
+#define PRODUCT rondo_packed_product_8
+#pragma clang attribute push(__attribute__((target("avx2,fma"))),   \
+                             apply_to = function)
+#include "recurrent_product.h"
+#pragma clang attribute pop
+#endif

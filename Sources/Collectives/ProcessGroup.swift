@@ -136,7 +136,7 @@ package final class ProcessGroup: @unchecked Sendable {
             by: deal.replicaCount * MemoryLayout<Float>.size)
         if engine == nil {
             try checkUsable(call)
-            sumLocally(call)
+            sumAll(call, segmentByteCount: segmentByteCount, scratch: sumScratch, add: add)
         } else if !overflow, total <= exchangeByteCount {
             try exchangeAndSum(call, byteCount: elementCount * MemoryLayout<Float>.size)
         } else {
@@ -281,47 +281,10 @@ package final class ProcessGroup: @unchecked Sendable {
                 UnsafePointer((exchanged + replica * byteCount).assumingMemoryBound(to: Float.self))
             )
         }
-        sumLocally(
+        sumAll(
             RingCall(
                 operation: .allReduce, inputs: exchangedInputs, output: call.output,
-                borders: call.borders))
-    }
-
-    /// The same additions in the same order by one worker: chunk c is c+1, ..., R-1, 0, ..., c.
-    private func sumLocally(_ call: RingCall) {
-        guard let output = call.output else { return }
-        let replicaCount = call.inputs.count
-        for chunk in 0..<replicaCount {
-            var offset = call.borders[chunk]
-            while offset < call.borders[chunk + 1] {
-                let byteCount = min(segmentByteCount, call.borders[chunk + 1] - offset)
-                sumLocally(call, chunk: chunk, offset: offset, byteCount: byteCount, output)
-                offset += byteCount
-            }
-        }
-    }
-
-    private func sumLocally(
-        _ call: RingCall, chunk: Int, offset: Int, byteCount: Int, _ output: UnsafeMutableRawPointer
-    ) {
-        let replicaCount = call.inputs.count
-        let first = (chunk + 1) % replicaCount
-        let destination = output + offset
-        // In place, replica 0 lies in the output: it may start a sum there, but not be met later.
-        let sum = call.isInPlace && first != 0 ? sumScratch : destination
-        if call.isInPlace && first == 0 {
-            addReplicas(
-                call.inputs, 1..<replicaCount, offset: offset, byteCount: byteCount, to: sum,
-                add: add)
-            return
-        }
-        sumReplicas(
-            call.inputs, first..<replicaCount, offset: offset, byteCount: byteCount, into: sum,
+                borders: call.borders), segmentByteCount: segmentByteCount, scratch: sumScratch,
             add: add)
-        if first != 0 {
-            addReplicas(
-                call.inputs, 0..<first, offset: offset, byteCount: byteCount, to: sum, add: add)
-        }
-        if sum != destination { destination.copyMemory(from: sum, byteCount: byteCount) }
     }
 }

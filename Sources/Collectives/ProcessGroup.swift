@@ -43,6 +43,8 @@ package final class ProcessGroup: @unchecked Sendable {
     private let barrierSchedule: RingSchedule
     private let broadcastSchedules: [RingSchedule]
     private var borders: [Int] = []
+    /// An exchange needs the chunks' and the ranks' borders at once; sharing one array would copy it.
+    private var rankBorders: [Int] = []
     private var failure: CollectiveError?
     private let sumScratch: UnsafeMutableRawPointer
     /// All replicas' buffers, one after another, in an exchange; and where each starts.
@@ -268,13 +270,13 @@ package final class ProcessGroup: @unchecked Sendable {
         for (replica, input) in zip(own, call.inputs) {
             (exchanged + replica * byteCount).copyMemory(from: input, byteCount: byteCount)
         }
-        borders.removeAll(keepingCapacity: true)
-        borders.append(0)
-        for range in deal.ranges { borders.append(range.upperBound * byteCount) }
+        rankBorders.removeAll(keepingCapacity: true)
+        rankBorders.append(0)
+        for range in deal.ranges { rankBorders.append(range.upperBound * byteCount) }
         try run(
             RingCall(
                 operation: .allReduce, step: call.step, bucket: call.bucket, output: exchanged,
-                borders: borders), gatherSchedule)
+                borders: rankBorders), gatherSchedule)
         exchangedInputs.removeAll(keepingCapacity: true)
         for replica in 0..<deal.replicaCount {
             exchangedInputs.append(

@@ -162,9 +162,7 @@ final class RingEngine {
         if poller.readiness(at: wakeSlot).contains(.read) {
             throw RingFailure(.shutDown, .none)
         }
-        if let nextSlot, !canSend,
-            !poller.readiness(at: nextSlot).isDisjoint(with: [.peerClosed, .hangUp, .error])
-        {
+        if let nextSlot, !canSend, !poller.readiness(at: nextSlot).isDisjoint(with: .ended) {
             throw RingFailure(.closed, .next)
         }
     }

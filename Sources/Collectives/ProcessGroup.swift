@@ -43,6 +43,8 @@ package final class ProcessGroup: @unchecked Sendable {
     private let barrierSchedule: RingSchedule
     private let broadcastSchedules: [RingSchedule]
     private var borders: [Int] = []
+    /// An exchange needs the chunks' and the ranks' borders at once; sharing one array would copy it.
+    private var rankBorders: [Int] = []
     private var failure: CollectiveError?
     private let sumScratch: UnsafeMutableRawPointer
     /// All replicas' buffers, one after another, in an exchange; and where each starts.
@@ -136,7 +138,7 @@ package final class ProcessGroup: @unchecked Sendable {
             by: deal.replicaCount * MemoryLayout<Float>.size)
         if engine == nil {
             try checkUsable(call)
-            sumLocally(call)
+            sumAll(call, segmentByteCount: segmentByteCount, scratch: sumScratch, add: add)
         } else if !overflow, total <= exchangeByteCount {
             try exchangeAndSum(call, byteCount: elementCount * MemoryLayout<Float>.size)
         } else {
@@ -268,60 +270,23 @@ package final class ProcessGroup: @unchecked Sendable {
         for (replica, input) in zip(own, call.inputs) {
             (exchanged + replica * byteCount).copyMemory(from: input, byteCount: byteCount)
         }
-        borders.removeAll(keepingCapacity: true)
-        borders.append(0)
-        for range in deal.ranges { borders.append(range.upperBound * byteCount) }
+        rankBorders.removeAll(keepingCapacity: true)
+        rankBorders.append(0)
+        for range in deal.ranges { rankBorders.append(range.upperBound * byteCount) }
         try run(
             RingCall(
                 operation: .allReduce, step: call.step, bucket: call.bucket, output: exchanged,
-                borders: borders), gatherSchedule)
+                borders: rankBorders), gatherSchedule)
         exchangedInputs.removeAll(keepingCapacity: true)
         for replica in 0..<deal.replicaCount {
             exchangedInputs.append(
                 UnsafePointer((exchanged + replica * byteCount).assumingMemoryBound(to: Float.self))
             )
         }
-        sumLocally(
+        sumAll(
             RingCall(
                 operation: .allReduce, inputs: exchangedInputs, output: call.output,
-                borders: call.borders))
-    }
-
-    /// The same additions in the same order by one worker: chunk c is c+1, ..., R-1, 0, ..., c.
-    private func sumLocally(_ call: RingCall) {
-        guard let output = call.output else { return }
-        let replicaCount = call.inputs.count
-        for chunk in 0..<replicaCount {
-            var offset = call.borders[chunk]
-            while offset < call.borders[chunk + 1] {
-                let byteCount = min(segmentByteCount, call.borders[chunk + 1] - offset)
-                sumLocally(call, chunk: chunk, offset: offset, byteCount: byteCount, output)
-                offset += byteCount
-            }
-        }
-    }
-
-    private func sumLocally(
-        _ call: RingCall, chunk: Int, offset: Int, byteCount: Int, _ output: UnsafeMutableRawPointer
-    ) {
-        let replicaCount = call.inputs.count
-        let first = (chunk + 1) % replicaCount
-        let destination = output + offset
-        // In place, replica 0 lies in the output: it may start a sum there, but not be met later.
-        let sum = call.isInPlace && first != 0 ? sumScratch : destination
-        if call.isInPlace && first == 0 {
-            addReplicas(
-                call.inputs, 1..<replicaCount, offset: offset, byteCount: byteCount, to: sum,
-                add: add)
-            return
-        }
-        sumReplicas(
-            call.inputs, first..<replicaCount, offset: offset, byteCount: byteCount, into: sum,
+                borders: call.borders), segmentByteCount: segmentByteCount, scratch: sumScratch,
             add: add)
-        if first != 0 {
-            addReplicas(
-                call.inputs, 0..<first, offset: offset, byteCount: byteCount, to: sum, add: add)
-        }
-        if sum != destination { destination.copyMemory(from: sum, byteCount: byteCount) }
     }
 }

@@ -162,9 +162,7 @@ final class RingEngine {
         if poller.readiness(at: wakeSlot).contains(.read) {
             throw RingFailure(.shutDown, .none)
         }
-        if let nextSlot, !canSend,
-            !poller.readiness(at: nextSlot).isDisjoint(with: [.peerClosed, .hangUp, .error])
-        {
+        if let nextSlot, !canSend, !poller.readiness(at: nextSlot).isDisjoint(with: .ended) {
             throw RingFailure(.closed, .next)
         }
     }
@@ -371,36 +369,4 @@ final class RingEngine {
             bucket: call.bucket, chunk: UInt32(chunk), segment: UInt32(segment),
             payloadByteCount: UInt32(byteCount))
     }
-}
-
-/// A failure before it is known which ranks the neighbours are.
-struct RingFailure: Error {
-    enum Side { case previous, next, none }
-    let cause: CollectiveError.Cause
-    let side: Side
-
-    init(_ cause: CollectiveError.Cause, _ side: Side) {
-        self.cause = cause
-        self.side = side
-    }
-}
-
-extension FrameHeader {
-    /// The first field that differs, in the order in which a difference explains the later ones.
-    fileprivate func firstDifference(from expected: FrameHeader) -> CollectiveError.Cause {
-        let fields: [(String, KeyPath<FrameHeader, UInt64>)] = [
-            ("generation", \.generation.wide), ("step", \.step), ("phase", \.phase.rawValue.wide),
-            ("bucket", \.bucket.wide), ("hop", \.hop.wide), ("chunk", \.chunk.wide),
-            ("segment", \.segment.wide), ("payload bytes", \.payloadByteCount.wide),
-        ]
-        for (name, field) in fields where self[keyPath: field] != expected[keyPath: field] {
-            return .unexpectedFrame(
-                field: name, expected: expected[keyPath: field], got: self[keyPath: field])
-        }
-        preconditionFailure("the headers are equal")
-    }
-}
-
-extension FixedWidthInteger {
-    fileprivate var wide: UInt64 { UInt64(self) }
 }

@@ -3,11 +3,40 @@
 // buffer when a process ends at once, and lines of several processes do not mix.
 
 import Glibc
+import Synchronization
 
 /// The process' standard streams.
 enum Console {
+    private static let outputErrorNumber = Mutex<Int32>(0)
+
     /// A result.
-    static func output(_ text: String) { write(text + "\n", to: 1) }
+    static func output(_ text: String) { outputText(text + "\n") }
+
+    /// A part of a result, as it is.
+    static func outputText(_ text: String) {
+        let number = write(text, to: 1)
+        // A pager that was closed has shown what was wanted of it.
+        guard number != 0, number != EPIPE else { return }
+        outputErrorNumber.withLock { $0 = $0 == 0 ? number : $0 }
+    }
+
+    /// Why a result could not be written, in words; nil when all of them were.
+    static var outputFailure: String? {
+        let number = outputErrorNumber.withLock { $0 }
+        guard number != 0 else { return nil }
+        let reason = strerror(number).map { String(cString: $0) } ?? "error \(number)"
+        return "cannot write the result to standard output: \(reason)"
+    }
+
+    /// Gives each standard stream that is closed a place that swallows it. Otherwise the next file
+    /// that is opened would take its number, and with it the text meant for a person.
+    static func openClosedStreams() {
+        for descriptor: Int32 in 0...2 where fcntl(descriptor, F_GETFD) == -1 {
+            // The lowest free number is the closed one: those below it are open by now.
+            let opened = open("/dev/null", O_RDWR)
+            if opened > 2 { close(opened) }
+        }
+    }
 
     /// A failure, in one line.
     static func error(_ message: String) {
@@ -30,13 +59,15 @@ enum Console {
         return Int(size.ws_col)
     }
 
-    static func write(_ text: String, to descriptor: Int32) {
+    /// Writes all of `text`; the answer is the number of the error that prevented it, or 0.
+    @discardableResult
+    static func write(_ text: String, to descriptor: Int32) -> Int32 {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            // There is nobody left to tell that standard error is gone.
-            guard count > 0 || errno == EINTR else { return }
+            guard count > 0 || errno == EINTR else { return errno }
             if count > 0 { rest = rest.dropFirst(count) }
         }
+        return 0
     }
 }

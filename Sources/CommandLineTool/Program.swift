@@ -33,8 +33,12 @@ public enum Program {
     public static func run(_ arguments: [String]) -> Int32 {
         // A peer or a pager that goes away is an error of that write, not a reason to die unheard.
         signal(SIGPIPE, SIG_IGN)
+        Console.openClosedStreams()
         do {
-            return try dispatch(arguments)
+            let code = try dispatch(arguments)
+            guard code == 0, let failure = Console.outputFailure else { return code }
+            Console.error(failure)
+            return 1
         } catch {
             Console.error("\(error)")
             return exitCode(of: error)
@@ -90,7 +94,7 @@ public enum Program {
             2
         case is DataError: 3
         case LaunchingError.hostsFile, LaunchingError.hostsFileUnusable: 2
-        case LaunchingError.noRoute: 4
+        case LaunchingError.noRoute, LaunchingError.unknownHost: 4
         case let error as RunFolderError where error.problem.isUsersChoice: 2
         case let error as WorkerFailure: error.exitCode
         default: 1

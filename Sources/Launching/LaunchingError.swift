@@ -10,8 +10,10 @@ package enum LaunchingError: Error, Equatable, Sendable {
     case hostsFile(path: String, line: Int, problem: String)
     /// A hosts file could not be read or names no hosts.
     case hostsFileUnusable(path: String, reason: String)
-    /// No way to the host is known, or its name is not.
+    /// No way to the host is known.
     case noRoute(host: String, reason: String)
+    /// Nobody here knows the host's name.
+    case unknownHost(host: String, reason: String)
     /// The coordinator did not say where it listens.
     case notAnnounced(reason: String)
 }
@@ -28,6 +30,10 @@ extension LaunchingError: CustomStringConvertible {
             return "\(path): \(reason); cluster/hosts.example shows how to write one"
         case .noRoute(let host, let reason):
             return "host \(host): \(reason); --advertise ADDRESS names this machine's address"
+        case .unknownHost(let host, let reason):
+            return
+                "host \(host): \(reason); check the name in the file of hosts (if only a jump host "
+                + "knows it, --advertise ADDRESS names this machine's address)"
         case .notAnnounced(let reason):
             return "the coordinator did not start: \(reason)"
         }

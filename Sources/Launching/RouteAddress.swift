@@ -25,7 +25,7 @@ package enum RouteAddress {
         let result = getaddrinfo(name, String(port), &hints, &list)
         guard result == 0 else {
             let reason = String(cString: gai_strerror(result))
-            throw .noRoute(host: host, reason: "cannot look up '\(name)': \(reason)")
+            throw .unknownHost(host: host, reason: "cannot look up '\(name)': \(reason)")
         }
         defer { freeaddrinfo(list) }
         var entry = list
@@ -34,6 +34,58 @@ package enum RouteAddress {
             entry = current.pointee.ai_next
         }
         throw .noRoute(host: host, reason: "no route to '\(name)'")
+    }
+
+    /// The routes of one run, each as all of its workers can use it. A worker that comes over
+    /// loopback has no address for those on other hosts, so as soon as one route is another, those
+    /// that are loopback take its address: the way to itself from this machine is as short there.
+    package static func withoutLoopbackAmongOthers(_ routes: [String]) -> [String] {
+        let others = routes.filter { !isLoopback($0) }
+        guard let first = others.first else { return routes }
+        return routes.map { route in
+            guard isLoopback(route) else { return route }
+            return others.first { $0.contains(":") == route.contains(":") } ?? first
+        }
+    }
+
+    /// Whether a numeric address never leaves this machine.
+    package static func isLoopback(_ address: String) -> Bool {
+        address.hasPrefix("127.") || address == "::1" || address.hasPrefix("::ffff:127.")
+    }
+
+    /// This machine's addresses on its networks, numeric, without loopback and link-local ones.
+    package static func ownAddresses() -> [String] {
+        var list: UnsafeMutablePointer<ifaddrs>?
+        guard getifaddrs(&list) == 0 else { return [] }
+        defer { freeifaddrs(list) }
+        var found: [String] = []
+        var entry = list
+        while let current = entry {
+            if let address = current.pointee.ifa_addr, let text = numeric(address),
+                !isLoopback(text), !text.hasPrefix("fe80:"), !found.contains(text)
+            {
+                found.append(text)
+            }
+            entry = current.pointee.ifa_next
+        }
+        return found
+    }
+
+    private static func numeric(_ address: UnsafeMutablePointer<sockaddr>) -> String? {
+        let length: Int
+        switch Int32(address.pointee.sa_family) {
+        case AF_INET: length = MemoryLayout<sockaddr_in>.size
+        case AF_INET6: length = MemoryLayout<sockaddr_in6>.size
+        default: return nil
+        }
+        var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        guard
+            getnameinfo(
+                address, socklen_t(length), &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
+                == 0
+        else { return nil }
+        return String(
+            decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     private static func source(for entry: addrinfo) -> String? {

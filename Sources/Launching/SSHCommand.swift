@@ -13,10 +13,13 @@ package enum SSHCommand {
         return ["ssh", "-T"] + host.sshOptions + ours + ["--", host.name, remoteCommand(remote)]
     }
 
-    /// One command for the host's shell, which is replaced by it, so that the end of the connection
-    /// reaches the program and not a shell in between.
+    /// One command for the host's shell. A shell stays beside the program, because ssh reports a
+    /// program that a signal has killed like a broken connection, and a shell as 128 + the signal.
+    /// The program's standard input is still the connection, so its end reaches the program.
     package static func remoteCommand(_ words: [String]) -> String {
-        "exec " + words.map(quoted).joined(separator: " ")
+        let command = words.map(quoted).joined(separator: " ")
+        // Without a second command some shells would let the program take their place.
+        return "exec sh -c " + quoted(command + "; exit $?")
     }
 
     /// A word that a POSIX shell takes literally; a leading `~/` keeps its meaning.
@@ -32,14 +35,33 @@ package enum SSHCommand {
             .joined(separator: "'\\''") + "'"
     }
 
+    /// How the program at the other end went, read from ssh's own exit status: a number above 128
+    /// is the remote shell's word for a signal.
+    package static func remoteEnd(of status: ProcessEnd) -> ProcessEnd {
+        guard case .exited(let code) = status, (129...192).contains(code) else { return status }
+        return .signalled(code - 128)
+    }
+
     /// What an exit status of ssh says about the host, in words, or nil if it came from the worker.
     ///
-    /// - Parameter rondo: the program's path there.
-    package static func explanation(of status: ProcessEnd, rondo: String) -> String? {
-        switch status {
-        case .exited(255): "ssh could not reach it, was refused or lost the connection"
-        case .exited(127): "there is no program '\(rondo)'; set rondo=PATH in the file of hosts"
-        case .exited(126): "'\(rondo)' cannot be run there"
+    /// - Parameters:
+    ///   - rondo: the program's path there.
+    ///   - log: what the worker and ssh have written.
+    package static func explanation(
+        of status: ProcessEnd, rondo: String, log: [String]
+    ) -> String? {
+        // The worker says at once who it is; every other line is from ssh or the remote shell.
+        let hasRun = log.contains { $0.hasPrefix("rondo: ") }
+        let words = log.last { !$0.hasPrefix("rondo: ") }.map { " (\($0))" } ?? ""
+        return switch status {
+        case .exited(255) where hasRun: "ssh lost the connection to it" + words
+        case .exited(255): "ssh could not reach it or was refused" + words
+        case .exited(127):
+            "there is no program '\(rondo)'; set rondo=PATH in the file of hosts" + words
+        case .exited(126): "'\(rondo)' cannot be run there" + words
+        case .exited(0):
+            "'\(rondo)' ended without taking part in the run; is it rondo? Set rondo=PATH in the "
+                + "file of hosts"
         default: nil
         }
     }

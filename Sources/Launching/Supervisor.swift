@@ -30,21 +30,6 @@ package final class Supervisor: Sendable {
         var name: String { "worker \(slot)" + (host.map { " on host \($0.name)" } ?? "") }
     }
 
-    /// How the processes ended.
-    package struct Outcome: Equatable, Sendable {
-        package var exitCode: Int32
-        /// What went wrong; nil if nothing did, or if the run was interrupted.
-        package var message: String?
-        /// The last lines of the log of the worker that is to blame.
-        package var logLines: [String]
-
-        package init(exitCode: Int32, message: String? = nil, logLines: [String] = []) {
-            self.exitCode = exitCode
-            self.message = message
-            self.logLines = logLines
-        }
-    }
-
     private enum Event: Sendable {
         case child(Supervision.Event)
         case announced(line: String?)
@@ -57,8 +42,8 @@ package final class Supervisor: Sendable {
 
     package init() {}
 
-    /// SIGINT, SIGTERM or SIGHUP has come: the first one asks the coordinator to save and end, the
-    /// second one ends everything at once. From any thread.
+    /// SIGINT, SIGTERM or SIGHUP has come: the first one asks the coordinator to save and end, one
+    /// that comes later than its echo ends everything at once. From any thread.
     package func signalReceived() { events.push(.child(.signal)) }
 
     /// Runs to the end of the last process.
@@ -104,9 +89,9 @@ package final class Supervisor: Sendable {
             }
         }
         if let startFailure { throw startFailure }
-        return outcome(
+        return Outcome(
             supervision, launches,
-            coordinatorMessage: lastWords ?? root.announcements?.nextLine(until: .now))
+            coordinatorLine: lastWords ?? root.announcements?.nextLine(until: .now))
     }
 
     private func start(
@@ -146,78 +131,4 @@ package final class Supervisor: Sendable {
             }
         }
     }
-
-    // MARK: - The end in words
-
-    private func outcome(
-        _ supervision: Supervision, _ launches: [WorkerLaunch], coordinatorMessage: String?
-    ) -> Outcome {
-        let message = coordinatorMessage.flatMap { line in
-            line.hasPrefix("failed ") ? String(line.dropFirst(7)) : nil
-        }
-        let coordinatorStatus = supervision.coordinatorStatus
-        if coordinatorStatus == .exited(0) { return Outcome(exitCode: 0) }
-        if supervision.wasInterrupted, supervision.casualties.allSatisfy({ $0.isOrderly }) {
-            return Outcome(exitCode: 130)
-        }
-        if let cause = supervision.firstCause, case .worker(let slot) = cause.child,
-            let launch = launches.first(where: { $0.slot == slot })
-        {
-            return outcome(of: launch, cause.status, coordinatorMessage: message)
-        }
-        switch coordinatorStatus {
-        case .exited(let code):
-            return Outcome(exitCode: code, message: message ?? "the coordinator ended early")
-        case .signalled, nil:
-            let status = coordinatorStatus?.description ?? "is gone"
-            return Outcome(exitCode: 4, message: "the coordinator \(status)")
-        }
-    }
-
-    private func outcome(
-        of launch: WorkerLaunch, _ status: ProcessEnd, coordinatorMessage: String?
-    ) -> Outcome {
-        let lines = Self.lastLines(of: launch.logPath, count: 10, from: launch.logStart)
-        var message = "\(launch.name) (rank \(launch.slot)) \(status)"
-        if let host = launch.host,
-            let explanation = SSHCommand.explanation(of: status, rondo: host.rondo)
-        {
-            message = "\(launch.name): \(explanation)"
-            if let words = lines.last { message += " (\(words))" }
-        } else if case .exited = status {
-            let own = lines.last { $0.hasPrefix(Self.errorPrefix) }
-            if let words = coordinatorMessage
-                ?? own.map({ String($0.dropFirst(Self.errorPrefix.count)) })
-            {
-                message += ": \(words)"
-            }
-        }
-        message += "; " + (lines.isEmpty ? "its log is empty: " : "the end of its log ")
-        message += launch.logPath
-        // A configuration or data that a worker refuses keeps its own code.
-        let code: Int32 = status == .exited(2) ? 2 : status == .exited(3) ? 3 : 4
-        return Outcome(exitCode: code, message: message, logLines: lines)
-    }
-
-    /// How a worker's log says why it gave up.
-    private static let errorPrefix = "rondo: error: "
-
-    /// The last lines of a file, however long it is, that begin at or behind the byte `start`.
-    package static func lastLines(
-        of path: String, count: Int, from start: UInt64 = 0
-    ) -> [String] {
-        guard let file = FileHandle(forReadingAtPath: path) else { return [] }
-        defer { try? file.close() }
-        let byteLimit: UInt64 = 16 * 1024
-        let size = (try? file.seekToEnd()) ?? 0
-        try? file.seek(toOffset: max(min(start, size), size > byteLimit ? size - byteLimit : 0))
-        let bytes = (try? file.readToEnd()) ?? Data()
-        let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
-        return lines.suffix(count).map(String.init)
-    }
-}
-
-extension Supervision.Casualty {
-    /// An end that an interrupted run may bring with it.
-    fileprivate var isOrderly: Bool { status == .exited(130) || status == .signalled(SIGINT) }
 }

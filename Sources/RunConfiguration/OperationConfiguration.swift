@@ -60,7 +60,7 @@ package struct CommunicationConfiguration: Sendable, Equatable {
         timeoutSeconds = try reader.number("timeoutSeconds", .from(0.1, to: 86_400)) ?? 30
         heartbeatSeconds = try reader.number("heartbeatSeconds", .from(0.01, to: 3600)) ?? 1
         startSeconds = try reader.number("startSeconds", .from(0.1, to: 86_400)) ?? 60
-        segmentKilobytes = try reader.integer("segmentKilobytes", 1...65_536) ?? 256
+        segmentKilobytes = try reader.integer("segmentKilobytes", 1...65_536) ?? 512
         guard heartbeatSeconds * 2 <= timeoutSeconds else {
             throw reader.conflict(
                 "heartbeatSeconds",

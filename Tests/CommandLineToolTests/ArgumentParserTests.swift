@@ -50,6 +50,8 @@ import Testing
             "'--workers' needs a value but is followed by '--resume'; "
                 + "a value that begins with dashes is written --workers=--resume"
         ),
+        (["a", "--help=1"], "'--help' takes no value, got '1'"),
+        ([""], "CONFIG of 'rondo train' is empty; see 'rondo train --help'"),
         (["a", "--resume=yes"], "'--resume' takes no value, got 'yes'"),
         (["a", "--resume", "--resume"], "'--resume' is given twice"),
         ([], "'rondo train' needs CONFIG: the configuration; see 'rondo train --help'"),

@@ -1,3 +1,4 @@
+import Foundation
 import Launching
 import Testing
 
@@ -54,13 +55,37 @@ import Testing
         let host = HostsFile.Host(name: "node", sshOptions: ["-o", "ConnectTimeout=2"])
         let arguments = SSHCommand.arguments(for: host, remote: ["rondo", "worker"])
         #expect(arguments.prefix(4) == ["ssh", "-T", "-o", "ConnectTimeout=2"])
-        #expect(arguments.suffix(3) == ["--", "node", "exec rondo worker"])
+        #expect(arguments.suffix(3) == ["--", "node", "exec sh -c 'rondo worker; exit $?'"])
     }
 
     @Test func wordsAreQuotedForTheShell() {
-        #expect(
-            SSHCommand.remoteCommand(["env", "A=1", "~/my rondo", "it's", "", "[::1]:5"])
-                == "exec env A=1 ~/'my rondo' 'it'\\''s' '' '[::1]:5'")
+        let words = ["env", "~/my rondo", "it's", "", "[::1]:5"].map(SSHCommand.quoted)
+        #expect(words == ["env", "~/'my rondo'", "'it'\\''s'", "''", "'[::1]:5'"])
+    }
+
+    /// What the shells at the other end make of the command, with the shell here in their place.
+    @Test func remoteCommandPassesWordsStatusAndSignals() throws {
+        func run(_ words: [String]) throws -> (output: String, status: Int32) {
+            let process = Process()
+            let output = Pipe()
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = ["-c", SSHCommand.remoteCommand(words)]
+            process.standardOutput = output
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            let bytes = output.fileHandleForReading.readDataToEndOfFile()
+            process.waitUntilExit()
+            return (String(decoding: bytes, as: UTF8.self), process.terminationStatus)
+        }
+        let words = ["it's", "", "a  b", "$HOME", "[::1]:5"]
+        let printed = try run(["printf", "%s|"] + words)
+        #expect(printed.output == words.map { $0 + "|" }.joined())
+        #expect(printed.status == 0)
+        #expect(try run(["sh", "-c", "exit 3"]).status == 3)
+        let killed = try run(["sh", "-c", "kill -9 $$"]).status
+        #expect(SSHCommand.remoteEnd(of: .exited(killed)) == .signalled(9))
+        #expect(SSHCommand.remoteEnd(of: .exited(4)) == .exited(4))
+        #expect(SSHCommand.remoteEnd(of: .exited(255)) == .exited(255))
     }
 }
 
@@ -70,8 +95,30 @@ import Testing
     }
 
     @Test func unknownNameIsAnError() {
-        #expect(throws: LaunchingError.self) {
-            try RouteAddress.local(toward: "no-such-host.invalid", port: 22, host: "h")
+        do throws(LaunchingError) {
+            _ = try RouteAddress.local(toward: "no-such-host.invalid", port: 22, host: "h")
+            Issue.record("the name was found")
+        } catch {
+            #expect("\(error)".hasPrefix("host h: cannot look up 'no-such-host.invalid': "))
+            #expect("\(error)".contains("; check the name in the file of hosts"))
+        }
+    }
+
+    @Test(arguments: [
+        (["127.0.0.1", "10.0.0.5"], ["10.0.0.5", "10.0.0.5"]),
+        (["10.0.0.5", "127.0.1.1", "192.168.0.2"], ["10.0.0.5", "10.0.0.5", "192.168.0.2"]),
+        (["::1", "10.0.0.5", "fd00::5"], ["fd00::5", "10.0.0.5", "fd00::5"]),
+        (["127.0.0.1", "fd00::5"], ["fd00::5", "fd00::5"]),
+        (["127.0.0.1", "127.0.0.2"], ["127.0.0.1", "127.0.0.2"]),
+    ])
+    func loopbackGivesWayToOtherRoutes(routes: [String], expected: [String]) {
+        #expect(RouteAddress.withoutLoopbackAmongOthers(routes) == expected)
+    }
+
+    @Test func ownAddressesAreOfThisMachineAndNotLoopback() throws {
+        for address in RouteAddress.ownAddresses() {
+            #expect(!RouteAddress.isLoopback(address))
+            #expect(try RouteAddress.local(toward: address, port: 22, host: "h") == address)
         }
     }
 

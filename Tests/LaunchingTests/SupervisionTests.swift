@@ -44,8 +44,52 @@ import Testing
         var supervision = running(workers: 1)
         #expect(supervision.handle(.signal, now: start) == [.interruptCoordinator])
         #expect(supervision.wasInterrupted)
-        #expect(supervision.handle(.signal, now: start) == [.killAll])
+        let again = start + StopRequests.echoTime
+        #expect(supervision.handle(.signal, now: again) == [.killAll])
+        #expect(supervision.handle(.signal, now: again) == [])
+        #expect(supervision.endedByInterrupt)
+    }
+
+    @Test func echoOfASignalChangesNothing() {
+        var supervision = running(workers: 1)
+        #expect(supervision.handle(.signal, now: start) == [.interruptCoordinator])
         #expect(supervision.handle(.signal, now: start) == [])
+        #expect(supervision.handle(.signal, now: start + .milliseconds(999)) == [])
+        #expect(supervision.deadline == nil)
+    }
+
+    @Test func interruptWhileWorkersJoinIsAnInterrupt() {
+        var supervision = running(workers: 2)
+        _ = supervision.handle(.signal, now: start)
+        _ = supervision.handle(.ended(.worker(1), .exited(4)), now: start)
+        _ = supervision.handle(.ended(.coordinator, .exited(130)), now: start)
+        _ = supervision.handle(.ended(.worker(0), .exited(4)), now: start)
+        #expect(supervision.endedByInterrupt)
+    }
+
+    @Test func failureAfterAnInterruptIsAFailure() {
+        var supervision = running(workers: 1)
+        _ = supervision.handle(.signal, now: start)
+        _ = supervision.handle(.ended(.coordinator, .exited(1)), now: start)
+        #expect(!supervision.endedByInterrupt)
+    }
+
+    @Test func coordinatorThatSupervisionEndedWasNotInterrupted() {
+        var supervision = running(workers: 1)
+        _ = supervision.handle(.ended(.worker(0), .exited(3)), now: start)
+        _ = supervision.handle(.deadlinePassed, now: start + Supervision.drainTime)
+        _ = supervision.handle(.ended(.coordinator, .exited(130)), now: start)
+        #expect(!supervision.endedByInterrupt)
+        #expect(supervision.firstCause == .init(child: .worker(0), status: .exited(3)))
+    }
+
+    @Test func workerThatEndsWithoutTheRunIsACasualty() {
+        var supervision = running(workers: 2)
+        #expect(supervision.handle(.ended(.worker(1), .exited(0)), now: start) == [])
+        let late = start + Supervision.finishingTime
+        #expect(supervision.deadline == late)
+        #expect(supervision.handle(.deadlinePassed, now: late) == [.terminateAll])
+        #expect(supervision.firstCause == .init(child: .worker(1), status: .exited(0)))
     }
 
     @Test func signalledWorkerIsTheCauseBeforeOnesThatGaveUp() {

@@ -78,23 +78,95 @@ import Testing
 
     @Test func hostWithoutProgramIsNamed() throws {
         let outcome = try run(
-            coordinator: "echo listening 127.0.0.1:5 >&3; read line; exit 4",
+            coordinator: "echo listening 127.0.0.1:5 >&3; exit 4",
             workers: ["exit 127"], host: .init(name: "node7", rondo: "/opt/rondo"))
         #expect(outcome.exitCode == 4)
         #expect(
             outcome.message?.hasPrefix(
-                "worker 0 on host node7: there is no program '/opt/rondo'; set rondo=PATH") == true)
+                "worker 0 on host node7 (rank 0): there is no program '/opt/rondo'; set rondo=PATH")
+                == true)
     }
 
     @Test func refusedWorkerOnAHostSaysWhy() throws {
         let outcome = try run(
-            coordinator: "echo listening 127.0.0.1:5 >&3; read line; exit 4",
+            coordinator: "echo listening 127.0.0.1:5 >&3; exit 4",
             workers: ["echo 'rondo: error: this is rondo 0.0.9, the run needs 0.1.0'; exit 1"],
             host: .init(name: "node7"))
         #expect(
             outcome.message?.hasPrefix(
                 "worker 0 on host node7 (rank 0) ended with exit status 1: this is rondo 0.0.9, "
                     + "the run needs 0.1.0; the end of its log ") == true)
+        #expect(outcome.exitCode == 1)
+        #expect(outcome.logLines == [], "the reason was said already")
+    }
+
+    @Test func failureThatTheCoordinatorKnowsIsItsSentence() throws {
+        // Worker 0 only lost its neighbour, and gave up first.
+        let outcome = try run(
+            coordinator:
+                "echo listening 127.0.0.1:5 >&3; echo 'failed rank 1 failed: nan' >&3; exit 1",
+            workers: ["exit 4", "echo the loss; exit 1"])
+        #expect(
+            outcome
+                == .init(
+                    exitCode: 1,
+                    message: "rank 1 failed: nan; the end of its log \(folder)/worker-1.log",
+                    logLines: ["the loss"]))
+    }
+
+    @Test func lostWorkerIsBlamedAndNotTheOneThatLostIt() throws {
+        let outcome = try run(
+            coordinator: "echo listening 127.0.0.1:5 >&3; "
+                + "echo 'failed rank 1 failed: lost rank 0 (host a)' >&3; exit 4",
+            workers: ["echo about to hang; read line; exit 4", "echo innocent; exit 4"])
+        #expect(outcome.exitCode == 4)
+        #expect(
+            outcome.message?.hasSuffix("(host a); the end of its log \(folder)/worker-0.log")
+                == true)
+        #expect(outcome.logLines == ["about to hang"])
+    }
+
+    @Test func killedWorkerIsNamedThoughTheCoordinatorLostIt() throws {
+        let outcome = try run(
+            coordinator: "echo listening 127.0.0.1:5 >&3; echo 'failed lost rank 0' >&3; exit 4",
+            workers: ["kill -9 $$", "exit 4"])
+        #expect(
+            outcome.message?.hasPrefix("worker 0 (rank 0) was killed by signal 9 (SIGKILL); ")
+                == true)
+    }
+
+    @Test func signalOnAHostIsNamed() throws {
+        let outcome = try run(
+            coordinator: "echo listening 127.0.0.1:5 >&3; echo 'failed lost rank 0' >&3; exit 4",
+            workers: ["echo rondo: rank 0 of 1; exit 137"], host: .init(name: "node7"))
+        #expect(outcome.exitCode == 4)
+        #expect(
+            outcome.message?.hasPrefix(
+                "worker 0 on host node7 (rank 0) was killed by signal 9 (SIGKILL); ") == true)
+    }
+
+    @Test(arguments: [
+        (
+            "echo 'node7: Permission denied'; echo rondo: rank 0 of 1",
+            "ssh lost the connection to it (node7: Permission denied); the end"
+        ),
+        ("echo rondo: rank 0 of 1", "ssh lost the connection to it; the end"),
+        ("echo 'refused'", "ssh could not reach it or was refused (refused); the end"),
+        ("true", "ssh could not reach it or was refused; its log is empty"),
+    ])
+    func brokenConnectionQuotesOnlyTheWordsOfSSH(script: String, words: String) throws {
+        let outcome = try run(
+            coordinator: "echo listening 127.0.0.1:5 >&3; exit 4",
+            workers: ["\(script); exit 255"], host: .init(name: "node7"))
+        #expect(
+            outcome.message?.hasPrefix("worker 0 on host node7 (rank 0): \(words)") == true,
+            "\(outcome)")
+    }
+
+    @Test func coordinatorThatWasInterruptedByOthersIsNoFailure() throws {
+        let outcome = try run(
+            coordinator: "echo listening 127.0.0.1:5 >&3; exit 130", workers: ["exit 4"])
+        #expect(outcome == .init(exitCode: 130, message: nil))
     }
 
     @Test func signalInterruptsTheCoordinatorOnly() throws {

@@ -15,7 +15,6 @@ import WireFormat
     static let runs = [
         ("mlp", "sgd"), ("mlp", "nesterov"), ("mlp", "adam"), ("mlp", "adamw"), ("cnn", "sgd"),
         ("cnn", "adam"), ("cnn", "adamw"), ("resnet20", "sgd"), ("resnet20", "adam"),
-        ("resnet20", "adamw"),
     ]
 
     @Test(arguments: ["mlp", "cnn", "resnet20"])

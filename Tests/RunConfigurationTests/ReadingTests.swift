@@ -25,7 +25,7 @@ import Testing
     #expect(configuration.checkpoint.keep == 2)
     #expect(configuration.evaluation.batchSize == 250)
     #expect(configuration.communication.timeout == .seconds(30))
-    #expect(configuration.communication.segmentByteCount == 262_144)
+    #expect(configuration.communication.segmentByteCount == 524_288)
     #expect(
         configuration.model.layers == [
             LayerConfiguration(.flatten),

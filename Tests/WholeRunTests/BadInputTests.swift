@@ -174,16 +174,26 @@ extension WholeRunTests {
             #expect(!FileManager.default.fileExists(atPath: "\(run.folder)/second"))
             first.signal(SIGINT)
             #expect(try first.end() == .exited(130))
+            #expect(first.errorText.contains("with the same command and --resume"))
         }
 
         @Test func commandLineMistakes() throws {
             let run = try TestRun()
+            try run.write("127.0.0.1\n", to: "hosts")
             for (arguments, words) in [
                 (["trian"], "unknown command 'trian'; did you mean 'train'?"),
                 (["train", "x.json", "--worker", "2"], "did you mean '--workers'?"),
                 (["train"], "needs CONFIG"),
                 (["train", "/no/such.json"], "no such file"),
                 (["worker"], "needs --coordinator HOST:PORT"),
+                (["train", ""], "CONFIG of 'rondo train' is empty"),
+                (["train", "--help=1"], "'--help' takes no value, got '1'"),
+                (
+                    [
+                        "train", run.configuration, "--hosts", "\(run.folder)/hosts",
+                        "--advertise", "no such name",
+                    ], "--advertise must be an address of this machine"
+                ),
                 (["worker", "--coordinator", "nonsense"], "must be HOST:PORT, got 'nonsense'"),
                 (["evaluate", "/no/such/run"], "no such file"),
             ] {

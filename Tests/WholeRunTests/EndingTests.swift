@@ -19,19 +19,21 @@ extension WholeRunTests {
             return program
         }
 
-        @Test func killedWorkerEndsTheRunWithItsRankAndSignal() throws {
+        /// A crash must kill like any signal: Swift's own handler would write a report and go on.
+        @Test(arguments: [(SIGKILL, "9 (SIGKILL)"), (SIGSEGV, "11 (SIGSEGV)")])
+        func killedWorkerEndsTheRunWithItsRankAndSignal(signal: Int32, words: String) throws {
             let run = try longRun()
             let program = try start(run, workers: 3)
             let victim = try #require(run.worker(1))
             let killed = ContinuousClock.now
-            kill(victim, SIGKILL)
+            kill(victim, signal)
             #expect(try program.end() == .exited(4))
             // The promise is 5 s, and the program keeps it by its own deadlines.
             #expect(ContinuousClock.now - killed < .seconds(5))
             #expect(program.errors.count == 1)
             #expect(
                 program.errors.first?.hasPrefix(
-                    "worker 1 (rank 1) was killed by signal 9 (SIGKILL); the end of its log ")
+                    "worker 1 (rank 1) was killed by signal \(words); the end of its log ")
                     == true)
             #expect(program.errorText.contains("    rondo: rank 1 of 3"))
             #expect(run.processes() == [])
@@ -71,6 +73,8 @@ extension WholeRunTests {
             ).text("model_sha256")
             let program = try start(run, workers: 2)
             program.signal(signal)
+            // A terminal that closes, or timeout(1), says the same thing twice in a moment.
+            program.signal(SIGHUP)
             #expect(try program.end() == .exited(130), "\(program.errorText)")
             #expect(program.errorText.contains("interrupted: saved after step "))
             #expect(program.errorText.contains("go on with: rondo train "))
@@ -108,8 +112,40 @@ extension WholeRunTests {
             try TestRun.wait("the stop in the log") {
                 run.text("out/log.txt").contains("interrupted")
             }
-            program.signal(SIGINT)
+            try TestRun.wait("the end at an interrupt that is no echo") {
+                program.signal(SIGINT)
+                return program.hasEnded
+            }
             #expect(try program.end() == .exited(130))
+            #expect(program.errors == [])
+            #expect(run.processes() == [])
+        }
+
+        @Test func interruptedCoordinatorSavesAndIsNoFailure() throws {
+            let run = try longRun()
+            let program = try start(run, workers: 2)
+            let coordinator = try #require(
+                run.processes().first {
+                    TestRun.arguments(of: $0).dropFirst().first == "coordinator"
+                }
+            )
+            kill(coordinator, SIGTERM)
+            #expect(try program.end() == .exited(130))
+            #expect(program.errors == [])
+            #expect(program.errorText.contains("interrupted: saved after step "))
+            #expect(program.errorText.contains("go on with: rondo train "))
+        }
+
+        @Test func divergenceIsSaidOnceByTheRankThatSawIt() throws {
+            let run = try longRun()
+            let program = try run.start([
+                "train", run.configuration, "--workers", "3", "--output", "\(run.folder)/out",
+                "--set", "optimizer.learningRate=1e30",
+            ])
+            #expect(try program.end() == .exited(1), "\(program.errorText)")
+            #expect(program.errors.count == 1)
+            #expect(program.errors.first?.hasPrefix("rank ") == true, "\(program.errorText)")
+            #expect(program.errors.first?.contains("failed: the loss became") == true)
             #expect(run.processes() == [])
         }
 

@@ -64,7 +64,8 @@ extension WholeRunTests {
             #expect(try program.end() == .exited(4))
             #expect(program.errors.count == 1)
             #expect(
-                program.errors.first?.hasPrefix("worker 1 on host 127.0.0.2: ssh could not reach")
+                program.errors.first?.hasPrefix(
+                    "worker 1 on host 127.0.0.2 (rank 1): ssh could not reach it or was refused")
                     == true, "\(program.errorText)")
             #expect(program.errorText.contains("Permission denied"))
             try expectNothingLeft(run, server)
@@ -77,7 +78,8 @@ extension WholeRunTests {
                 "127.0.0.3 rondo=x ssh=\"\(server.clientOptions)\"", to: "hosts")
             let program = try start(run)
             #expect(try program.end() == .exited(4))
-            #expect(program.errors.first?.hasPrefix("worker 0 on host 127.0.0.3: ssh") == true)
+            #expect(
+                program.errors.first?.hasPrefix("worker 0 on host 127.0.0.3 (rank 0): ssh") == true)
             #expect(program.errorText.contains("Connection refused"))
             try expectNothingLeft(run, server)
         }
@@ -91,7 +93,8 @@ extension WholeRunTests {
             #expect(program.errors.count == 1)
             #expect(
                 program.errors.first?.hasPrefix(
-                    "worker 1 on host 127.0.0.2: there is no program '/no/such/rondo'") == true,
+                    "worker 1 on host 127.0.0.2 (rank 1): there is no program '/no/such/rondo'")
+                    == true,
                 "\(program.errorText)")
             try expectNothingLeft(run, server)
         }
@@ -108,6 +111,29 @@ extension WholeRunTests {
             #expect(program.errors.count == 1)
             #expect(program.errors.first?.contains(" on host 127.0.0.") == true)
             #expect(program.errors.first?.contains("lost the connection") == true)
+            try expectNothingLeft(run, server)
+        }
+
+        @Test func killedRemoteWorkerIsNamedWithItsSignal() throws {
+            let run = try TestRun(
+                length: "steps: 1000000", extra: "evaluation: { everyEpochs: 1000000 }, ")
+            let server = try SecureShellServer(folder: run.folder)
+            try hosts(run, server)
+            let program = try start(run, "--set", "checkpoint.everyEpochs=1000000")
+            try run.waitForSteps(in: "out")
+            let victim = try #require(
+                run.processes().first { process in
+                    let arguments = TestRun.arguments(of: process)
+                    return arguments.first?.hasSuffix("/rondo") == true
+                        && arguments.contains("--slot=1")
+                })
+            kill(victim, SIGKILL)
+            #expect(try program.end() == .exited(4))
+            #expect(program.errors.count == 1)
+            #expect(
+                program.errors.first?.hasPrefix(
+                    "worker 1 on host 127.0.0.2 (rank 1) was killed by signal 9 (SIGKILL); ")
+                    == true, "\(program.errorText)")
             try expectNothingLeft(run, server)
         }
 

@@ -46,8 +46,18 @@ final class TestRun {
     }
 
     /// Starts `rondo` with `arguments`.
-    func start(_ arguments: [String]) throws -> RunningProgram {
-        try RunningProgram(Self.executable, arguments, folder: folder)
+    func start(
+        _ arguments: [String], environment: [String: String] = [:]
+    ) throws -> RunningProgram {
+        try RunningProgram(
+            Self.executable, arguments, folder: folder, environment: environment)
+    }
+
+    /// Starts `rondo` by a shell, with its streams as `redirections` say.
+    func start(_ arguments: [String], redirections: String) throws -> RunningProgram {
+        try RunningProgram(
+            "/bin/sh", ["-c", "exec \"$0\" \"$@\" \(redirections)", Self.executable] + arguments,
+            folder: folder)
     }
 
     /// Starts `rondo` and waits for its end.
@@ -137,7 +147,10 @@ final class RunningProgram {
     private let outputPath: String
     private let errorPath: String
 
-    init(_ executable: String, _ arguments: [String], folder: String) throws {
+    init(
+        _ executable: String, _ arguments: [String], folder: String,
+        environment: [String: String] = [:]
+    ) throws {
         let number = UUID().uuidString
         outputPath = "\(folder)/output-\(number)"
         errorPath = "\(folder)/error-\(number)"
@@ -147,7 +160,7 @@ final class RunningProgram {
             .init(
                 executable: executable,
                 arguments: [URL(fileURLWithPath: executable).lastPathComponent] + arguments,
-                environment: ["RONDO_TEST_FOLDER": folder],
+                environment: environment.merging(["RONDO_TEST_FOLDER": folder]) { $1 },
                 standardOutput: .appended(to: outputPath),
                 standardError: .appended(to: errorPath))
         ) { _, _ in ended.signal() }
@@ -162,6 +175,8 @@ final class RunningProgram {
     }
 
     func signal(_ number: Int32) { process.signal(number) }
+
+    var hasEnded: Bool { process.status != nil }
 
     func end(seconds: Double = 60) throws -> ProcessEnd {
         if process.status == nil {

@@ -49,6 +49,9 @@ package struct ParsedArguments: Equatable, Sendable {
     ) throws(UsageError) {
         let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         let written = String(parts[0])
+        if written == "--help" {
+            throw UsageError("'--help' takes no value, got '\(parts[1])'")
+        }
         let word = String(written.drop { $0 == "-" })
         guard written.hasPrefix("--"),
             let option = command.options.first(where: { $0.name == word })
@@ -85,6 +88,12 @@ package struct ParsedArguments: Equatable, Sendable {
             throw UsageError(
                 "'rondo \(command.name)' needs \(missing.name): \(missing.help); "
                     + "see 'rondo \(command.name) --help'")
+        }
+        if let index = positionals.firstIndex(of: ""), let last = command.positionals.last {
+            let name =
+                index < command.positionals.count ? command.positionals[index].name : last.name
+            throw UsageError(
+                "\(name) of 'rondo \(command.name)' is empty; see 'rondo \(command.name) --help'")
         }
         let takesMore = command.positionals.last?.repeats ?? false
         if positionals.count > command.positionals.count, !takesMore {

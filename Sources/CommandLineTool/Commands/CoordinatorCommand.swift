@@ -61,14 +61,25 @@ enum CoordinatorCommand {
                 if let parent {
                     parent.send("listening \(address)")
                 } else {
-                    Console.errorText(
-                        "listening on \(address); start the workers with\n"
-                            + "  rondo worker --coordinator \(address)")
+                    Console.errorText(invitation(to: address, RouteAddress.ownAddresses()))
                 }
             }, write: Console.progress)
         let stopper = SignalStopper(run)
         try SignalWatch.start { _ in stopper.signalled() }
         return report(run.run(), options, parent)
+    }
+
+    /// How workers are started. Whoever listens on all addresses is reached by one of them.
+    static func invitation(to address: SocketAddress, _ ownAddresses: [String]) -> String {
+        guard address.isWildcard else {
+            return "listening on \(address); start the workers with\n"
+                + "  rondo worker --coordinator \(address)"
+        }
+        let usable = ownAddresses.filter { address.isIPv6 || !$0.contains(":") }
+        let list = usable.isEmpty ? "" : ": " + usable.joined(separator: ", ")
+        return "listening on \(address); start the workers with\n"
+            + "  rondo worker --coordinator ADDRESS:\(address.port)\n"
+            + "where ADDRESS is this machine's as all of them can reach it\(list)"
     }
 
     private static func listenAddress(_ text: String) throws(UsageError) -> SocketAddress {
@@ -85,7 +96,10 @@ enum CoordinatorCommand {
         case .finished(let result):
             do {
                 Console.output(try result.line())
-                return 0
+                guard let failure = Console.outputFailure else { return 0 }
+                // The only message of a finished run: whoever started it must not miss it.
+                if let parent { parent.send("failed \(failure)") } else { Console.error(failure) }
+                return 1
             } catch {
                 Console.error("cannot write the result: \(error)")
                 return 1
@@ -97,6 +111,9 @@ enum CoordinatorCommand {
                 if parent == nil { Console.errorText("go on with the same command and --resume") }
             } else {
                 Console.errorText("interrupted after step \(step), before anything was saved")
+                if parent == nil, (try? options.folder.check(.resume)) != nil {
+                    Console.errorText("begin again with the same command and --resume")
+                }
             }
             return 130
         case .failed(let exitCode, let message):
@@ -111,18 +128,18 @@ enum CoordinatorCommand {
     }
 }
 
-/// The first signal asks the run to stop, the second ends the process.
+/// The first signal asks the run to stop, one that is not its echo ends the process.
 private final class SignalStopper: Sendable {
     private let run: CoordinatorRun
-    private let count = Atomic<Int>(0)
+    private let requests = Mutex(StopRequests())
 
     init(_ run: CoordinatorRun) { self.run = run }
 
     func signalled() {
-        if count.add(1, ordering: .relaxed).oldValue == 0 {
-            run.requestStop(reason: "interrupted")
-        } else {
-            CoordinatorCommand.exitAtOnce(130)
+        switch requests.withLock({ $0.received(at: .now) }) {
+        case .stop: run.requestStop(reason: "interrupted")
+        case .echo: break
+        case .endAtOnce: CoordinatorCommand.exitAtOnce(130)
         }
     }
 }

@@ -34,12 +34,26 @@ struct Fleet {
             throw UsageError(
                 "--workers \(asked) is more than the \(file.slotCount) slots in \(path)")
         }
+        let advertised = try arguments.text("advertise").map(Self.checkedAddress)
         var places: [Place] = []
-        for host in file.hosts {
-            let route = try arguments.text("advertise") ?? RouteAddress.local(for: host)
+        for host in file.hosts where places.count < asked ?? .max {
+            let route = try advertised ?? RouteAddress.local(for: host)
             places += Array(repeating: Place(host: host, route: route), count: host.slots)
         }
-        self.places = Array(places.prefix(asked ?? places.count))
+        places = Array(places.prefix(asked ?? places.count))
+        let routes = RouteAddress.withoutLoopbackAmongOthers(places.map(\.route))
+        self.places = zip(places, routes).map { Place(host: $0.host, route: $1) }
+    }
+
+    /// The numeric form of `--advertise`.
+    private static func checkedAddress(_ text: String) throws(UsageError) -> String {
+        guard let address = try? SocketAddress.resolve(host: text, port: 1).first,
+            !address.isWildcard
+        else {
+            throw UsageError(
+                "--advertise must be an address of this machine without a port, got '\(text)'")
+        }
+        return address.host
     }
 
     var workerCount: Int { places.count }
@@ -48,9 +62,18 @@ struct Fleet {
     /// this machine under different ones.
     var listenAddress: String {
         let routes = Set(places.map(\.route))
-        if routes.allSatisfy({ $0.hasPrefix("127.") }) { return "127.0.0.1:0" }
+        if routes.allSatisfy({ RouteAddress.isLoopback($0) && !$0.contains(":") }) {
+            return "127.0.0.1:0"
+        }
         if routes == ["::1"] { return "[::1]:0" }
         return routes.contains { $0.contains(":") } ? "[::]:0" : "0.0.0.0:0"
+    }
+
+    /// A trap's one line, "Fatal error: ...", shall be the end of a log, and a signal shall kill;
+    /// Swift's own crash handler writes pages of registers and outlives some signals.
+    var crashEnvironment: [String: String] {
+        let chosen = ProcessInfo.processInfo.environment["SWIFT_BACKTRACE"]
+        return ["SWIFT_BACKTRACE": chosen ?? "enable=no"]
     }
 
     /// What a worker on another machine is started with. Its processor may be another one, so it
@@ -58,6 +81,7 @@ struct Fleet {
     private var remoteEnvironment: [String] {
         let chosen = ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"]
         return ["env", "OPENBLAS_NUM_THREADS=\(threads)"]
+            + crashEnvironment.map { "\($0.key)=\($0.value)" }
             + (chosen.map { ["OPENBLAS_CORETYPE=\($0)"] } ?? [])
     }
 
@@ -74,7 +98,8 @@ struct Fleet {
             let log = folder.workerLogPath(slot: slot)
             var command = ChildProcess.Command(
                 executable: Self.ownExecutable, arguments: ["rondo"] + words,
-                environment: ProcessArithmetic.environment(threads: threads),
+                environment: ProcessArithmetic.environment(threads: threads)
+                    .merging(crashEnvironment) { $1 },
                 standardOutput: .appended(to: log), standardError: .appended(to: log))
             if let remote = place.host {
                 command.executable = "ssh"

@@ -78,7 +78,7 @@ enum PredictCommand {
             }
             text += "\(index) " + answers.joined(separator: " ") + "\n"
         }
-        Console.write(text, to: 1)
+        Console.outputText(text)
     }
 }
 

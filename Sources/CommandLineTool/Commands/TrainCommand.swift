@@ -52,7 +52,7 @@ enum TrainCommand {
                 arguments: ["rondo", "coordinator"] + RunOptions.words(from: arguments) + [
                     "--listen=\(fleet.listenAddress)", "--workers=\(fleet.workerCount)",
                     "--announce=\(ChildProcess.announcementDescriptor)", "--lifeline",
-                ], announces: true)
+                ], environment: fleet.crashEnvironment, announces: true)
         ) { (announced) throws(LaunchingError) in
             try fleet.launches(coordinator: announced, folder: options.folder)
         }
@@ -65,9 +65,8 @@ enum TrainCommand {
     }
 
     private static func sayHowToResume(_ options: RunOptions) {
-        let store = options.folder.checkpointsPath
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: store)) ?? []
-        guard names.contains(where: { $0.hasPrefix("step-") }) else { return }
+        // Without a checkpoint --resume begins anew; without a folder the same command does.
+        guard (try? options.folder.check(.resume)) != nil else { return }
         var words = CommandLine.arguments.dropFirst().filter { $0 != "--overwrite" }
         if !words.contains("--resume") { words.append("--resume") }
         let command = (["rondo"] + words.map(SSHCommand.quoted)).joined(separator: " ")

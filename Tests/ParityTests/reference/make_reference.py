@@ -127,7 +127,9 @@ CASES = {
         "gradients": start_of("resnet20", 78),
         "sgd": (SGD | {"learningRate": 0.001}, start_of("resnet20", 1, **SETTLED)),
         "adam": (ADAM | {"epsilon": 1e-5}, start_of("resnet20", 1, **SETTLED)),
-        "adamw": (ADAMW, start_of("resnet20", 1, **SETTLED)),
+        # No AdamW: with beta2 = 0.98 it soon divides a bias's gradient by little but its own
+        # rounding noise, and other kernels of OpenBLAS (SkylakeX, Nehalem) then leave the tolerance
+        # of the change. The rule itself is held on the other two networks.
     },
 }
 

@@ -1,0 +1,151 @@
+// How a run of processes ended, in one sentence and one exit code.
+//
+// Three may know what was wrong: the coordinator, which hears every worker; the system, which saw a
+// process killed; ssh, which did not get through. A process that was killed cannot speak for itself
+// and the coordinator only lost it, so the system and ssh come first there. For everything else the
+// coordinator's sentence and exit code are taken as they are: the workers that give up after it has
+// spoken say less, in an order that is left to chance.
+
+import Foundation
+
+extension Supervisor {
+    /// How the processes ended.
+    package struct Outcome: Equatable, Sendable {
+        package var exitCode: Int32
+        /// What went wrong; nil if nothing did, or if the run was interrupted.
+        package var message: String?
+        /// The last lines of the log of the worker that is to blame.
+        package var logLines: [String]
+
+        package init(exitCode: Int32, message: String? = nil, logLines: [String] = []) {
+            self.exitCode = exitCode
+            self.message = message
+            self.logLines = logLines
+        }
+    }
+}
+
+extension Supervisor.Outcome {
+    /// - Parameter coordinatorLine: the last line that the coordinator has announced.
+    init(
+        _ supervision: Supervision, _ launches: [Supervisor.WorkerLaunch], coordinatorLine: String?
+    ) {
+        let message = coordinatorLine.flatMap { line in
+            line.hasPrefix("failed ") ? String(line.dropFirst(7)) : nil
+        }
+        let casualties = supervision.casualties
+        func launch(_ child: Supervision.Child) -> Supervisor.WorkerLaunch? {
+            launches.first { .worker($0.slot) == child }
+        }
+        if supervision.coordinatorStatus == .exited(0) {
+            self.init(exitCode: 0)
+        } else if supervision.endedByInterrupt {
+            self.init(exitCode: 130)
+        } else if let message, case .exited(let code) = supervision.coordinatorStatus, code != 4 {
+            self.init(coordinator: message, code, launches)
+        } else if let (death, launch) = casualties.lazy.compactMap({ casualty in
+            launch(casualty.child).map { (casualty.status, $0) }
+        }).first(where: { $1.isOwnEnd($0) }) {
+            self.init(worker: launch, death)
+        } else if let message, case .exited(let code) = supervision.coordinatorStatus {
+            self.init(coordinator: message, code, launches)
+        } else if let cause = supervision.firstCause, let launch = launch(cause.child) {
+            self.init(worker: launch, cause.status)
+        } else if case .exited(let code) = supervision.coordinatorStatus {
+            self.init(exitCode: code, message: message ?? "the coordinator ended early")
+        } else {
+            let status = supervision.coordinatorStatus?.description ?? "is gone"
+            self.init(exitCode: 4, message: "the coordinator \(status)")
+        }
+    }
+
+    /// The coordinator's sentence, with the log of the rank that it names.
+    private init(
+        coordinator message: String, _ code: Int32, _ launches: [Supervisor.WorkerLaunch]
+    ) {
+        self.init(exitCode: code, message: message)
+        guard let launch = launches.first(where: { $0.slot == Self.rank(in: message) }) else {
+            return
+        }
+        add(launch.lastLines(), of: launch)
+    }
+
+    /// The rank that a sentence is about: the one that was lost, else the first it names.
+    static func rank(in message: String) -> Int? {
+        for words in ["lost rank ", "rank ", "ranks "] {
+            guard let range = message.range(of: words) else { continue }
+            if let rank = Int(message[range.upperBound...].prefix(while: \.isNumber)) {
+                return rank
+            }
+        }
+        return nil
+    }
+
+    /// A worker's own end.
+    private init(worker launch: Supervisor.WorkerLaunch, _ status: ProcessEnd) {
+        let lines = launch.lastLines()
+        let end = launch.host == nil ? status : SSHCommand.remoteEnd(of: status)
+        let name = "\(launch.name) (rank \(launch.slot))"
+        // A configuration or data that a worker refuses keeps its own code.
+        var code: Int32 = 4
+        if case .exited(let own) = end, (1...3).contains(own) { code = own }
+        if let host = launch.host,
+            let words = SSHCommand.explanation(of: status, rondo: host.rondo, log: lines)
+        {
+            self.init(exitCode: code, message: "\(name): \(words)")
+        } else if end == .exited(0) {
+            self.init(exitCode: code, message: "\(name) ended without taking part in the run")
+        } else if case .exited = end, let words = lines.compactMap(Self.failure(in:)).last {
+            self.init(exitCode: code, message: "\(name) \(end): \(words)")
+        } else {
+            self.init(exitCode: code, message: "\(name) \(end)")
+        }
+        add(lines, of: launch)
+    }
+
+    /// What a line of a worker's log says about why it gave up.
+    private static func failure(in line: String) -> String? {
+        let prefix = "rondo: error: "
+        return line.hasPrefix(prefix) ? String(line.dropFirst(prefix.count)) : nil
+    }
+
+    /// Puts the end of a log behind the message, without the lines that the message has already.
+    private mutating func add(_ lines: [String], of launch: Supervisor.WorkerLaunch) {
+        let words = message ?? ""
+        logLines = lines.filter { !words.contains(Self.failure(in: $0) ?? $0) }
+        message = words + (lines.isEmpty ? "; its log is empty: " : "; the end of its log ")
+        message? += launch.logPath
+    }
+}
+
+extension Supervisor.WorkerLaunch {
+    /// The end of this start's part of the log.
+    func lastLines() -> [String] {
+        Supervisor.lastLines(of: logPath, count: 10, from: logStart)
+    }
+
+    /// Whether the process' own end says what happened, which no other process can know.
+    func isOwnEnd(_ status: ProcessEnd) -> Bool {
+        let end = host == nil ? status : SSHCommand.remoteEnd(of: status)
+        switch end {
+        case .signalled, .exited(0): return true
+        case .exited(let code): return host != nil && [126, 127, 255].contains(code)
+        }
+    }
+}
+
+extension Supervisor {
+    /// The last lines of a file, however long it is, that begin at or behind the byte `start`.
+    package static func lastLines(
+        of path: String, count: Int, from start: UInt64 = 0
+    ) -> [String] {
+        guard let file = FileHandle(forReadingAtPath: path) else { return [] }
+        defer { try? file.close() }
+        let byteLimit: UInt64 = 16 * 1024
+        let size = (try? file.seekToEnd()) ?? 0
+        try? file.seek(toOffset: max(min(start, size), size > byteLimit ? size - byteLimit : 0))
+        let bytes = (try? file.readToEnd()) ?? Data()
+        let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+        return lines.suffix(count).map(String.init)
+    }
+}

@@ -52,7 +52,7 @@ import Testing
         Issue.record("the second layer is no longer linear")
         return
     }
-    #expect(features == 7)
+    #expect(features == .count(7))
 }
 
 @Test func overriddenLengthTakesThePlaceOfTheOther() throws {
@@ -81,7 +81,13 @@ private let everyLayer = """
         shortcut: [ { type: "conv2d", outputChannels: 8, kernel: 1 } ] },
       { type: "residual", layers: [ { type: "residual", layers: [ { type: "relu" } ] } ] },
       { type: "globalAveragePool" }, { type: "dropout", probability: 0.5 }, { type: "flatten" },
-      { type: "linear", outputFeatures: 10, initializer: "kaimingNormal" },
+      { type: "linear", outputFeatures: "outputs", initializer: "kaimingNormal" },
+      { type: "rows" }, { type: "embedding", width: 8 }, { type: "positions" },
+      { type: "rnn", hiddenSize: 4, nonlinearity: "relu" },
+      { type: "lstm", hiddenSize: 4, layers: 2, skip: "residual", dropout: 0.1 },
+      { type: "gru", hiddenSize: 4, bidirectional: true }, { type: "lastStep" },
+      { type: "transformer", heads: 2, feedForward: 8, causal: false },
+      { type: "layerNorm", epsilon: 1e-6 }, { type: "gelu" },
     ]
     """
 
@@ -129,10 +135,10 @@ func resolvedConfigurationReadsBackEqual(overrides: [String]) throws {
 
 @Test func relocatedDataKeepsItsFileNames() throws {
     let data = try parse(minimalText, "data.trainImages=/mnt/own.gz").data
-    #expect(data.trainImagesPath == "/mnt/own.gz")
-    let moved = data.relocated(to: "/other")
-    #expect(moved.trainImagesPath == "/other/own.gz")
-    #expect(moved.testImagesPath == "/other/t10k-images-idx3-ubyte.gz")
+    #expect(data.images?.trainImagesPath == "/mnt/own.gz")
+    let moved = data.relocated(to: "/other").images
+    #expect(moved?.trainImagesPath == "/other/own.gz")
+    #expect(moved?.testImagesPath == "/other/t10k-images-idx3-ubyte.gz")
 }
 
 @Test func fileNameBecomesTheRunsName() throws {

@@ -17,12 +17,16 @@
                 float p = a[i];                                                                    \
                 y[i] = expression;                                                                 \
             }                                                                                      \
-        } else {                                                                                   \
+        } else if (bStride) {                                                                      \
             float p = a[0];                                                                        \
             for (size_t i = 0; i < count; i++) {                                                   \
-                float q = b[bStride ? i : 0];                                                      \
+                float q = b[i];                                                                    \
                 y[i] = expression;                                                                 \
             }                                                                                      \
+        } else {                                                                                   \
+            float p = a[0], q = b[0];                                                              \
+            float value = expression;                                                              \
+            for (size_t i = 0; i < count; i++) y[i] = value;                                       \
         }                                                                                          \
     }
 

@@ -43,19 +43,34 @@ RONDO_CLONES void rondo_reduce_sum(float *y, const float *x, size_t outer, size_
     }
 }
 
-// A NaN wins and stays: nothing compares greater than it.
+// A NaN wins and stays: nothing compares greater than it. One line is reduced in sixteen lanes.
 #define EXTREME(name, relation)                                                                    \
+    RONDO_INLINE float further_##name(float best, float v) {                                       \
+        return ((v relation best) | (v != v)) ? v : best;                                          \
+    }                                                                                              \
+    RONDO_INLINE float line_##name(const float *x, size_t count) {                                 \
+        float lanes[16];                                                                           \
+        for (size_t j = 0; j < 16; j++) lanes[j] = x[0];                                           \
+        size_t whole = count & ~(size_t)15;                                                        \
+        for (size_t i = 0; i < whole; i += 16)                                                     \
+            for (size_t j = 0; j < 16; j++) lanes[j] = further_##name(lanes[j], x[i + j]);         \
+        for (size_t i = whole; i < count; i++) lanes[0] = further_##name(lanes[0], x[i]);          \
+        for (size_t j = 1; j < 16; j++) lanes[0] = further_##name(lanes[0], lanes[j]);             \
+        return lanes[0];                                                                           \
+    }                                                                                              \
     RONDO_CLONES void rondo_reduce_##name(float *y, const float *x, size_t outer, size_t length,   \
                                           size_t inner) {                                          \
         for (size_t o = 0; o < outer; o++) {                                                       \
             const float *in = x + o * length * inner;                                              \
             float *out = y + o * inner;                                                            \
+            if (inner == 1) {                                                                      \
+                out[0] = line_##name(in, length);                                                  \
+                continue;                                                                          \
+            }                                                                                      \
             for (size_t c = 0; c < inner; c++) out[c] = in[c];                                     \
             for (size_t l = 1; l < length; l++)                                                    \
-                for (size_t c = 0; c < inner; c++) {                                               \
-                    float v = in[l * inner + c];                                                   \
-                    out[c] = ((v relation out[c]) | (v != v)) ? v : out[c];                        \
-                }                                                                                  \
+                for (size_t c = 0; c < inner; c++)                                                 \
+                    out[c] = further_##name(out[c], in[l * inner + c]);                            \
         }                                                                                          \
     }                                                                                              \
     void rondo_arg_##name(int32_t *y, const float *x, size_t outer, size_t length,                 \

@@ -55,3 +55,62 @@ void rondo_bias_gelu(float *y, float *x, const float *bias, rondo_gelu_form form
 /// y[n][t] = x[n][t] + table[t], rows of `width`; y may be x.
 void rondo_add_positions(float *y, const float *x, const float *table, size_t samples,
                          size_t length, size_t width);
+
+// losses.c: losses[r] is the loss of row r times its weight; derivatives are those of the sum. Row weights,
+// class weights and derivatives may be NULL: ones, ones, not wanted.
+typedef struct {
+    const int32_t *labels;     // a row whose label is `ignored` counts nothing
+    int32_t ignored;
+    const float *rowWeights, *classWeights;
+    float smoothing;           // share of the target that is spread over all classes
+} rondo_class_targets;
+/// weights[r] = what row r adds to the divisor of the mean. Returns how many rows have their largest
+/// logit at the label.
+size_t rondo_cross_entropy(float *losses, float *weights, float *derivatives, const float *logits,
+                           const rondo_class_targets *targets, size_t rows, size_t columns);
+/// Targets are rows of probabilities.
+void rondo_soft_cross_entropy(float *losses, float *derivatives, const float *logits,
+                              const float *targets, const float *rowWeights,
+                              const float *classWeights, size_t rows, size_t columns);
+/// The same as rondo_cross_entropy from log-probabilities, without smoothing.
+void rondo_negative_log_likelihood(float *losses, float *weights, float *derivatives,
+                                   const float *logProbabilities,
+                                   const rondo_class_targets *targets, size_t rows,
+                                   size_t columns);
+typedef enum {
+    rondo_loss_squared, rondo_loss_absolute,
+    rondo_loss_huber,                // parameter: where the parabola ends
+    rondo_loss_logistic,             // parameters: [columns], weights of the positives, or NULL
+    rondo_loss_divergence,           // t (log t - x)
+    rondo_loss_divergence_of_logs,   // exp(t) (t - x)
+} rondo_loss_kind;
+void rondo_pointwise_loss(rondo_loss_kind kind, float *losses, float *derivatives, const float *x,
+                          const float *targets, float parameter, const float *parameters,
+                          const float *rowWeights, size_t rows, size_t columns);
+/// Kullback-Leibler divergence of normal distributions from the standard one.
+void rondo_gaussian_divergence(float *losses, float *dmeans, float *dlogVariances,
+                               const float *means, const float *logVariances,
+                               const float *rowWeights, size_t rows, size_t columns);
+/// 1 - cosine of rows with sign 1, max(0, cosine - margin) of rows with sign -1.
+void rondo_cosine_loss(float *losses, float *da, float *db, const float *a, const float *b,
+                       const int32_t *signs, float margin, const float *rowWeights, size_t rows,
+                       size_t columns);
+/// -log sigmoid(center . positive) - sum over negatives of log sigmoid(-center . negative)
+void rondo_negative_sampling(float *losses, float *dcenters, float *dpositives, float *dnegatives,
+                             const float *centers, const float *positives, const float *negatives,
+                             const float *rowWeights, size_t rows, size_t negativeCount,
+                             size_t columns);
+/// Connectionist temporal classification of one sequence.
+typedef struct {
+    const int32_t *labels;
+    int64_t labelCount, steps, classes;
+    int64_t rowStride; // floats from time step to time step of logits and derivatives
+    int32_t blank;
+    float weight;
+    bool zeroInfinity; // an impossible alignment costs nothing instead of infinity
+} rondo_alignment;
+/// Floats of workspace that rondo_ctc needs.
+size_t rondo_ctc_workspace(const rondo_alignment *alignment);
+/// The loss; derivatives of the logits, NULL if not wanted.
+float rondo_ctc(float *derivatives, const float *logits, float *workspace,
+                const rondo_alignment *alignment);

@@ -51,12 +51,26 @@ package struct RunPreflight: Sendable {
                 file: data.trainImagesPath,
                 problem: .channelMismatch(channels: training.channels, given: data.mean.count))
         }
-        trainingCount = min(training.count, data.trainSamples ?? .max)
-        testCount = min(test.count, data.testSamples ?? .max)
+        trainingCount = try Self.count(
+            data.trainSamples, "data.trainSamples", of: training.count, data.trainImagesPath)
+        testCount = try Self.count(
+            data.testSamples, "data.testSamples", of: test.count, data.testImagesPath)
         plan = try RunData.plan(configuration, sampleCount: trainingCount)
         totalSteps = RunData.totalSteps(configuration, plan: plan)
         model = try ModelBuilder.outline(
             of: configuration.model, input: training.feature, classes: data.classes)
+    }
+
+    private static func count(
+        _ limit: Int?, _ key: String, of available: Int, _ file: String
+    ) throws(DataError) -> Int {
+        guard let limit else { return available }
+        guard limit <= available else {
+            throw DataError(
+                file: file,
+                problem: .tooFewSamples(available: available, needed: limit, reason: key))
+        }
+        return limit
     }
 }
 

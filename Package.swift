@@ -123,7 +123,8 @@ let package = Package(
             "TrainingTests",
             [
                 "Training", "DataParallel", "Models", "NeuralNetworks", "Autodiff", "Tensors",
-                "Datasets", "RunConfiguration", "Collectives", "WireFormat",
+                "Datasets", "RunConfiguration", "Collectives", "WireFormat", "Rendezvous",
+                "Transport", "Kernels", "Checkpoints",
             ]),
         tests("WholeRunTests", ["Launching"]),
         tests("RepositoryTests", []),

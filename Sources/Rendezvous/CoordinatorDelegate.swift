@@ -54,8 +54,10 @@ package protocol CoordinatorDelegate: AnyObject {
     func coordinatorListening(at address: SocketAddress)
     func workerJoined(_ worker: WorkerDescription)
     func generationOpened(_ generation: GenerationDescription)
-    func stepsReported(_ reports: [StepReport])
-    func evaluationReported(_ report: EvaluationReport)
+    /// A throw stops the run after the current step, with a checkpoint.
+    func stepsReported(_ reports: [StepReport]) throws
+    /// A throw stops the run after the current step, with a checkpoint.
+    func evaluationReported(_ report: EvaluationReport) throws
     /// A throw fails the run with the error's words.
     func checkpointReceived(step: Int, isFinal: Bool, files: [(name: String, bytes: Data)]) throws
     func log(_ line: String)

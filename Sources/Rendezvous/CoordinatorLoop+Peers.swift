@@ -83,8 +83,8 @@ extension CoordinatorLoop {
         case .finished(let report): events.append(.finished(id, report))
         case .failed(let report): events.append(.failed(id, report))
         // Metrics are sums over all workers; those of rank 0 stand for the run.
-        case .steps(let list): if speaksForRun(id) { delegate.stepsReported(list.reports) }
-        case .evaluation(let report): if speaksForRun(id) { delegate.evaluationReported(report) }
+        case .steps(let list): record(from: id) { try delegate.stepsReported(list.reports) }
+        case .evaluation(let report): record(from: id) { try delegate.evaluationReported(report) }
         case .checkpointBegin(let header):
             guard membership.member(withRank: 0) == id, peers[id]?.assembly == nil else {
                 throw ControlMessageError("an unexpected 'checkpointBegin'")
@@ -98,6 +98,16 @@ extension CoordinatorLoop {
             receiveCheckpoint(assembly.header, try assembly.finish(trailer), from: id)
         case .hello:
             throw ControlMessageError("a second 'hello'")
+        }
+    }
+
+    /// A measurement that cannot be recorded ends the run, but not before the state is saved.
+    private func record(from id: MemberID, _ body: () throws -> Void) {
+        guard speaksForRun(id) else { return }
+        do {
+            try body()
+        } catch {
+            events.append(.stopRequested(reason: "\(error)"))
         }
     }
 

@@ -249,7 +249,7 @@ package struct Membership: Sendable {
             return fail(1, "the workers do not start from the same weights: \(difference)", now)
         }
         phase = .running
-        return [.note("all \(members.count) workers are ready")]
+        return [.note(MembershipWords.allReady(count: members.count))]
     }
 
     private mutating func finished(
@@ -299,6 +299,11 @@ package struct Membership: Sendable {
         let words = "\(MembershipWords.name(member)) failed: \(report.message)"
         switch phase {
         case .gathering:
+            // What one worker cannot read would fail the run in the next phase too: whether it
+            // does must not depend on who has joined by now.
+            guard report.exitCode != 2, report.exitCode != 3 else {
+                return fail(report.exitCode, words, now)
+            }
             members[id] = nil
             return [.drop(id), .note(words)]
         case .preparing, .running:

@@ -50,7 +50,9 @@ enum MembershipWords {
     static func runFull(_ settings: MembershipSettings) -> Refusal {
         Refusal(
             reason: .runFull,
-            message: "all \(settings.workerCount) places of the run are taken")
+            message: settings.workerCount == 1
+                ? "the run's only place is taken"
+                : "all \(settings.workerCount) places of the run are taken")
     }
 
     static func arithmeticMismatch(
@@ -65,12 +67,17 @@ enum MembershipWords {
                 + "its results would not be the same bits")
     }
 
+    static func allReady(count: Int) -> String {
+        count == 1 ? "the worker is ready" : "all \(count) workers are ready"
+    }
+
     static func startDeadline(
         _ settings: MembershipSettings, present: [WorkerDescription], _ lastRefusal: String?
     ) -> String {
         let missing = Set(0..<settings.workerCount).subtracting(present.map(\.rank)).sorted()
         var words =
-            "only \(present.count) of \(settings.workerCount) workers joined within "
+            "only \(present.count) of \(settings.workerCount) "
+            + "worker\(settings.workerCount == 1 ? "" : "s") joined within "
             + "\(seconds(settings.startTimeout)) s; missing: \(ranks(missing))"
         if let lastRefusal { words += "; one was refused: \(lastRefusal)" }
         return words

@@ -27,16 +27,22 @@ package final class WorkerControlClient: Sendable {
 
     deinit { session.close() }
 
-    /// Connects, introduces the worker and waits for the answer.
+    /// The pause between two attempts to connect.
+    private static let retryPause = Duration.milliseconds(200)
+
+    /// Connects, introduces the worker and waits for the answer. A coordinator that cannot be
+    /// reached yet is tried again until the deadline: whoever starts both need not mind the order.
     ///
+    /// - Parameter onWaiting: called once, when the first attempt has failed.
     /// - Throws: `unreachable`, `refused` with the coordinator's reason, `restart` when the worker
     ///   must start itself anew with another arithmetic, `coordinatorLost`, `timedOut`.
     package static func join(
-        coordinator: SocketAddress, hello: WorkerHello, deadline: Deadline
+        coordinator: SocketAddress, hello: WorkerHello, deadline: Deadline,
+        onWaiting: () -> Void = {}
     ) throws(RendezvousError) -> WorkerControlClient {
         let connection: Connection
         do {
-            connection = try Connection.connect(to: coordinator, until: deadline)
+            connection = try connect(to: coordinator, deadline: deadline, onWaiting: onWaiting)
         } catch {
             throw RendezvousError(
                 .unreachable, "cannot reach the coordinator at \(coordinator): \(error)")
@@ -61,6 +67,25 @@ package final class WorkerControlClient: Sendable {
             description: description, wake: wake)
         session.start()
         return WorkerControlClient(description: description, session: session)
+    }
+
+    private static func connect(
+        to coordinator: SocketAddress, deadline: Deadline, onWaiting: () -> Void
+    ) throws(TransportError) -> Connection {
+        var isFirst = true
+        while true {
+            do throws(TransportError) {
+                return try Connection.connect(to: coordinator, until: deadline)
+            } catch {
+                let isPassing = error.code == .refused || error.code == .unreachable
+                guard isPassing, !deadline.hasPassed else { throw error }
+            }
+            if isFirst { onWaiting() }
+            isFirst = false
+            // The network tells nobody that a listener has appeared: there is only asking again.
+            var pause = Poller()
+            try pause.wait(until: .earliest(deadline, .after(retryPause)))
+        }
     }
 
     // MARK: - Waiting
@@ -101,6 +126,16 @@ package final class WorkerControlClient: Sendable {
     /// run; at once when that has happened already. Never after an orderly end or `close`.
     package func onConnectionLost(_ handler: @escaping @Sendable (RendezvousError) -> Void) {
         session.onConnectionLost(handler)
+    }
+
+    /// Waits until the coordinator is lost or aborts the run; nil if it does neither before the
+    /// deadline.
+    package func awaitLoss(deadline: Deadline) -> RendezvousError? {
+        do {
+            return try session.wait(for: "the end of the run", until: deadline) { $0.failure }
+        } catch {
+            return nil
+        }
     }
 
     // MARK: - Telling

@@ -30,7 +30,7 @@ package struct ConfigurationError: Error, Equatable, Sendable {
 }
 
 extension ConfigurationError: CustomStringConvertible {
-    package var description: String { "\(origin): \(words)" }
+    package var description: String { "\(origin.isEmpty ? "\"\"" : origin): \(words)" }
 
     private var words: String {
         switch problem {

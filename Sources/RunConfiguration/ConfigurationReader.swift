@@ -22,7 +22,7 @@ struct ConfigurationReader {
         self.origin = origin
         self.path = path
         self.members = members.filter { $0.value != .null }
-        for key in members.keys.sorted() where !keys.contains(key) {
+        for key in self.members.keys.sorted() where !keys.contains(key) {
             let suggestion = Suggestion.nearest(to: key, among: keys)
             let unknown = ConfigurationError.Problem.unknownKey(
                 path: self.path(key), suggestion: suggestion, known: keys.sorted())
@@ -74,6 +74,9 @@ struct ConfigurationReader {
         case .number(let double): number = double
         default: throw wrongType(key, "a number")
         }
+        guard number.isFinite else {
+            throw outOfRange(key, range.finiteWords, value.summary)
+        }
         guard range.contains(number) else { throw outOfRange(key, range.words, value.summary) }
         return number
     }
@@ -103,8 +106,11 @@ struct ConfigurationReader {
     func text(_ key: String) throws(ConfigurationError) -> String? {
         guard let value = members[key] else { return nil }
         guard case .string(let text) = value else { throw wrongType(key, "a text") }
-        guard !text.isEmpty, !text.utf8.contains(0) else {
+        guard !text.isEmpty else {
             throw outOfRange(key, "a text of at least one character", value.summary)
+        }
+        guard !text.utf8.contains(0) else {
+            throw outOfRange(key, "a text without the character \\u0000", value.summary)
         }
         return text
     }
@@ -172,6 +178,11 @@ struct ConfigurationReader {
 struct NumberRange {
     let words: String
     let contains: (Double) -> Bool
+
+    /// The words for a value that is not even finite.
+    var finiteWords: String {
+        words.hasPrefix("a finite number") ? words : "a finite number \(words)"
+    }
 
     private init(_ words: String, _ contains: @escaping (Double) -> Bool) {
         self.words = words

@@ -30,11 +30,26 @@ package enum ConfigurationValue: Equatable, Sendable {
         case .null: "null"
         case .bool(let value): "\(value)"
         case .integer(let value): "\(value)"
-        case .number(let value): "\(value)"
-        case .string(let value): "the text \"\(value.prefix(60))\(value.count > 60 ? "..." : "")\""
+        case .number(let value): value.isFinite ? "\(value)" : Self.nonFiniteWord(value)
+        case .string(let value):
+            "the text \"\(Self.escaped(value.prefix(60)))\(value.count > 60 ? "..." : "")\""
         case .array(let elements): "a list of \(elements.count)"
         case .object: "an object"
         }
+    }
+
+    /// As JSON5 writes it.
+    private static func nonFiniteWord(_ value: Double) -> String {
+        value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity"
+    }
+
+    /// Control characters as JSON5 escapes: a message is one line, whatever a text holds.
+    private static func escaped(_ text: Substring) -> String {
+        text.unicodeScalars.map { scalar in
+            guard scalar.properties.generalCategory == .control else { return String(scalar) }
+            let digits = String(scalar.value, radix: 16)
+            return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        }.joined()
     }
 
     /// JSON with sorted keys, one key a line, ending in a newline.

@@ -24,7 +24,7 @@ import Training
         #expect(problem(.begin) == nil, "an empty folder is as good as none")
 
         try Data().write(to: URL(fileURLWithPath: "\(path)/letter.txt"))
-        #expect(problem(.begin) == .exists)
+        #expect(problem(.begin) == .notARun)
         #expect(problem(.overwrite) == .notARun)
         #expect(problem(.resume) == .nothingToResume)
 

@@ -52,9 +52,11 @@ final class RecordingDelegate: CoordinatorDelegate, @unchecked Sendable {
     private let condition = NSCondition()
     private var record = Record()
     private let refusesCheckpoints: Bool
+    private let refusesSteps: Bool
 
-    init(refusesCheckpoints: Bool = false) {
+    init(refusesCheckpoints: Bool = false, refusesSteps: Bool = false) {
         self.refusesCheckpoints = refusesCheckpoints
+        self.refusesSteps = refusesSteps
     }
 
     var seen: Record {
@@ -86,7 +88,10 @@ final class RecordingDelegate: CoordinatorDelegate, @unchecked Sendable {
     func generationOpened(_ generation: GenerationDescription) {
         change { $0.generations.append(generation) }
     }
-    func stepsReported(_ reports: [StepReport]) { change { $0.steps += reports } }
+    func stepsReported(_ reports: [StepReport]) throws {
+        if refusesSteps { throw Refused() }
+        change { $0.steps += reports }
+    }
     func evaluationReported(_ report: EvaluationReport) {
         change { $0.evaluations.append(report) }
     }
@@ -121,10 +126,10 @@ struct CoordinatorHarness {
 
     init(
         _ settings: CoordinatorSettings = CoordinatorHarness.settings(),
-        delegate: RecordingDelegate = RecordingDelegate()
+        delegate: RecordingDelegate = RecordingDelegate(), address: SocketAddress? = nil
     ) throws {
-        let listener = try Listener(try SocketAddress(host: "127.0.0.1", port: 0))
-        address = listener.localAddress
+        let listener = try Listener(address ?? SocketAddress(host: "127.0.0.1", port: 0))
+        self.address = listener.localAddress
         self.delegate = delegate
         let service = try CoordinatorService(
             listener: listener, settings: settings, delegate: delegate)

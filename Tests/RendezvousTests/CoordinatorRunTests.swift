@@ -225,6 +225,25 @@ struct CoordinatorRunTests {
         for worker in workers { #expect(throws: RendezvousError.self) { try worker.value() } }
     }
 
+    @Test func stepsThatCannotBeRecordedStopTheRunWithACheckpoint() throws {
+        let harness = try CoordinatorHarness(delegate: RecordingDelegate(refusesSteps: true))
+        let workers = (0..<2).map { slot in
+            harness.worker(slot: slot) { client, assignment in
+                if assignment.rank == 0 { try client.sendSteps([stepReport(1)]) }
+                let reason = try client.awaitStop(deadline: .after(patience))
+                if assignment.rank == 0 {
+                    try client.sendCheckpoint(step: 1, isFinal: false, files: [("a", Data([1]))])
+                }
+                try client.sendFinished(report(stopped: true))
+                try client.awaitEnd(deadline: .after(patience))
+                return reason
+            }
+        }
+        #expect(try workers.map { try $0.value() } == ["disk full", "disk full"])
+        #expect(try harness.outcome() == .stopped(report(stopped: true)))
+        #expect(harness.delegate.seen.checkpoints.map(\.step) == [1])
+    }
+
     @Test func aMemberThatBreaksTheProtocolEndsTheRun() throws {
         let harness = try CoordinatorHarness()
         let other = harness.worker(slot: 0) { client, _ in

@@ -67,15 +67,41 @@ struct JoiningTests {
         #expect(try harness.outcome() == .finished(report()))
     }
 
-    @Test func nobodyListeningIsToldAtOnce() throws {
+    /// A port that nobody listens on.
+    private func freeAddress() throws -> SocketAddress {
         let listener = try Listener(try SocketAddress(host: "127.0.0.1", port: 0))
-        let address = listener.localAddress
-        listener.close()
+        defer { listener.close() }
+        return listener.localAddress
+    }
+
+    @Test func nobodyListeningIsToldAtTheDeadline() throws {
+        let address = try freeAddress()
+        var waits = 0
         #expect(
             code {
                 _ = try WorkerControlClient.join(
-                    coordinator: address, hello: hello(1), deadline: .after(patience))
+                    coordinator: address, hello: hello(1), deadline: .after(.milliseconds(500)),
+                    onWaiting: { waits += 1 })
             } == .unreachable)
+        #expect(waits == 1)
+    }
+
+    @Test func aWorkerWaitsForACoordinatorThatIsStartedLater() throws {
+        let address = try freeAddress()
+        let isWaiting = DispatchSemaphore(value: 0)
+        let joining = Background {
+            try WorkerControlClient.join(
+                coordinator: address, hello: hello(1), deadline: .after(patience),
+                onWaiting: { isWaiting.signal() })
+        }
+        #expect(isWaiting.wait(timeout: .now() + 10) == .success)
+        let harness = try CoordinatorHarness(
+            CoordinatorHarness.settings(workerCount: 1), address: address)
+        let client = try joining.value()
+        #expect(try client.awaitAssignment(deadline: .after(patience)).rank == 0)
+        harness.service.requestAbort(exitCode: 1, reason: "enough")
+        #expect(client.awaitLoss(deadline: .after(patience))?.message == "enough")
+        #expect(try harness.outcome() == .failed(exitCode: 1, message: "enough"))
     }
 
     // MARK: - A coordinator that behaves badly
@@ -140,6 +166,7 @@ struct JoiningTests {
 
     @Test func waitingEndsAtTheDeadline() throws {
         let (client, coordinator) = try welcomed(timeout: .seconds(20))
+        #expect(client.awaitLoss(deadline: .after(.milliseconds(10))) == nil)
         #expect(
             throws: RendezvousError(.timedOut, "waited too long for an assignment")
         ) { try client.awaitAssignment(deadline: .after(.milliseconds(10))) }

@@ -6,6 +6,21 @@ import Testing
 import WireFormat
 
 struct MembershipTests {
+    @Test func aRunOfOneWorkerIsSpokenOfAsOne() {
+        var harness = MembershipHarness(MembershipHarness.settings(workerCount: 1))
+        harness.join(1)
+        #expect(harness.ready(1) == [.note("the worker is ready")])
+        guard case .refuse(_, let refusal)? = harness.join(2).first else {
+            Issue.record("a second worker was not refused")
+            return
+        }
+        #expect(refusal.message == "the run's only place is taken")
+        var lonely = MembershipHarness(MembershipHarness.settings(workerCount: 1))
+        lonely.advance(.seconds(60))
+        #expect(
+            lonely.failure == "only 0 of 1 worker joined within 30 s; missing: rank 0")
+    }
+
     // MARK: - Joining
 
     @Test func anAskedForSlotIsGivenWhenItIsFree() {

@@ -102,7 +102,7 @@ struct MembershipTransitionTests {
         gathering + finished -> gathering: drop 1
         gathering + finished, other weights -> gathering: drop 1
         gathering + failed 4 -> gathering: drop 1
-        gathering + failed 3 -> gathering: drop 1
+        gathering + failed 3 -> ending(failed 3): abort 3 1
         gathering + lost -> gathering: drop 1
         gathering + lost 2 -> gathering
         gathering + lost a stranger -> gathering

@@ -27,7 +27,21 @@ import Testing
     ("replicas=0", "\"replicas\" must be from 1 to 1024, got 0"),
     ("replicas=null", "missing key \"replicas\", expected the number of gradients summed per step"),
     ("optimizer.learningRate=-1", "\"optimizer.learningRate\" must be above 0, got -1"),
-    ("optimizer.learningRate=Infinity", "\"optimizer.learningRate\" must be above 0, got inf"),
+    (
+        "optimizer.learningRate=Infinity",
+        "\"optimizer.learningRate\" must be a finite number above 0, got Infinity"
+    ),
+    (
+        "optimizer.learningRate=NaN",
+        "\"optimizer.learningRate\" must be a finite number above 0, got NaN"
+    ),
+    ("data.mean=[-Infinity]", "\"data.mean.0\" must be a finite number, got -Infinity"),
+    (
+        "data.trainImages=\"a\\u0000b\"",
+        "\"data.trainImages\" must be a text without the character \\u0000, "
+            + "got the text \"a\\u0000b\""
+    ),
+    ("replicas=\"a\\nb\"", "\"replicas\" must be a whole number, got the text \"a\\u000ab\""),
     ("optimizer.learningRate=[1]", "\"optimizer.learningRate\" must be a number, got a list of 1"),
     (
         "optimizer.type=sdg",
@@ -136,6 +150,11 @@ func brokenTextIsASyntaxErrorWithItsPlace(text: String, expected: String) {
     let text = String(repeating: "[", count: 100_000)
     #expect(
         message(text) == "run.json: not valid JSON5 at line 1, column 65: nesting deeper than 64")
+}
+
+@Test func emptyPathIsQuoted() {
+    let error = #expect(throws: ConfigurationError.self) { try RunConfiguration.load(path: "") }
+    #expect(error?.description.hasPrefix("\"\": cannot read the configuration: ") == true)
 }
 
 @Test func missingFileAndFolderAreNamed() throws {

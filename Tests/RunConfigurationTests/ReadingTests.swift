@@ -62,6 +62,13 @@ import Testing
     #expect(try parse(text, "epochs=2").length == .epochs(2))
 }
 
+@Test func nullRemovesAKeyThatAnotherTypeDoesNotHave() throws {
+    let text = minimalText.replacingOccurrences(
+        of: "learningRate: 0.1", with: "learningRate: 0.1, momentum: 0.9")
+    let optimizer = try parse(text, "optimizer.type=adam", "optimizer.momentum=null").optimizer
+    #expect(optimizer.rule == .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8))
+}
+
 @Test func nullReturnsAKeyToItsDefault() throws {
     let text = minimalText.replacingOccurrences(of: "epochs: 3", with: "epochs: 3, seed: 5")
     #expect(try parse(text).seed == 5)

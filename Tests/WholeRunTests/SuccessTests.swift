@@ -102,7 +102,7 @@ extension WholeRunTests {
             #expect((0...1).contains(try complete.number("test_accuracy")))
             // Each step stands in the metrics once.
             let metrics = run.text("parts/metrics.jsonl").split(separator: "\n")
-            #expect(metrics.filter { $0.contains("\"loss\"") }.count == 18)
+            #expect(metrics.filter { $0.contains("\"accuracy\"") }.count == 18)
         }
     }
 }

@@ -41,12 +41,32 @@ package enum CoordinatorEnd: Sendable {
     case failed(exitCode: Int32, message: String)
 }
 
+/// What a run that never began has made and takes back: all that it put into a folder which was
+/// empty or missing before.
+private struct Leavings {
+    private let folder: RunFolder
+    private let isOwn: Bool
+    private let existedBefore: Bool
+
+    /// To be made before the folder is prepared.
+    init(_ options: CoordinatorOptions) {
+        folder = options.folder
+        isOwn = options.mode == .begin
+        existedBefore = FileManager.default.fileExists(atPath: options.folder.path)
+    }
+
+    func remove() {
+        if isOwn { folder.remove(includingFolder: !existedBefore) }
+    }
+}
+
 /// A prepared run. Made and run on one thread; `requestStop` may come from any.
 package final class CoordinatorRun: @unchecked Sendable {
     private let options: CoordinatorOptions
     private let recorder: RunRecorder
     private let display: ProgressDisplay
     private let service: CoordinatorService
+    private let leavings: Leavings
 
     /// - Parameters:
     ///   - announce: called with the address once workers may join.
@@ -62,8 +82,10 @@ package final class CoordinatorRun: @unchecked Sendable {
         try options.folder.check(options.mode)
         let start =
             options.mode == .resume
-            ? try ResumePoint(in: options.folder, for: configuration) : .start
+            ? try ResumePoint(in: options.folder, for: configuration, plan: preflight.plan)
+            : .start
         let listener = try Listener(options.listenAddress)
+        leavings = Leavings(options)
         try options.folder.prepare(options.mode)
 
         display = ProgressDisplay(
@@ -71,9 +93,15 @@ package final class CoordinatorRun: @unchecked Sendable {
                 isTerminal: options.isTerminal, width: options.terminalWidth,
                 totalSteps: preflight.totalSteps, stepsPerEpoch: preflight.plan.stepsPerEpoch,
                 startStep: start.step, workers: options.workerCount), write: write)
-        recorder = try RunRecorder(
-            folder: options.folder, configuration: configuration, preflight: preflight,
-            startStep: start.step, display: display, announce: announce)
+        do {
+            recorder = try RunRecorder(
+                folder: options.folder, configuration: configuration, preflight: preflight,
+                startStep: start.step, workerCount: options.workerCount, display: display,
+                announce: announce)
+        } catch {
+            leavings.remove()
+            throw error
+        }
         let communication = configuration.communication
         service = try CoordinatorService(
             listener: listener,
@@ -104,19 +132,35 @@ package final class CoordinatorRun: @unchecked Sendable {
                 display.line("done:")
                 for row in result.table() { display.line(row) }
                 recorder.logOnly("finished at step \(report.step), \(report.weightsDigest)")
+                if let failure = recorder.writeFailure {
+                    return failed(exitCode: 1, message: "\(failure); the model itself is complete")
+                }
                 return .finished(result)
             } catch {
                 return failed(exitCode: 1, message: "\(error)")
             }
         case .stopped(let report):
             recorder.logOnly("stopped at step \(report.step)")
+            if let failure = recorder.writeFailure { return failed(because: failure) }
             return .stopped(step: report.step, checkpointStep: recorder.lastCheckpointStep)
         case .failed(130, let message):
             recorder.logOnly(message)
             return .stopped(step: 0, checkpointStep: recorder.lastCheckpointStep)
         case .failed(let exitCode, let message):
+            // What a configuration or a data file makes impossible never was a run. After other
+            // failures the workers' logs are wanted.
+            if [2, 3].contains(exitCode), !recorder.hasSteps { leavings.remove() }
             return failed(exitCode: exitCode, message: message)
         }
+    }
+
+    /// The run was stopped because its folder's files could not be written.
+    private func failed(because failure: RunFolderError) -> CoordinatorEnd {
+        let saved =
+            recorder.lastCheckpointStep.map {
+                "step \($0) is saved; make room and go on with --resume"
+            } ?? "nothing is saved"
+        return failed(exitCode: 1, message: "\(failure); \(saved)")
     }
 
     private func failed(exitCode: Int32, message: String) -> CoordinatorEnd {
@@ -136,7 +180,7 @@ package final class CoordinatorRun: @unchecked Sendable {
             "\(preflight.totalSteps) steps of \(plan.globalBatchSize) samples "
                 + "(\(configuration.replicas) replicas x \(configuration.accumulation) x "
                 + "\(configuration.batchSize)), \(plan.stepsPerEpoch) steps per epoch")
-        for warning in start.warnings { recorder.log("warning: skipped a checkpoint: \(warning)") }
+        for warning in start.warnings { recorder.log("warning: \(warning)") }
         if options.mode == .resume {
             recorder.log(
                 start.step > 0

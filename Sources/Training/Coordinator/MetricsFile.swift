@@ -1,5 +1,5 @@
 // metrics.jsonl: one JSON object a line. A step has `loss` and `accuracy` of its training samples;
-// an evaluation has `test_loss` and `test_accuracy`. Each step stands in the file once: what a
+// an evaluation has `test_loss` and `test_accuracy`, and its `loss` is that of the test. Each step stands in the file once: what a
 // resumed run computes again is cut off first.
 
 import Foundation
@@ -28,14 +28,17 @@ final class MetricsFile {
     private struct EvaluationLine: Encodable {
         let step: Int
         let epoch: Int
+        let loss: Double
         let testLoss: Double
         let testAccuracy: Double
         let seconds: Double
+        let samplesPerSecond: Double
         let workers: Int
         let generation: UInt32
 
         enum CodingKeys: String, CodingKey {
-            case step, epoch, seconds, workers, generation
+            case step, epoch, loss, seconds, workers, generation
+            case samplesPerSecond = "samples_per_s"
             case testLoss = "test_loss"
             case testAccuracy = "test_accuracy"
         }
@@ -54,7 +57,7 @@ final class MetricsFile {
         }
     }
 
-    private let path: String
+    private let folder: RunFolder
     private let file: FileHandle
     private let encoder = JSONEncoder()
     /// The test split's figures after the step at which the run goes on, where they were measured.
@@ -62,7 +65,8 @@ final class MetricsFile {
 
     /// Opens the file and keeps its lines up to `startStep`.
     init(folder: RunFolder, startStep: Int) throws(RunFolderError) {
-        path = folder.metricsPath
+        self.folder = folder
+        let path = folder.metricsPath
         encoder.outputFormatting = .sortedKeys
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
@@ -73,10 +77,7 @@ final class MetricsFile {
             file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
             try file.seekToEnd()
         } catch {
-            throw RunFolderError(
-                path: folder.path,
-                problem: .cannotWrite(
-                    file: "metrics.jsonl", reason: RunFolder.words(for: error)))
+            throw folder.cannotWrite("metrics.jsonl", error)
         }
     }
 
@@ -103,30 +104,42 @@ final class MetricsFile {
         return (kept, evaluation)
     }
 
-    func append(_ reports: [StepReport], workers: Int, generation: UInt32) throws {
-        var bytes = Data()
-        for report in reports {
-            let count = Double(max(1, report.sampleCount))
-            bytes += try encoder.encode(
-                StepLine(
+    func append(
+        _ reports: [StepReport], workers: Int, generation: UInt32
+    ) throws(RunFolderError) {
+        try write(
+            reports.map { report in
+                let count = Double(max(1, report.sampleCount))
+                return StepLine(
                     step: report.step, epoch: report.epoch, loss: report.lossSum / count,
                     accuracy: Double(report.correctCount) / count,
                     learningRate: report.learningRate, seconds: report.seconds,
                     samplesPerSecond: Double(report.sampleCount) / max(report.seconds, 1e-9),
-                    workers: workers, generation: generation))
-            bytes.append(UInt8(ascii: "\n"))
-        }
-        try file.write(contentsOf: bytes)
+                    workers: workers, generation: generation)
+            })
     }
 
-    func append(_ report: EvaluationReport, workers: Int, generation: UInt32) throws {
+    func append(
+        _ report: EvaluationReport, workers: Int, generation: UInt32
+    ) throws(RunFolderError) {
         let count = Double(max(1, report.sampleCount))
-        var bytes = try encoder.encode(
+        let loss = report.lossSum / count
+        try write([
             EvaluationLine(
-                step: report.step, epoch: report.epoch, testLoss: report.lossSum / count,
+                step: report.step, epoch: report.epoch, loss: loss, testLoss: loss,
                 testAccuracy: Double(report.correctCount) / count, seconds: report.seconds,
-                workers: workers, generation: generation))
-        bytes.append(UInt8(ascii: "\n"))
-        try file.write(contentsOf: bytes)
+                samplesPerSecond: Double(report.sampleCount) / max(report.seconds, 1e-9),
+                workers: workers, generation: generation)
+        ])
+    }
+
+    private func write(_ lines: [some Encodable]) throws(RunFolderError) {
+        do {
+            var bytes = Data()
+            for line in lines { bytes += try encoder.encode(line) + [UInt8(ascii: "\n")] }
+            try file.write(contentsOf: bytes)
+        } catch {
+            throw folder.cannotWrite("metrics.jsonl", error)
+        }
     }
 }

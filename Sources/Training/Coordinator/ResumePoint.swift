@@ -2,20 +2,36 @@
 // is the one the checkpoint was made with, as far as the result depends on it.
 
 import Checkpoints
+import Datasets
 import Foundation
 import RunConfiguration
 
 /// A checkpoint that belongs to another configuration.
 package struct ResumeMismatch: Error, Equatable, Sendable, CustomStringConvertible {
+    package enum Problem: Equatable, Sendable {
+        /// The key that differs, and its values in the folder and in the configuration given now.
+        case differs(key: String, stored: String, given: String)
+        /// The run is beyond the length given now.
+        case tooLong(step: Int, totalSteps: Int)
+    }
+
     package let path: String
-    /// The key that differs, and its values in the folder and in the configuration given now.
-    package let key: String
-    package let stored: String
-    package let given: String
+    package let problem: Problem
+
+    package init(path: String, problem: Problem) {
+        self.path = path
+        self.problem = problem
+    }
 
     package var description: String {
-        "cannot resume \(path): it was trained with \"\(key)\" \(stored), but the configuration "
-            + "now says \(given); use the same configuration, or --overwrite to begin anew"
+        switch problem {
+        case .differs(let key, let stored, let given):
+            "cannot resume \(path): it was trained with \"\(key)\" \(stored), but the configuration "
+                + "now says \(given); use the same configuration, or --overwrite to begin anew"
+        case .tooLong(let step, let totalSteps):
+            "cannot resume \(path): it is at step \(step) already, but the configuration now ends "
+                + "at step \(totalSteps); give a greater length, or --overwrite to begin anew"
+        }
     }
 }
 
@@ -26,7 +42,7 @@ package struct ResumePoint: Sendable {
     /// The arithmetic that the state was made with; nil at step 0.
     package let arithmetic: String?
     package let files: [(name: String, bytes: Data)]
-    /// Damaged checkpoints that were passed over.
+    /// Damaged checkpoints that were passed over, and what the result will differ by.
     package let warnings: [String]
 
     /// The beginning of a run.
@@ -43,18 +59,36 @@ package struct ResumePoint: Sendable {
 
     /// Finds the state in a run's folder.
     ///
+    /// - Parameter plan: the steps of the run as it is now.
     /// - Throws: `ResumeMismatch`, `ConfigurationError` or `CheckpointError`.
-    package init(in folder: RunFolder, for configuration: RunConfiguration) throws {
+    package init(
+        in folder: RunFolder, for configuration: RunConfiguration, plan: StepPlan
+    ) throws {
         let stored = try RunConfiguration.load(path: folder.configurationPath)
         if let (key, old, new) = Self.difference(stored, configuration) {
-            throw ResumeMismatch(path: folder.path, key: key, stored: old, given: new)
+            throw ResumeMismatch(
+                path: folder.path, problem: .differs(key: key, stored: old, given: new))
         }
         let store = CheckpointStore(
             directory: folder.checkpointsPath, keep: configuration.checkpoint.keep)
-        let (found, warnings) = try store.latestComplete()
+        let (found, skipped) = try store.latestComplete()
+        var warnings = skipped.map { "skipped a checkpoint: \($0)" }
         guard let found else {
             self.init(step: 0, arithmetic: nil, files: [], warnings: warnings)
             return
+        }
+        let total = configuration.totalSteps(plan)
+        guard found.description.step <= total else {
+            throw ResumeMismatch(
+                path: folder.path,
+                problem: .tooLong(step: found.description.step, totalSteps: total))
+        }
+        let before = stored.totalSteps(plan)
+        if before != total, case .cosine = configuration.schedule.shape {
+            warnings.append(
+                "the run was to end at step \(before) and now ends at step \(total); the cosine "
+                    + "schedule depends on that, so the model will not be that of one run of "
+                    + "\(total) steps")
         }
         self.init(
             step: found.description.step, arithmetic: found.description.arithmetic,
@@ -84,7 +118,9 @@ package struct ResumePoint: Sendable {
         if left == right { return nil }
         switch (left, right) {
         case (.object(let leftMembers), .object(let rightMembers)):
-            for key in Set(leftMembers.keys).union(rightMembers.keys).sorted() {
+            // The type decides which other keys there are: it is the difference that was made.
+            let keys = Set(leftMembers.keys).union(rightMembers.keys)
+            for key in keys.filter({ $0 == "type" }) + keys.filter({ $0 != "type" }).sorted() {
                 let inner = path.isEmpty ? key : "\(path).\(key)"
                 if let found = firstDifference(leftMembers[key], rightMembers[key], path: inner) {
                     return found

@@ -22,13 +22,18 @@ package struct RunFolderError: Error, Equatable, Sendable, CustomStringConvertib
     package let path: String
     package let problem: Problem
 
+    package init(path: String, problem: Problem) {
+        self.path = path
+        self.problem = problem
+    }
+
     package var description: String {
         switch problem {
         case .exists:
             "\(path) already holds a run; go on with it by --resume, replace it by --overwrite, "
                 + "or choose another folder by --output"
         case .notARun:
-            "\(path) is not empty and holds no run, so --overwrite does not touch it; "
+            "\(path) is not empty and holds no run, so nothing is touched there; "
                 + "choose another folder by --output"
         case .nothingToResume:
             "there is no run to resume in \(path); start it without --resume"
@@ -71,7 +76,9 @@ package struct RunFolder: Equatable, Sendable {
         let holdsRun = names.contains("config.json")
         switch mode {
         case .begin:
-            guard names.isEmpty else { throw RunFolderError(path: path, problem: .exists) }
+            guard names.isEmpty else {
+                throw RunFolderError(path: path, problem: holdsRun ? .exists : .notARun)
+            }
         case .resume:
             guard holdsRun else { throw RunFolderError(path: path, problem: .nothingToResume) }
         case .overwrite:
@@ -93,9 +100,36 @@ package struct RunFolder: Equatable, Sendable {
             }
             try manager.createDirectory(atPath: workersPath, withIntermediateDirectories: true)
         } catch {
-            throw RunFolderError(
-                path: path, problem: .cannotCreate(reason: Self.words(for: error)))
+            let reason = fileInTheWay.map { "\($0) is a file" } ?? Self.words(for: error)
+            throw RunFolderError(path: path, problem: .cannotCreate(reason: reason))
         }
+    }
+
+    /// The part of the path that exists and is no folder; Foundation does not say which it is.
+    private var fileInTheWay: String? {
+        var part = URL(fileURLWithPath: workersPath)
+        while part.path != "/" {
+            var isFolder: ObjCBool = false
+            if FileManager.default.fileExists(atPath: part.path, isDirectory: &isFolder) {
+                return isFolder.boolValue ? nil : part.path
+            }
+            part.deleteLastPathComponent()
+        }
+        return nil
+    }
+
+    /// Takes back what `prepare` and the run have made, as far as that goes; the folder itself only
+    /// if nothing else is in it and `includingFolder`.
+    package func remove(includingFolder: Bool) {
+        let manager = FileManager.default
+        for name in Self.ownNames { try? manager.removeItem(atPath: "\(path)/\(name)") }
+        if includingFolder { rmdir(path) }
+    }
+
+    /// The error that a file of the folder cannot be written.
+    func cannotWrite(_ file: String, _ error: any Error) -> RunFolderError {
+        RunFolderError(
+            path: path, problem: .cannotWrite(file: file, reason: Self.words(for: error)))
     }
 
     /// The kernel's words under Foundation's error, which has longer and vaguer ones of its own.
@@ -112,6 +146,7 @@ package struct RunFolder: Equatable, Sendable {
         case .fileWriteVolumeReadOnly: return "read-only file system"
         case .fileWriteOutOfSpace: return "no space left on the disk"
         case .fileWriteFileExists: return "a file is in the way"
+        case .fileNoSuchFile, .fileReadNoSuchFile: return "no such file"
         default: return error.localizedDescription
         }
     }

@@ -67,14 +67,28 @@ package struct RunPreflight: Sendable {
                 file: data.trainImagesPath,
                 problem: .channelMismatch(channels: training.channels, given: data.mean.count))
         }
-        let trainingCount = min(training.count, data.trainSamples ?? .max)
-        let testCount = min(test.count, data.testSamples ?? .max)
+        let trainingCount = try Self.count(
+            data.trainSamples, "data.trainSamples", of: training.count, data.trainImagesPath)
+        let testCount = try Self.count(
+            data.testSamples, "data.testSamples", of: test.count, data.testImagesPath)
         samples = "\(trainingCount) training and \(testCount) test images"
         plan = try configuration.stepPlan(
             dataName: data.trainImagesPath, sampleCount: trainingCount)
         totalSteps = configuration.totalSteps(plan)
         model = try ModelBuilder.outline(
             of: configuration.model, input: training.feature, outputs: data.classes)
+    }
+
+    private static func count(
+        _ limit: Int?, _ key: String, of available: Int, _ file: String
+    ) throws(DataError) -> Int {
+        guard let limit else { return available }
+        guard limit <= available else {
+            throw DataError(
+                file: file,
+                problem: .tooFewSamples(available: available, needed: limit, reason: key))
+        }
+        return limit
     }
 }
 

@@ -36,30 +36,38 @@ package final class RunRecorder: CoordinatorDelegate {
     private var sampleCount = 0
     private var lastEvaluation: EvaluationReport?
     private var savedModelDigest: String?
-    /// The first failure to write a measurement; reported when the next checkpoint is taken, where
-    /// the run can be ended with its words.
-    private var writeFailure: (any Error)?
+    private let workerCount: Int
+    private var joinedRanks: Set<Int> = []
+    /// The first failure to write to the folder's files. The run is stopped for it, not broken off:
+    /// the state may still find room.
+    private(set) package var writeFailure: RunFolderError?
     private(set) package var lastCheckpointStep: Int?
 
     /// Opens the files of a folder that has been prepared.
     package init(
         folder: RunFolder, configuration: RunConfiguration, preflight: RunPreflight,
-        startStep: Int, display: ProgressDisplay, announce: @escaping (SocketAddress) -> Void
+        startStep: Int, workerCount: Int, display: ProgressDisplay,
+        announce: @escaping (SocketAddress) -> Void
     ) throws {
         self.folder = folder
         self.configuration = configuration
         self.preflight = preflight
+        self.workerCount = workerCount
         self.display = display
         self.announce = announce
         let resolved = configuration.resolvedJSON()
         configurationDigest = SHA256Digest.hexadecimal(of: resolved)
         try AtomicFile.write(resolved, to: folder.configurationPath)
         metrics = try MetricsFile(folder: folder, startStep: startStep)
-        if !FileManager.default.fileExists(atPath: folder.logPath) {
-            try Data().write(to: URL(fileURLWithPath: folder.logPath))
+        do {
+            if !FileManager.default.fileExists(atPath: folder.logPath) {
+                try Data().write(to: URL(fileURLWithPath: folder.logPath))
+            }
+            logFile = try FileHandle(forWritingTo: URL(fileURLWithPath: folder.logPath))
+            try logFile.seekToEnd()
+        } catch {
+            throw folder.cannotWrite("log.txt", error)
         }
-        logFile = try FileHandle(forWritingTo: URL(fileURLWithPath: folder.logPath))
-        try logFile.seekToEnd()
         store = CheckpointStore(
             directory: folder.checkpointsPath, keep: configuration.checkpoint.keep)
         try store.prepare()
@@ -67,6 +75,9 @@ package final class RunRecorder: CoordinatorDelegate {
     }
 
     deinit { try? logFile.close() }
+
+    /// Whether a step of this process' part of the run was committed.
+    var hasSteps: Bool { sampleCount > 0 }
 
     /// The figures of a finished run.
     ///
@@ -100,9 +111,12 @@ package final class RunRecorder: CoordinatorDelegate {
     }
 
     package func workerJoined(_ worker: WorkerDescription) {
-        logOnly(
-            "rank \(worker.rank) joined: process \(worker.processID) on \(worker.hostName), "
-                + "arithmetic \(worker.arithmetic)")
+        let text =
+            "rank \(worker.rank) of \(workerCount) joined: process \(worker.processID) on "
+            + "\(worker.hostName), arithmetic \(worker.arithmetic)"
+        joinedRanks.insert(worker.rank)
+        // Nobody needs to read of the last one: the generation opens with it.
+        if joinedRanks.count < workerCount { log(text) } else { logOnly(text) }
     }
 
     package func generationOpened(_ generation: GenerationDescription) {
@@ -113,36 +127,38 @@ package final class RunRecorder: CoordinatorDelegate {
         let hosts = Set(generation.workers.map(\.hostName)).sorted().joined(separator: ", ")
         let threads = configuration.threads
         let text =
-            "generation \(generation.number): \(generation.workers.count) worker(s) on \(hosts), "
+            "generation \(generation.number): \(generation.workers.count) "
+            + "worker\(generation.workers.count == 1 ? "" : "s") on \(hosts), "
             + "replicas \(deal.joined(separator: ", ")), from step \(generation.startStep); "
             + "OpenBLAS \(arithmetic), \(threads) thread\(threads == 1 ? "" : "s") per worker"
         log(text)
     }
 
-    package func stepsReported(_ reports: [StepReport]) {
+    package func stepsReported(_ reports: [StepReport]) throws(RunFolderError) {
         sampleCount += reports.reduce(0) { $0 + $1.sampleCount }
-        recording {
+        recording { () throws(RunFolderError) in
             try metrics.append(
                 reports, workers: generation?.workers.count ?? 0,
                 generation: generation?.number ?? 0)
         }
         display.show(reports, now: .now)
+        if let writeFailure { throw writeFailure }
     }
 
-    package func evaluationReported(_ report: EvaluationReport) {
+    package func evaluationReported(_ report: EvaluationReport) throws(RunFolderError) {
         lastEvaluation = report
-        recording {
+        recording { () throws(RunFolderError) in
             try metrics.append(
                 report, workers: generation?.workers.count ?? 0,
                 generation: generation?.number ?? 0)
         }
         display.show(report)
+        if let writeFailure { throw writeFailure }
     }
 
     package func checkpointReceived(
         step: Int, isFinal: Bool, files: [(name: String, bytes: Data)]
     ) throws {
-        if let writeFailure { throw writeFailure }
         try store.write(
             CheckpointDescription(
                 step: step, epoch: step / preflight.plan.stepsPerEpoch, seed: configuration.seed,
@@ -168,14 +184,22 @@ package final class RunRecorder: CoordinatorDelegate {
     /// Writes to log.txt alone.
     package func logOnly(_ line: String) {
         let time = Date().formatted(.iso8601)
-        recording { try logFile.write(contentsOf: Data("\(time) \(line)\n".utf8)) }
+        recording { () throws(RunFolderError) in
+            do {
+                try logFile.write(contentsOf: Data("\(time) \(line)\n".utf8))
+            } catch {
+                throw folder.cannotWrite("log.txt", error)
+            }
+        }
     }
 
-    private func recording(_ body: () throws -> Void) {
-        do {
+    /// Nothing more is written after a failure: a later line behind a torn one would be lost too.
+    private func recording(_ body: () throws(RunFolderError) -> Void) {
+        guard writeFailure == nil else { return }
+        do throws(RunFolderError) {
             try body()
         } catch {
-            writeFailure = writeFailure ?? error
+            writeFailure = error
         }
     }
 }

@@ -47,6 +47,8 @@ package final class WorkerRun {
     private static let joinTimeout = Duration.seconds(20)
     /// The coordinator ends the wait for the others by its own start deadline; this is the bound behind it.
     private static let assignmentTimeout = Duration.seconds(86_400 + 60)
+    /// Longer than the coordinator waits itself before it names the culprit.
+    private static let verdictTimeout = Duration.seconds(3)
     private static let ringTimeout = Duration.seconds(30)
     /// The coordinator writes the last checkpoint before it ends the run.
     private static let endTimeout = Duration.seconds(600)
@@ -64,7 +66,7 @@ package final class WorkerRun {
             options.log("error: \(failure.message)")
             return failure.exitCode
         } catch {
-            options.log("error: \(error)")
+            options.log("error: \(words(error))")
             return exitCode(of: error)
         }
     }
@@ -84,11 +86,10 @@ package final class WorkerRun {
     private func run() throws {
         try ProcessArithmetic.ensure(level: ProcessArithmetic.wanted, threads: nil)
         MemoryPool.returnLargeSystemBlocks()
-        let listener = try Listener(
-            SocketAddress(host: options.coordinator.isLoopback ? loopback : wildcard, port: 0))
+        let listener = try DataListener(coordinator: options.coordinator)
         defer { listener.close() }
         do {
-            let client = try join(dataPort: listener.localAddress.port)
+            let client = try join(dataPort: listener.port)
             defer { client.close() }
             do {
                 try train(client: client, listener: listener)
@@ -97,7 +98,7 @@ package final class WorkerRun {
                     client.sendFailed(
                         exitCode: Self.exitCode(of: error), message: Self.words(error))
                 }
-                throw error
+                throw cause(of: error, client)
             }
         } catch let error as RendezvousError {
             // The run's arithmetic is another one: start anew with it. Does not return on success.
@@ -116,14 +117,24 @@ package final class WorkerRun {
         return true
     }
 
-    private var loopback: String { options.coordinator.isIPv6 ? "::1" : "127.0.0.1" }
-    private var wildcard: String { options.coordinator.isIPv6 ? "::" : "0.0.0.0" }
+    /// A broken ring is a symptom: why it broke, the coordinator knows and says in a moment, unless it is
+    /// itself what was lost.
+    private func cause(of error: any Error, _ client: WorkerControlClient) -> any Error {
+        switch error {
+        case is CollectiveError, StepError.collective:
+            let loss = client.awaitLoss(deadline: .after(Self.verdictTimeout))
+            guard let loss, loss.code != .closed else { return error }
+            return loss
+        default:
+            return error
+        }
+    }
 
-    private static func words(_ error: any Error) -> String {
+    package static func words(_ error: any Error) -> String {
         switch error {
         case StepError.collective(let error): "\(error)"
         case StepError.diverged(let step, let lossSum):
-            "the loss became \(lossSum) at step \(step + 1); lower optimizer.learningRate or warm up"
+            "the loss became \(lossSum.isNaN ? "nan" : "\(lossSum)") at step \(step + 1); lower optimizer.learningRate or warm up"
                 + " for longer"
         default: "\(error)"
         }
@@ -136,10 +147,11 @@ package final class WorkerRun {
             processID: ProcessInfo.processInfo.processIdentifier, slot: options.slot,
             dataPort: dataPort, arithmetic: ProcessArithmetic.wanted, token: nil)
         return try WorkerControlClient.join(
-            coordinator: options.coordinator, hello: hello, deadline: .after(Self.joinTimeout))
+            coordinator: options.coordinator, hello: hello, deadline: .after(Self.joinTimeout)
+        ) { options.log("waiting for the coordinator at \(options.coordinator)") }
     }
 
-    private func train(client: WorkerControlClient, listener: Listener) throws {
+    private func train(client: WorkerControlClient, listener: DataListener) throws {
         client.setProgress(step: 0, phase: "data")
         let configuration = try RunConfiguration.parse(
             Data(client.description.configurationJSON.utf8),
@@ -191,7 +203,7 @@ package final class WorkerRun {
     }
 
     private func connect(
-        _ assignment: Assignment, _ client: WorkerControlClient, _ listener: Listener,
+        _ assignment: Assignment, _ client: WorkerControlClient, _ listener: DataListener,
         _ communication: CommunicationConfiguration
     ) throws -> ProcessGroup {
         client.setProgress(step: assignment.startStep, phase: "connecting")
@@ -201,7 +213,7 @@ package final class WorkerRun {
         return try RingConnector.connect(
             rank: assignment.rank, generation: assignment.generation,
             token: client.description.runToken, deal: assignment.deal, addresses: addresses,
-            listener: listener, timeout: communication.timeout,
+            listener: try listener.opened(for: addresses), timeout: communication.timeout,
             deadline: .after(Self.ringTimeout), segmentByteCount: communication.segmentByteCount,
             interrupt: interrupt, add: ringAddition)
     }
@@ -243,6 +255,7 @@ package final class WorkerRun {
             "rank \(assignment.rank) of \(assignment.worldSize), generation"
                 + " \(assignment.generation), replicas \(replicas.lowerBound)-\(replicas.upperBound - 1)"
                 + " of \(configuration.replicas), \(model.store.scalarCount) parameters; OpenBLAS"
-                + " \(Arithmetic.loadedCoreType), \(Arithmetic.threadCount) thread(s)")
+                + " \(Arithmetic.loadedCoreType), \(Arithmetic.threadCount)"
+                + " thread\(Arithmetic.threadCount == 1 ? "" : "s")")
     }
 }

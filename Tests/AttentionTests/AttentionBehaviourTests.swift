@@ -55,6 +55,33 @@ import Testing
         #expect(caches[0].count == 0)
     }
 
+    /// A batch too large for its probabilities to be kept has the bits of a small one.
+    @Test func recomputedProbabilitiesHaveTheBitsOfKeptOnes() {
+        func run(samples: Int) -> [Float] {
+            let tape = Tape(GradientCheck.settings)
+            let one = drawn("x", [1, 258, 12])
+            let upstream = drawn("upstream", [1, 258, 4])
+            let x = Tensor(uninitialized: [samples, 258, 12])
+            let dy = Tensor(uninitialized: [samples, 258, 4])
+            for sample in 0..<samples {
+                (x.pointer + sample * one.count).update(from: one.pointer, count: one.count)
+                (dy.pointer + sample * upstream.count).update(
+                    from: upstream.pointer, count: upstream.count)
+            }
+            var gradient: [Float] = []
+            let input = tape.input(x) { gradient = Array($0.scalars[..<one.count]) }
+            let y = scaledDotProductAttention(
+                queries: AttentionOperand(input), keys: AttentionOperand(input, firstColumn: 4),
+                values: AttentionOperand(input, firstColumn: 8), heads: 1, headWidth: 4,
+                mask: .causal, dropout: 0.1)
+            let result = Array(y.value.scalars[..<upstream.count])
+            tape.backward(from: y, upstream: dy)
+            return result + gradient
+        }
+        // 258 x 272 floats of probabilities per sample: 16 of them are more than 2^20.
+        #expect(run(samples: 1) == run(samples: 16))
+    }
+
     /// With a single key the result is its value, whatever the scores.
     @Test func oneKeyGivesItsValue() {
         let tape = Tape(.evaluation)

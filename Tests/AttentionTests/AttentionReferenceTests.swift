@@ -50,7 +50,7 @@ import Testing
                 name: "two tiles padding", samples: 1, steps: 67, width: 4, heads: 1,
                 lengths: [66]),
             MultiHeadCase(
-                name: "recomputed", samples: 1, steps: 258, width: 4, heads: 1, isCausal: true),
+                name: "five tiles", samples: 1, steps: 258, width: 4, heads: 1, isCausal: true),
         ]
         for entry in cases {
             var stream = InitializationStream(seed: 1)

@@ -39,7 +39,7 @@ extension AttentionPlan {
         precondition(
             queries.length == shape[queries.layout == .batchFirst ? 1 : 0],
             "attention: queries of a part of the time steps")
-        let keepsProbabilities = keeping && queries.length * keys.length < Self.keptCount
+        let keepsProbabilities = keeping && samples * heads * planeCount <= Self.keptCount
         let probabilities = Tensor(
             uninitialized: keepsProbabilities
                 ? [samples * heads, planeCount] : [min(tileRows, queries.length) * stride])

@@ -45,7 +45,7 @@ attention("cross padding", 2, 4, 8, 2, tk=6, lengths=[6, 2])
 attention("cross widths", 2, 4, 8, 2, tk=3, kdim=6, vdim=10)
 attention("two tiles", 1, 70, 8, 2, is_causal=True)
 attention("two tiles padding", 1, 67, 4, 1, lengths=[66])
-attention("recomputed", 1, 258, 4, 1, is_causal=True)
+attention("five tiles", 1, 258, 4, 1, is_causal=True)
 
 def transformer(name, kind, n, tq, width, heads, hidden, tk=None, is_causal=False, lengths=None, **options):
     layer = kind(width, heads, hidden, dropout=0.0, batch_first=True, **options)

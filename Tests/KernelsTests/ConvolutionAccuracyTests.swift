@@ -40,8 +40,9 @@ import Testing
     }
 
     /// Largest error and root mean square error, over the root mean square of the expected values.
-    private func errors(_ found: [Float], _ expected: [Double]) -> (largest: Double, typical: Double)
-    {
+    private func errors(_ found: [Float], _ expected: [Double]) -> (
+        largest: Double, typical: Double
+    ) {
         var scale = 0.0
         var sum = 0.0
         var largest = 0.0

@@ -32,6 +32,11 @@ import Testing
             ("additiveAttention", "AdditiveAttention"),
             ("scaledDotProductAttention", "MultiHeadAttention"),
         ] { places[name] = ("AttentionTests/AttentionReferenceTests.swift", word) }
+        for name in [
+            "absoluteLoss", "cosineLoss", "crossEntropy", "ctcLoss", "divergenceLoss",
+            "gaussianDivergence", "huberLoss", "logisticLoss", "negativeLogLikelihood",
+            "negativeSamplingLoss", "squaredLoss",
+        ] { places[name] = ("AttentionTests/LossReferenceTests.swift", nil) }
         return places
     }()
 

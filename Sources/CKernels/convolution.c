@@ -80,30 +80,50 @@ RONDO_INLINE rondo_taps taps_inside(const rondo_window *w, int64_t oh, int64_t o
     return t;
 }
 
+typedef int32_t rondo_sixteen_indices __attribute__((ext_vector_type(16), aligned(4)));
+typedef uint8_t rondo_sixteen_bytes __attribute__((ext_vector_type(16), aligned(1)));
+
 RONDO_CLONES void rondo_max_pool(float *y, uint8_t *taps, const float *image,
                                  const rondo_window *w) {
     const int64_t channels = w->channels;
     for (int64_t oh = 0; oh < w->outputHeight; oh++) {
         for (int64_t ow = 0; ow < w->outputWidth; ow++, y += channels, taps += channels) {
-            rondo_taps t = taps_inside(w, oh, ow);
-            bool first = true;
-            for (int64_t kh = t.firstTapRow; kh < t.lastTapRow; kh++) {
-                for (int64_t kw = t.firstTapColumn; kw < t.lastTapColumn; kw++) {
-                    const float *in = image + ((t.top + kh) * w->width + t.left + kw) * channels;
-                    uint8_t tap = (uint8_t)(kh * w->kernelWidth + kw);
-                    if (first) {
-                        for (int64_t c = 0; c < channels; c++) y[c] = in[c];
-                        for (int64_t c = 0; c < channels; c++) taps[c] = tap;
-                        first = false;
-                        continue;
-                    }
-                    // !(in <= best) lets a NaN through, as PyTorch does.
-                    for (int64_t c = 0; c < channels; c++) {
-                        bool larger = !(in[c] <= y[c]);
-                        y[c] = larger ? in[c] : y[c];
-                        taps[c] = larger ? tap : taps[c];
+            const rondo_taps t = taps_inside(w, oh, ow);
+            const float *corner = image + (t.top * w->width + t.left) * channels;
+            const int64_t first = (t.firstTapRow * w->width + t.firstTapColumn) * channels;
+            const int32_t firstTap = (int32_t)(t.firstTapRow * w->kernelWidth + t.firstTapColumn);
+            int64_t c = 0;
+            // A NaN wins and stays, as in PyTorch.
+            for (; c + 16 <= channels; c += 16) {
+                rondo_sixteen best = *(const rondo_sixteen *)(corner + first + c);
+                rondo_sixteen_indices tap = firstTap;
+                for (int64_t kh = t.firstTapRow; kh < t.lastTapRow; kh++) {
+                    for (int64_t kw = t.firstTapColumn; kw < t.lastTapColumn; kw++) {
+                        rondo_sixteen in =
+                            *(const rondo_sixteen *)(corner + (kh * w->width + kw) * channels + c);
+                        rondo_sixteen_indices larger = (in > best) | (in != in);
+                        rondo_sixteen_indices here = (int32_t)(kh * w->kernelWidth + kw);
+                        best = larger ? in : best;
+                        tap = larger ? here : tap;
                     }
                 }
+                *(rondo_sixteen *)(y + c) = best;
+                *(rondo_sixteen_bytes *)(taps + c) =
+                    __builtin_convertvector(tap, rondo_sixteen_bytes);
+            }
+            for (; c < channels; c++) {
+                float best = corner[first + c];
+                int32_t tap = firstTap;
+                for (int64_t kh = t.firstTapRow; kh < t.lastTapRow; kh++) {
+                    for (int64_t kw = t.firstTapColumn; kw < t.lastTapColumn; kw++) {
+                        float in = corner[(kh * w->width + kw) * channels + c];
+                        if (!(in > best || in != in)) continue;
+                        best = in;
+                        tap = (int32_t)(kh * w->kernelWidth + kw);
+                    }
+                }
+                y[c] = best;
+                taps[c] = (uint8_t)tap;
             }
         }
     }
@@ -112,15 +132,32 @@ RONDO_CLONES void rondo_max_pool(float *y, uint8_t *taps, const float *image,
 RONDO_CLONES void rondo_max_pool_gradient(float *dimage, const float *dy, const uint8_t *taps,
                                           const rondo_window *w) {
     const int64_t channels = w->channels;
+    // Windows side by side write each input once; those that overlap or leave gaps add to zeros.
+    const bool once = w->kernelHeight == w->strideHeight && w->kernelWidth == w->strideWidth &&
+                      w->paddingTop == 0 && w->paddingLeft == 0 &&
+                      w->outputHeight * w->strideHeight == w->height &&
+                      w->outputWidth * w->strideWidth == w->width;
+    if (!once) memset(dimage, 0, (size_t)(w->height * w->width * channels) * sizeof(float));
     for (int64_t oh = 0; oh < w->outputHeight; oh++) {
         for (int64_t ow = 0; ow < w->outputWidth; ow++, dy += channels, taps += channels) {
-            rondo_taps t = taps_inside(w, oh, ow);
+            const rondo_taps t = taps_inside(w, oh, ow);
             for (int64_t kh = t.firstTapRow; kh < t.lastTapRow; kh++) {
                 for (int64_t kw = t.firstTapColumn; kw < t.lastTapColumn; kw++) {
                     float *out = dimage + ((t.top + kh) * w->width + t.left + kw) * channels;
-                    uint8_t tap = (uint8_t)(kh * w->kernelWidth + kw);
-                    for (int64_t c = 0; c < channels; c++)
-                        out[c] += taps[c] == tap ? dy[c] : 0;
+                    const uint8_t tap = (uint8_t)(kh * w->kernelWidth + kw);
+                    if (once) {
+                        RONDO_IN_PLACE
+                        for (int64_t c = 0; c < channels; c++) {
+                            float upstream = dy[c];
+                            out[c] = taps[c] == tap ? upstream : 0;
+                        }
+                    } else {
+                        RONDO_IN_PLACE
+                        for (int64_t c = 0; c < channels; c++) {
+                            float upstream = dy[c];
+                            out[c] += taps[c] == tap ? upstream : 0;
+                        }
+                    }
                 }
             }
         }

@@ -9,6 +9,7 @@ RONDO_CLONES void rondo_add(float *destination, const float *source, size_t coun
 }
 
 RONDO_CLONES void rondo_sum(float *destination, const float *a, const float *b, size_t count) {
+    RONDO_IN_PLACE
     for (size_t i = 0; i < count; i++) destination[i] = a[i] + b[i];
 }
 
@@ -27,14 +28,20 @@ RONDO_CLONES void rondo_multiply_add(float *destination, const float *source, fl
 
 // NaN stays NaN: a diverged run must show it, not hide it behind zeros.
 RONDO_CLONES void rondo_relu(float *y, const float *x, size_t count) {
+    RONDO_IN_PLACE
     for (size_t i = 0; i < count; i++) y[i] = x[i] < 0 ? 0 : x[i];
 }
 
 RONDO_CLONES void rondo_relu_gradient(float *dx, const float *dy, const float *y, size_t count) {
-    for (size_t i = 0; i < count; i++) dx[i] = y[i] > 0 ? dy[i] : 0;
+    RONDO_IN_PLACE
+    for (size_t i = 0; i < count; i++) {
+        float upstream = dy[i]; // read in any case, so that the choice needs no branch
+        dx[i] = y[i] > 0 ? upstream : 0;
+    }
 }
 
 RONDO_CLONES void rondo_exp(float *y, const float *x, size_t count) {
+    RONDO_IN_PLACE
     for (size_t i = 0; i < count; i++) y[i] = exponential(x[i]);
 }
 
@@ -43,6 +50,7 @@ RONDO_CLONES void rondo_tanh(float *y, const float *x, size_t count) {
 }
 
 RONDO_CLONES void rondo_tanh_gradient(float *dx, const float *dy, const float *y, size_t count) {
+    RONDO_IN_PLACE
     for (size_t i = 0; i < count; i++) dx[i] = dy[i] * (1.0f - y[i] * y[i]);
 }
 
@@ -52,6 +60,7 @@ RONDO_CLONES void rondo_sigmoid(float *y, const float *x, size_t count) {
 
 RONDO_CLONES void rondo_sigmoid_gradient(float *dx, const float *dy, const float *y,
                                          size_t count) {
+    RONDO_IN_PLACE
     for (size_t i = 0; i < count; i++) dx[i] = dy[i] * y[i] * (1.0f - y[i]);
 }
 

@@ -20,22 +20,26 @@ RONDO_CLONES void rondo_add_row_relu(float *matrix, const float *row, size_t row
     }
 }
 
-// Columns are taken 64 at a time so that a block's partial sums stay in registers or L1; the order
-// of additions per column (rows in blocks of 64, blocks in order) is the same for every width.
+// Sixteen columns at a time in registers; the order of additions per column (rows in blocks of
+// 64, blocks in order) is the same for every column and every width.
 RONDO_CLONES void rondo_column_sums(float *sums, const float *matrix, size_t rows, size_t columns,
                                     bool accumulate) {
     if (!accumulate) memset(sums, 0, columns * sizeof(float));
     for (size_t rowStart = 0; rowStart < rows; rowStart += 64) {
-        size_t rowEnd = rowStart + 64 < rows ? rowStart + 64 : rows;
-        for (size_t start = 0; start < columns; start += 64) {
-            size_t length = columns - start < 64 ? columns - start : 64;
-            float partial[64] = {0};
-            for (size_t r = rowStart; r < rowEnd; r++) {
-                const float *line = matrix + r * columns + start;
-                for (size_t c = 0; c < length; c++) partial[c] += line[c];
-            }
-            for (size_t c = 0; c < length; c++) sums[start + c] += partial[c];
+        size_t rowEnd = rowStart + 64 < rows ? rowStart + 64 : rows, c = 0;
+        for (; c + 16 <= columns; c += 16) {
+            rondo_sixteen partial = 0;
+            for (size_t r = rowStart; r < rowEnd; r++)
+                partial += *(const rondo_sixteen *)(matrix + r * columns + c);
+            *(rondo_sixteen *)(sums + c) += partial;
         }
+        float partial[16] = {0};
+        const size_t rest = columns - c;
+        for (size_t r = rowStart; rest > 0 && r < rowEnd; r++) {
+            const float *line = matrix + r * columns + c;
+            for (size_t i = 0; i < rest; i++) partial[i] += line[i];
+        }
+        for (size_t i = 0; i < rest; i++) sums[c + i] += partial[i];
     }
 }
 

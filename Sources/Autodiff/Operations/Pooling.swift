@@ -27,7 +27,7 @@ public func maxPool2d(
             x.value.pointer + image * window.inputCount, &native)
     }
     return x.tape.record(y, from: [x]) { upstream in
-        let dx = Tensor(zeros: x.shape)
+        let dx = Tensor(uninitialized: x.shape)
         let taps = UnsafeMutableRawPointer(tapStorage.pointer).assumingMemoryBound(to: UInt8.self)
         var native = window.native()
         for image in 0..<images {

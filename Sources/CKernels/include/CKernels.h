@@ -87,7 +87,7 @@ void rondo_columns_to_image(float *image, const float *columns, const rondo_wind
 /// taps[i] = index of the largest input of the window, 0 ... kernelHeight * kernelWidth - 1.
 void rondo_max_pool(float *y, uint8_t *taps, const float *image, const rondo_window *window);
 void rondo_max_pool_gradient(float *dimage, const float *dy, const uint8_t *taps,
-                             const rondo_window *window); // adds
+                             const rondo_window *window); // sets all of dimage
 /// Divides by the whole window, padding included (PyTorch's count_include_pad).
 void rondo_average_pool(float *y, const float *image, const rondo_window *window);
 void rondo_average_pool_gradient(float *dimage, const float *dy, const rondo_window *window);

@@ -87,21 +87,31 @@ package struct StepReport: ControlMessageBody {
     package var lossSum: Double
     package var correctCount: Int
     package var sampleCount: Int
+    /// What `lossSum` is divided by for the mean: the samples, unless they are weighted.
+    package var lossWeight: Double
     /// How long the step took.
     package var seconds: Double
     package var learningRate: Double
+    /// The norm of the step's gradient, where it was computed.
+    package var gradientNorm: Double?
+
+    /// The mean loss.
+    package var loss: Double { lossWeight > 0 ? lossSum / lossWeight : lossSum }
 
     package init(
         step: Int, epoch: Int, lossSum: Double, correctCount: Int, sampleCount: Int,
-        seconds: Double, learningRate: Double
+        lossWeight: Double? = nil, seconds: Double, learningRate: Double,
+        gradientNorm: Double? = nil
     ) {
         self.step = step
         self.epoch = epoch
         self.lossSum = lossSum
         self.correctCount = correctCount
         self.sampleCount = sampleCount
+        self.lossWeight = lossWeight ?? Double(sampleCount)
         self.seconds = seconds
         self.learningRate = learningRate
+        self.gradientNorm = gradientNorm
     }
 
     package var problem: String? {

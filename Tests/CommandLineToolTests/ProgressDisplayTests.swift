@@ -73,14 +73,16 @@ import WireFormat
 
     @Test func resultLineAndTable() throws {
         let result = RunResult(
-            steps: 20, epochs: 2, testAccuracy: 0.9234, testLoss: 0.25, seconds: 3725,
+            steps: 20, epochs: 2,
+            evaluation: EvaluationFigures(.classification, loss: 0.25, accuracy: 0.9234),
+            seconds: 3725,
             samplesPerSecond: 1234.6, workers: 2, modelDigest: "abc", output: "runs/x")
         #expect(
             try result.line()
                 == "result {\"epochs\":2,\"model_sha256\":\"abc\",\"output\":\"runs/x\","
                 + "\"samples_per_s\":1234.6,\"seconds\":3725,\"steps\":20,"
                 + "\"test_accuracy\":0.9234,\"test_loss\":0.25,\"workers\":2}")
-        #expect(result.table().contains("  test accuracy  92.34 %"))
-        #expect(result.table().contains("  time           1:02:05"))
+        #expect(result.table().contains("  test accuracy    92.34 %"))
+        #expect(result.table().contains("  time             1:02:05"))
     }
 }

@@ -15,10 +15,17 @@ enum EvaluateCommand {
             examples: ["rondo evaluate runs/fashion-mnist-cnn"]),
         run: run)
 
-    private struct Figures: Encodable {
-        let testAccuracy: Double
-        let testLoss: Double
+    private struct Line: Encodable {
+        let figures: EvaluationFigures
         let samples: Int
+
+        enum CodingKeys: CodingKey { case samples }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(samples, forKey: .samples)
+            try figures.encode(to: encoder)
+        }
     }
 
     private static func run(_ arguments: ParsedArguments) throws -> Int32 {
@@ -26,15 +33,13 @@ enum EvaluateCommand {
         try FinishedRunArithmetic.ensure(folder)
         let sums = try Evaluator.evaluate(
             runFolder: folder, dataDirectory: arguments.text("data"))
-        Console.errorText(
-            "test accuracy \(String(format: "%.2f", sums.accuracy * 100)) %, "
-                + "test loss \(String(format: "%.4f", sums.loss)), \(sums.sampleCount) images")
+        let names = try FinishedRun.configuration(folder).evaluationNames
+        let figures = EvaluationFigures(names, loss: sums.loss, accuracy: sums.accuracy)
+        Console.errorText("\(figures.words), \(sums.sampleCount) \(names.samples)")
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        let figures = Figures(
-            testAccuracy: sums.accuracy, testLoss: sums.loss, samples: sums.sampleCount)
-        Console.output("result " + String(decoding: try encoder.encode(figures), as: UTF8.self))
+        let line = Line(figures: figures, samples: sums.sampleCount)
+        Console.output("result " + String(decoding: try encoder.encode(line), as: UTF8.self))
         return 0
     }
 }

@@ -92,7 +92,8 @@ package final class CoordinatorRun: @unchecked Sendable {
             .init(
                 isTerminal: options.isTerminal, width: options.terminalWidth,
                 totalSteps: preflight.totalSteps, stepsPerEpoch: preflight.plan.stepsPerEpoch,
-                startStep: start.step, workers: options.workerCount), write: write)
+                startStep: start.step, workers: options.workerCount,
+                names: configuration.evaluationNames), write: write)
         do {
             recorder = try RunRecorder(
                 folder: options.folder, configuration: configuration, preflight: preflight,

@@ -1,6 +1,7 @@
-// metrics.jsonl: one JSON object a line. A step has `loss` and `accuracy` of its training samples;
-// an evaluation has `test_loss` and `test_accuracy`, and its `loss` is that of the test. Each step stands in the file once: what a
-// resumed run computes again is cut off first.
+// metrics.jsonl: one JSON object a line. A step has `loss` and `accuracy` of its training samples, and
+// `gradient_norm` where gradients are clipped by it; an evaluation has the figures that its task has
+// (`test_loss` and `test_accuracy`, or `validation_loss`), and its `loss` is that loss. Each step stands in
+// the file once: what a resumed run computes again is cut off first.
 
 import Foundation
 import WireFormat
@@ -17,9 +18,11 @@ final class MetricsFile {
         let samplesPerSecond: Double
         let workers: Int
         let generation: UInt32
+        let gradientNorm: Double?
 
         enum CodingKeys: String, CodingKey {
             case step, epoch, loss, accuracy, seconds, workers, generation
+            case gradientNorm = "gradient_norm"
             case learningRate = "learning_rate"
             case samplesPerSecond = "samples_per_s"
         }
@@ -28,9 +31,7 @@ final class MetricsFile {
     private struct EvaluationLine: Encodable {
         let step: Int
         let epoch: Int
-        let loss: Double
-        let testLoss: Double
-        let testAccuracy: Double
+        let figures: EvaluationFigures
         let seconds: Double
         let samplesPerSecond: Double
         let workers: Int
@@ -39,39 +40,40 @@ final class MetricsFile {
         enum CodingKeys: String, CodingKey {
             case step, epoch, loss, seconds, workers, generation
             case samplesPerSecond = "samples_per_s"
-            case testLoss = "test_loss"
-            case testAccuracy = "test_accuracy"
         }
-    }
 
-    /// What is read back of either kind of line.
-    private struct KeptLine: Decodable {
-        let step: Int
-        let testLoss: Double?
-        let testAccuracy: Double?
-
-        enum CodingKeys: String, CodingKey {
-            case step
-            case testLoss = "test_loss"
-            case testAccuracy = "test_accuracy"
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(step, forKey: .step)
+            try container.encode(epoch, forKey: .epoch)
+            try container.encode(figures.loss, forKey: .loss)
+            try container.encode(seconds, forKey: .seconds)
+            try container.encode(samplesPerSecond, forKey: .samplesPerSecond)
+            try container.encode(workers, forKey: .workers)
+            try container.encode(generation, forKey: .generation)
+            try figures.encode(to: encoder)
         }
     }
 
     private let folder: RunFolder
     private let file: FileHandle
     private let encoder = JSONEncoder()
-    /// The test split's figures after the step at which the run goes on, where they were measured.
-    let evaluationAtStart: (loss: Double, accuracy: Double)?
+    private let names: EvaluationNames
+    /// The figures after the step at which the run goes on, where they were measured.
+    let evaluationAtStart: EvaluationFigures?
 
     /// Opens the file and keeps its lines up to `startStep`.
-    init(folder: RunFolder, startStep: Int) throws(RunFolderError) {
+    init(
+        folder: RunFolder, names: EvaluationNames, startStep: Int
+    ) throws(RunFolderError) {
         self.folder = folder
+        self.names = names
         let path = folder.metricsPath
         encoder.outputFormatting = .sortedKeys
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         do {
-            let (kept, evaluation) = Self.lines(of: path, upTo: startStep)
+            let (kept, evaluation) = Self.lines(of: path, upTo: startStep, names)
             evaluationAtStart = evaluation
             try kept.write(to: URL(fileURLWithPath: path), options: .atomic)
             file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
@@ -84,20 +86,22 @@ final class MetricsFile {
     deinit { try? file.close() }
 
     private static func lines(
-        of path: String, upTo step: Int
-    ) -> (kept: Data, evaluation: (loss: Double, accuracy: Double)?) {
+        of path: String, upTo step: Int, _ names: EvaluationNames
+    ) -> (kept: Data, evaluation: EvaluationFigures?) {
         guard step > 0, let bytes = FileManager.default.contents(atPath: path) else {
             return (Data(), nil)
         }
         var kept = Data()
-        var evaluation: (loss: Double, accuracy: Double)?
+        var evaluation: EvaluationFigures?
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
             // A line that a crash cut short is no line.
-            guard let read = try? JSONDecoder().decode(KeptLine.self, from: line),
-                read.step <= step
+            guard let read = (try? JSONSerialization.jsonObject(with: line)) as? [String: Any],
+                let lineStep = (read["step"] as? NSNumber)?.intValue, lineStep <= step
             else { continue }
-            if read.step == step, let loss = read.testLoss, let accuracy = read.testAccuracy {
-                evaluation = (loss, accuracy)
+            func figure(_ name: String) -> Double? { (read[name] as? NSNumber)?.doubleValue }
+            if lineStep == step, let loss = figure(names.loss) {
+                let accuracy = names.accuracy.flatMap(figure) ?? 0
+                evaluation = EvaluationFigures(names, loss: loss, accuracy: accuracy)
             }
             kept += line + [UInt8(ascii: "\n")]
         }
@@ -111,23 +115,22 @@ final class MetricsFile {
             reports.map { report in
                 let count = Double(max(1, report.sampleCount))
                 return StepLine(
-                    step: report.step, epoch: report.epoch, loss: report.lossSum / count,
+                    step: report.step, epoch: report.epoch, loss: report.loss,
                     accuracy: Double(report.correctCount) / count,
                     learningRate: report.learningRate, seconds: report.seconds,
                     samplesPerSecond: Double(report.sampleCount) / max(report.seconds, 1e-9),
-                    workers: workers, generation: generation)
+                    workers: workers, generation: generation,
+                    gradientNorm: report.gradientNorm)
             })
     }
 
     func append(
         _ report: EvaluationReport, workers: Int, generation: UInt32
     ) throws(RunFolderError) {
-        let count = Double(max(1, report.sampleCount))
-        let loss = report.lossSum / count
         try write([
             EvaluationLine(
-                step: report.step, epoch: report.epoch, loss: loss, testLoss: loss,
-                testAccuracy: Double(report.correctCount) / count, seconds: report.seconds,
+                step: report.step, epoch: report.epoch,
+                figures: EvaluationFigures(names, report), seconds: report.seconds,
                 samplesPerSecond: Double(report.sampleCount) / max(report.seconds, 1e-9),
                 workers: workers, generation: generation)
         ])
@@ -141,5 +144,14 @@ final class MetricsFile {
         } catch {
             throw folder.cannotWrite("metrics.jsonl", error)
         }
+    }
+}
+
+extension EvaluationFigures {
+    /// The means of a report's sums.
+    package init(_ names: EvaluationNames, _ report: EvaluationReport) {
+        let count = Double(max(1, report.sampleCount))
+        self.init(
+            names, loss: report.lossSum / count, accuracy: Double(report.correctCount) / count)
     }
 }

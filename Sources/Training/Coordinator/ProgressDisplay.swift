@@ -15,10 +15,12 @@ package final class ProgressDisplay {
         package var stepsPerEpoch: Int
         package var startStep: Int
         package var workers: Int
+        /// How the figures of evaluations are called.
+        package var names: EvaluationNames
 
         package init(
             isTerminal: Bool, width: Int, totalSteps: Int, stepsPerEpoch: Int, startStep: Int,
-            workers: Int
+            workers: Int, names: EvaluationNames = .classification
         ) {
             self.isTerminal = isTerminal
             self.width = width
@@ -26,6 +28,7 @@ package final class ProgressDisplay {
             self.stepsPerEpoch = stepsPerEpoch
             self.startStep = startStep
             self.workers = workers
+            self.names = names
         }
     }
 
@@ -39,6 +42,7 @@ package final class ProgressDisplay {
     private var lastDrawn: ContinuousClock.Instant?
     private var epoch = 0
     private var epochLossSum = 0.0
+    private var epochLossWeight = 0.0
     private var epochSampleCount = 0
     private var epochSeconds = 0.0
     private var totalSeconds = 0.0
@@ -61,6 +65,7 @@ package final class ProgressDisplay {
             if report.epoch != epoch { beginEpoch(report.epoch) }
             step = report.step
             epochLossSum += report.lossSum
+            epochLossWeight += report.lossWeight
             epochSampleCount += report.sampleCount
             epochSeconds += report.seconds
             totalSeconds += report.seconds
@@ -78,11 +83,9 @@ package final class ProgressDisplay {
     }
 
     package func show(_ report: EvaluationReport) {
-        let count = Double(max(1, report.sampleCount))
-        line(
-            "epoch \(report.epoch): test accuracy "
-                + ProgressText.percent(Double(report.correctCount) / count) + ", test loss "
-                + ProgressText.fixed(report.lossSum / count, 4))
+        let endsEpoch = report.step % settings.stepsPerEpoch == 0
+        let place = endsEpoch ? "epoch \(report.epoch)" : "step \(report.step)"
+        line("\(place): \(EvaluationFigures(settings.names, report).words)")
     }
 
     /// Takes the bar away before other text is written.
@@ -94,6 +97,7 @@ package final class ProgressDisplay {
     private func beginEpoch(_ number: Int) {
         epoch = number
         epochLossSum = 0
+        epochLossWeight = 0
         epochSampleCount = 0
         epochSeconds = 0
     }
@@ -124,7 +128,7 @@ package final class ProgressDisplay {
         let done = step - epochStart
         let count = max(1, epochEnd - epochStart)
         let left = "epoch \(epoch)/\(epochs)"
-        let loss = epochLossSum / Double(epochSampleCount)
+        let loss = epochLossSum / max(epochLossWeight, 1e-9)
         let speed = Double(epochSampleCount) / max(epochSeconds, 1e-9)
         var right = "\(done)/\(count)  loss \(ProgressText.fixed(loss, 4))"
         right += "  \(Int(speed.rounded())) samples/s"

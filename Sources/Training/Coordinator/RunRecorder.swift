@@ -58,7 +58,8 @@ package final class RunRecorder: CoordinatorDelegate {
         let resolved = configuration.resolvedJSON()
         configurationDigest = SHA256Digest.hexadecimal(of: resolved)
         try AtomicFile.write(resolved, to: folder.configurationPath)
-        metrics = try MetricsFile(folder: folder, startStep: startStep)
+        metrics = try MetricsFile(
+            folder: folder, names: configuration.evaluationNames, startStep: startStep)
         do {
             if !FileManager.default.fileExists(atPath: folder.logPath) {
                 try Data().write(to: URL(fileURLWithPath: folder.logPath))
@@ -88,16 +89,11 @@ package final class RunRecorder: CoordinatorDelegate {
         }
         let seconds = started.map { (ContinuousClock.now - $0) / .seconds(1) } ?? 0
         // A run that was complete already is not measured again.
-        var evaluation = sampleCount == 0 ? metrics.evaluationAtStart : nil
-        if let lastEvaluation {
-            let count = Double(max(1, lastEvaluation.sampleCount))
-            evaluation = (
-                lastEvaluation.lossSum / count, Double(lastEvaluation.correctCount) / count
-            )
-        }
+        let evaluation =
+            lastEvaluation.map { EvaluationFigures(configuration.evaluationNames, $0) }
+            ?? (sampleCount == 0 ? metrics.evaluationAtStart : nil)
         return RunResult(
-            steps: report.step, epochs: report.epoch,
-            testAccuracy: evaluation?.accuracy, testLoss: evaluation?.loss, seconds: seconds,
+            steps: report.step, epochs: report.epoch, evaluation: evaluation, seconds: seconds,
             samplesPerSecond: Double(sampleCount) / max(seconds, 1e-9),
             workers: generation?.workers.count ?? 0, modelDigest: report.weightsDigest,
             output: folder.path)

@@ -6,8 +6,8 @@ import Foundation
 package struct RunResult: Equatable, Sendable, Encodable {
     package var steps: Int
     package var epochs: Int
-    package var testAccuracy: Double?
-    package var testLoss: Double?
+    /// nil if nothing was measured.
+    package var evaluation: EvaluationFigures?
     /// From the first step of this process' part of the run to the end.
     package var seconds: Double
     package var samplesPerSecond: Double
@@ -16,13 +16,12 @@ package struct RunResult: Equatable, Sendable, Encodable {
     package var output: String
 
     package init(
-        steps: Int, epochs: Int, testAccuracy: Double?, testLoss: Double?, seconds: Double,
+        steps: Int, epochs: Int, evaluation: EvaluationFigures?, seconds: Double,
         samplesPerSecond: Double, workers: Int, modelDigest: String, output: String
     ) {
         self.steps = steps
         self.epochs = epochs
-        self.testAccuracy = testAccuracy
-        self.testLoss = testLoss
+        self.evaluation = evaluation
         self.seconds = seconds
         self.samplesPerSecond = samplesPerSecond
         self.workers = workers
@@ -32,10 +31,20 @@ package struct RunResult: Equatable, Sendable, Encodable {
 
     private enum CodingKeys: String, CodingKey {
         case steps, epochs, seconds, workers, output
-        case testAccuracy = "test_accuracy"
-        case testLoss = "test_loss"
         case samplesPerSecond = "samples_per_s"
         case modelDigest = "model_sha256"
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(steps, forKey: .steps)
+        try container.encode(epochs, forKey: .epochs)
+        try container.encode(seconds, forKey: .seconds)
+        try container.encode(samplesPerSecond, forKey: .samplesPerSecond)
+        try container.encode(workers, forKey: .workers)
+        try container.encode(modelDigest, forKey: .modelDigest)
+        try container.encode(output, forKey: .output)
+        try evaluation?.encode(to: encoder)
     }
 
     /// The last line on standard output: `result {json}`.
@@ -55,14 +64,11 @@ package struct RunResult: Equatable, Sendable, Encodable {
             ("time", ProgressText.duration(seconds)),
             ("speed", "\(Int(samplesPerSecond.rounded())) samples/s"),
         ]
-        if let testAccuracy, let testLoss {
-            rows.append(("test accuracy", ProgressText.percent(testAccuracy)))
-            rows.append(("test loss", ProgressText.fixed(testLoss, 4)))
-        }
+        rows += evaluation?.rows.map { ($0.name, $0.value) } ?? []
         rows.append(("model", "\(output)/model.safetensors"))
         rows.append(("SHA-256", modelDigest))
         return rows.map { name, value in
-            "  " + name + String(repeating: " ", count: 15 - name.count) + value
+            "  " + name + String(repeating: " ", count: max(2, 17 - name.count)) + value
         }
     }
 }

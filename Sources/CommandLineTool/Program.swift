@@ -89,8 +89,8 @@ public enum Program {
     /// Which of the documented codes an error ends the program with.
     static func exitCode(of error: any Error) -> Int32 {
         switch error {
-        case is UsageError, is ConfigurationError, is ModelError, is WorkerCountError,
-            is ResumeMismatch:
+        case is UsageError, is ConfigurationError, is ModelError, is ParameterGroupError,
+            is WorkerCountError, is ResumeMismatch:
             2
         case is DataError: 3
         case LaunchingError.hostsFile, LaunchingError.hostsFileUnusable: 2

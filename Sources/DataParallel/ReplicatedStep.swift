@@ -8,7 +8,8 @@ import Tensors
 //
 //   for each local replica:    forward, backward per micro-batch -> its own flat buffer
 //   during the last backward:  buckets are released as they fill -> order-invariant ring all-reduce
-//   after the last bucket:     optimizer and running statistics, scaled by the number of samples
+//   after the last bucket:     clipping, optimizer, average and running statistics, from the sums divided by
+//                              the weight of all samples
 //
 // Replica r of step s is computed from (weights, step, replica) alone. The buffers of the replicas are
 // left as they are until the next step begins: a step that has to be repeated needs them.
@@ -18,6 +19,10 @@ package struct StepSums: Equatable, Sendable {
     package var lossSum: Float
     package var correctCount: Int
     package var sampleCount: Int
+    /// What `lossSum` is divided by for the mean.
+    package var lossWeight: Float
+    /// The norm of the mean gradient before clipping, where it was needed.
+    package var gradientNorm: Double?
     /// Whether some worker was asked to stop; equal on all workers.
     package var stopRequested: Bool
 }
@@ -44,6 +49,8 @@ package struct MicroBatchPass {
 package final class ReplicatedStep {
     private let store: ParameterStore
     private let optimizer: any Optimizer
+    private let clipping: GradientClipping
+    private let average: ExponentialAverage?
     private let seed: UInt64
     private let replicas: Range<Int>
     private let plan: BucketPlan
@@ -55,13 +62,18 @@ package final class ReplicatedStep {
     /// Parameters of each bucket that the last replica's backward has not delivered yet.
     private var missingParameters: [Int] = []
 
-    /// - Parameter bucketByteCount: see BucketPlan; equal on all workers.
+    /// - Parameters:
+    ///   - average: takes in the weights after each update.
+    ///   - bucketByteCount: see BucketPlan; equal on all workers.
     package init(
-        store: ParameterStore, optimizer: any Optimizer, group: ProcessGroup, seed: UInt64,
+        store: ParameterStore, optimizer: any Optimizer, clipping: GradientClipping = .none,
+        average: ExponentialAverage? = nil, group: ProcessGroup, seed: UInt64,
         bucketByteCount: Int
     ) {
         self.store = store
         self.optimizer = optimizer
+        self.clipping = clipping
+        self.average = average
         self.group = group
         self.seed = seed
         replicas = group.deal.ranges[group.rank]
@@ -126,6 +138,7 @@ package final class ReplicatedStep {
             tail.lossSum += sums.lossSum
             tail.correctCount += Float(sums.correctCount)
             tail.sampleCount += Float(sums.sampleCount)
+            tail.lossWeight += sums.weight
             if releasing && microBatch == passes.count - 1 {
                 // Bucket 0 carries statistics and tail: from here on nobody writes them.
                 finishForward(tail, buffer)
@@ -165,16 +178,23 @@ package final class ReplicatedStep {
         guard tail.lossSum.isFinite else {
             throw .diverged(step: step, lossSum: tail.lossSum)
         }
-        if tail.sampleCount > 0 {
+        var norm: Double?
+        // Samples may all have the weight 0.
+        if tail.lossWeight > 0 {
+            let gradientScale: Float
+            (gradientScale, norm) = clipping.apply(
+                to: reduced.pointer, count: store.values.count, gradientScale: 1 / tail.lossWeight)
             optimizer.update(
-                store.values, gradients: reduced.pointer, gradientScale: 1 / tail.sampleCount,
+                store.values, gradients: reduced.pointer, gradientScale: gradientScale,
                 learningRate: learningRate, step: step + 1)
-            store.updateStatistics(
-                sums: reduced.pointer + store.values.count, sampleCount: tail.sampleCount)
+            average?.update(store.values, step: step + 1)
         }
+        store.updateStatistics(
+            sums: reduced.pointer + store.values.count, sampleCount: tail.sampleCount)
         return StepSums(
             lossSum: tail.lossSum, correctCount: Int(tail.correctCount),
-            sampleCount: Int(tail.sampleCount), stopRequested: tail.stopVotes > 0)
+            sampleCount: Int(tail.sampleCount), lossWeight: tail.lossWeight, gradientNorm: norm,
+            stopRequested: tail.stopVotes > 0)
     }
 }
 

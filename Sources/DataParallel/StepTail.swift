@@ -10,6 +10,8 @@ package struct StepTail: Equatable, Sendable {
     package var sampleCount: Float = 0
     /// How many workers were asked to stop: all of them read the same sum after the same step.
     package var stopVotes: Float = 0
+    /// What the loss and the gradient are divided by.
+    package var lossWeight: Float = 0
 
     package init() {}
 
@@ -18,6 +20,7 @@ package struct StepTail: Equatable, Sendable {
         correctCount = memory[1]
         sampleCount = memory[2]
         stopVotes = memory[3]
+        lossWeight = memory[4]
     }
 
     package func write(to memory: UnsafeMutablePointer<Float>) {
@@ -26,5 +29,6 @@ package struct StepTail: Equatable, Sendable {
         memory[1] = correctCount
         memory[2] = sampleCount
         memory[3] = stopVotes
+        memory[4] = lossWeight
     }
 }

@@ -3,22 +3,20 @@
 // are made of them ("block1.conv1.weight").
 
 package struct ModelConfiguration: Sendable, Equatable {
-    package enum Loss: String, CaseIterable, Sendable { case crossEntropy }
-
     package var layers: [LayerConfiguration]
-    package var loss: Loss
+    package var loss: LossConfiguration
 
     init(_ parent: ConfigurationReader) throws(ConfigurationError) {
         guard parent.has("model") else { throw parent.missing("model", "an object") }
         let reader = try parent.object("model", keys: ["layers", "loss"])
-        loss = try reader.name("loss") ?? .crossEntropy
+        loss = try LossConfiguration(in: reader)
         layers = try LayerConfiguration.list(reader, "layers", depth: 0) ?? []
         guard !layers.isEmpty else { throw reader.missing("layers", "a list of layers") }
     }
 
     var resolved: ConfigurationValue {
         .object([
-            "layers": .array(layers.map(\.resolved)), "loss": .string(loss.rawValue),
+            "layers": .array(layers.map(\.resolved)), "loss": loss.resolved,
         ])
     }
 }

@@ -24,18 +24,25 @@ package struct CheckpointConfiguration: Sendable, Equatable {
 }
 
 package struct EvaluationConfiguration: Sendable, Equatable {
-    /// 0: only at the end of the run.
+    /// 0: none at the end of epochs. The end of the run is always measured.
     package var everyEpochs: Int
+    package var everySteps: Int?
     package var batchSize: Int
 
     init(_ parent: ConfigurationReader) throws(ConfigurationError) {
-        let reader = try parent.object("evaluation", keys: ["everyEpochs", "batchSize"])
+        let reader = try parent.object(
+            "evaluation", keys: ["everyEpochs", "everySteps", "batchSize"])
         everyEpochs = try reader.integer("everyEpochs", 0...1_000_000) ?? 1
+        everySteps = try reader.integer("everySteps", 1...1_000_000_000)
         batchSize = try reader.integer("batchSize", 1...65_536) ?? 250
     }
 
     var resolved: ConfigurationValue {
-        .object(["everyEpochs": .integer(everyEpochs), "batchSize": .integer(batchSize)])
+        var members: [String: ConfigurationValue] = [
+            "everyEpochs": .integer(everyEpochs), "batchSize": .integer(batchSize),
+        ]
+        members["everySteps"] = everySteps.map { .integer($0) }
+        return .object(members)
     }
 }
 

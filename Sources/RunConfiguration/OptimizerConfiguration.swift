@@ -1,4 +1,4 @@
-// The optimizer and the schedule of its learning rate.
+// The rule that turns a step's gradient into new weights, and what is done to the gradient before.
 
 package struct OptimizerConfiguration: Sendable, Equatable {
     package enum Rule: Sendable, Equatable {
@@ -6,132 +6,140 @@ package struct OptimizerConfiguration: Sendable, Equatable {
         case adam(beta1: Double, beta2: Double, epsilon: Double)
         /// Adam with the weight decay taken off the weights instead of added to the gradient.
         case adamw(beta1: Double, beta2: Double, epsilon: Double)
+        case rmsprop(alpha: Double, epsilon: Double, momentum: Double, centered: Bool)
+        /// The rate is divided by 1 + (step - 1) * rateDecay; the sums of squares begin at `initialSum`.
+        case adagrad(rateDecay: Double, epsilon: Double, initialSum: Double)
+        case adadelta(rho: Double, epsilon: Double)
     }
-    package enum RuleName: String, CaseIterable, Sendable { case sgd, adam, adamw }
+    package enum RuleName: String, CaseIterable, Sendable {
+        case sgd, adam, adamw, rmsprop, adagrad, adadelta
+
+        fileprivate var keys: [String] {
+            switch self {
+            case .sgd: ["momentum", "nesterov"]
+            case .adam, .adamw: ["beta1", "beta2", "epsilon"]
+            case .rmsprop: ["alpha", "epsilon", "momentum", "centered"]
+            case .adagrad: ["rateDecay", "epsilon", "initialSum"]
+            case .adadelta: ["rho", "epsilon"]
+            }
+        }
+    }
 
     package var rule: Rule
     /// The rate that the schedule scales.
     package var learningRate: Double
     package var weightDecay: Double
+    /// Whether weight decay is for all parameters, or for matrices and kernels only.
+    package var decayNormsAndBiases: Bool
+    package var clipping: ClippingConfiguration?
+    package var groups: [ParameterGroupConfiguration]
 
     init(_ parent: ConfigurationReader) throws(ConfigurationError) {
         guard parent.has("optimizer") else { throw parent.missing("optimizer", "an object") }
-        let common = ["type", "learningRate", "weightDecay"]
-        let sgdKeys = ["momentum", "nesterov"]
-        let adamKeys = ["beta1", "beta2", "epsilon"]
-        let open = try parent.object("optimizer", keys: common + sgdKeys + adamKeys)
-        let type = try open.required("type", "\"sgd\", \"adam\" or \"adamw\"") {
+        let common = [
+            "type", "learningRate", "weightDecay", "decayNormsAndBiases", "clipping", "groups",
+        ]
+        let open = try parent.object(
+            "optimizer", keys: common + RuleName.allCases.flatMap(\.keys))
+        let type = try open.required("type", "an optimizer's name, e.g. \"sgd\" or \"adamw\"") {
             reader, key throws(ConfigurationError) in try reader.name(key, RuleName.self)
         }
-        let own = type == .sgd ? sgdKeys : adamKeys
-        let reader = try parent.object("optimizer", keys: common + own)
+        let reader = try parent.object("optimizer", keys: common + type.keys)
         learningRate = try reader.required("learningRate", "a number above 0") {
             reader, key throws(ConfigurationError) in try reader.number(key, .positive)
         }
-        let decay = try reader.number("weightDecay", .notNegative)
-        if type == .sgd {
+        // PyTorch's defaults, here and in the rules.
+        weightDecay =
+            try reader.number("weightDecay", .notNegative) ?? (type == .adamw ? 0.01 : 0)
+        decayNormsAndBiases = try reader.bool("decayNormsAndBiases") ?? true
+        clipping = try ClippingConfiguration(in: reader)
+        groups = try ParameterGroupConfiguration.list(reader)
+        rule = try Rule(type, reader)
+    }
+
+    var resolved: ConfigurationValue {
+        var members = rule.resolved
+        members["learningRate"] = .number(learningRate)
+        members["weightDecay"] = .number(weightDecay)
+        members["decayNormsAndBiases"] = .bool(decayNormsAndBiases)
+        members["clipping"] = clipping?.resolved
+        if !groups.isEmpty { members["groups"] = .array(groups.map(\.resolved)) }
+        return .object(members)
+    }
+}
+
+extension OptimizerConfiguration.Rule {
+    fileprivate init(
+        _ type: OptimizerConfiguration.RuleName, _ reader: ConfigurationReader
+    ) throws(ConfigurationError) {
+        switch type {
+        case .sgd:
             let momentum = try reader.number("momentum", .fraction) ?? 0
             let nesterov = try reader.bool("nesterov") ?? false
             guard !nesterov || momentum > 0 else {
                 throw reader.conflict("nesterov", "needs a \"momentum\" above 0")
             }
-            rule = .sgd(momentum: momentum, nesterov: nesterov)
-            weightDecay = decay ?? 0
-        } else {
+            self = .sgd(momentum: momentum, nesterov: nesterov)
+        case .adam, .adamw:
             let beta1 = try reader.number("beta1", .fraction) ?? 0.9
             let beta2 = try reader.number("beta2", .fraction) ?? 0.999
             let epsilon = try reader.number("epsilon", .positive) ?? 1e-8
-            rule =
+            self =
                 type == .adam
                 ? .adam(beta1: beta1, beta2: beta2, epsilon: epsilon)
                 : .adamw(beta1: beta1, beta2: beta2, epsilon: epsilon)
-            weightDecay = decay ?? (type == .adamw ? 0.01 : 0)
+        case .rmsprop:
+            self = .rmsprop(
+                alpha: try reader.number("alpha", .fraction) ?? 0.99,
+                epsilon: try reader.number("epsilon", .positive) ?? 1e-8,
+                momentum: try reader.number("momentum", .fraction) ?? 0,
+                centered: try reader.bool("centered") ?? false)
+        case .adagrad:
+            self = .adagrad(
+                rateDecay: try reader.number("rateDecay", .notNegative) ?? 0,
+                epsilon: try reader.number("epsilon", .positive) ?? 1e-10,
+                initialSum: try reader.number("initialSum", .notNegative) ?? 0)
+        case .adadelta:
+            self = .adadelta(
+                rho: try reader.number("rho", .fraction) ?? 0.9,
+                epsilon: try reader.number("epsilon", .positive) ?? 1e-6)
         }
     }
 
-    var resolved: ConfigurationValue {
-        var members: [String: ConfigurationValue] = [
-            "learningRate": .number(learningRate), "weightDecay": .number(weightDecay),
-        ]
-        switch rule {
+    private var name: OptimizerConfiguration.RuleName {
+        switch self {
+        case .sgd: .sgd
+        case .adam: .adam
+        case .adamw: .adamw
+        case .rmsprop: .rmsprop
+        case .adagrad: .adagrad
+        case .adadelta: .adadelta
+        }
+    }
+
+    fileprivate var resolved: [String: ConfigurationValue] {
+        var members: [String: ConfigurationValue] = ["type": .string(name.rawValue)]
+        switch self {
         case .sgd(let momentum, let nesterov):
-            members["type"] = .string(RuleName.sgd.rawValue)
             members["momentum"] = .number(momentum)
             members["nesterov"] = .bool(nesterov)
         case .adam(let beta1, let beta2, let epsilon), .adamw(let beta1, let beta2, let epsilon):
-            var type = RuleName.adamw
-            if case .adam = rule { type = .adam }
-            members["type"] = .string(type.rawValue)
             members["beta1"] = .number(beta1)
             members["beta2"] = .number(beta2)
             members["epsilon"] = .number(epsilon)
+        case .rmsprop(let alpha, let epsilon, let momentum, let centered):
+            members["alpha"] = .number(alpha)
+            members["epsilon"] = .number(epsilon)
+            members["momentum"] = .number(momentum)
+            members["centered"] = .bool(centered)
+        case .adagrad(let rateDecay, let epsilon, let initialSum):
+            members["rateDecay"] = .number(rateDecay)
+            members["epsilon"] = .number(epsilon)
+            members["initialSum"] = .number(initialSum)
+        case .adadelta(let rho, let epsilon):
+            members["rho"] = .number(rho)
+            members["epsilon"] = .number(epsilon)
         }
-        return .object(members)
-    }
-}
-
-package struct ScheduleConfiguration: Sendable, Equatable {
-    package enum Shape: Sendable, Equatable {
-        case constant
-        /// The rate is multiplied by `factor` after every interval.
-        case step(every: Interval, factor: Double)
-        /// From the optimizer's rate down to `minimumLearningRate` at the run's last step.
-        case cosine(minimumLearningRate: Double)
-    }
-    package enum Interval: Sendable, Equatable { case epochs(Int), steps(Int) }
-    package enum ShapeName: String, CaseIterable, Sendable { case constant, step, cosine }
-
-    package var shape: Shape
-    /// Over this many steps the rate first rises in a straight line; 0: no warm-up.
-    package var warmupSteps: Int
-
-    init(_ parent: ConfigurationReader) throws(ConfigurationError) {
-        let stepKeys = ["everyEpochs", "everySteps", "factor"]
-        let cosineKeys = ["minimumLearningRate"]
-        let common = ["type", "warmupSteps"]
-        let open = try parent.object("schedule", keys: common + stepKeys + cosineKeys)
-        let type = try open.name("type", ShapeName.self) ?? .constant
-        let own = type == .step ? stepKeys : type == .cosine ? cosineKeys : []
-        let reader = try parent.object("schedule", keys: common + own)
-        warmupSteps = try reader.integer("warmupSteps", 0...1_000_000_000) ?? 0
-        switch type {
-        case .constant:
-            shape = .constant
-        case .cosine:
-            shape = .cosine(
-                minimumLearningRate: try reader.number("minimumLearningRate", .notNegative) ?? 0)
-        case .step:
-            let epochs = try reader.integer("everyEpochs", 1...1_000_000)
-            let steps = try reader.integer("everySteps", 1...1_000_000_000)
-            let factor = try reader.number("factor", .positive) ?? 0.1
-            switch (epochs, steps) {
-            case (let epochs?, nil): shape = .step(every: .epochs(epochs), factor: factor)
-            case (nil, let steps?): shape = .step(every: .steps(steps), factor: factor)
-            case (nil, nil):
-                throw reader.missing("everyEpochs", "\"everyEpochs\" or \"everySteps\"")
-            default:
-                throw reader.conflict(
-                    "everyEpochs", "give either \"everyEpochs\" or \"everySteps\", not both")
-            }
-        }
-    }
-
-    var resolved: ConfigurationValue {
-        var members: [String: ConfigurationValue] = ["warmupSteps": .integer(warmupSteps)]
-        switch shape {
-        case .constant:
-            members["type"] = .string(ShapeName.constant.rawValue)
-        case .cosine(let minimumLearningRate):
-            members["type"] = .string(ShapeName.cosine.rawValue)
-            members["minimumLearningRate"] = .number(minimumLearningRate)
-        case .step(let every, let factor):
-            members["type"] = .string(ShapeName.step.rawValue)
-            members["factor"] = .number(factor)
-            switch every {
-            case .epochs(let count): members["everyEpochs"] = .integer(count)
-            case .steps(let count): members["everySteps"] = .integer(count)
-            }
-        }
-        return .object(members)
+        return members
     }
 }

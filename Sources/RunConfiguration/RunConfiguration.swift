@@ -20,6 +20,8 @@ package struct RunConfiguration: Sendable, Equatable {
     package var model: ModelConfiguration
     package var optimizer: OptimizerConfiguration
     package var schedule: ScheduleConfiguration
+    /// nil: the weights of the last step are the model.
+    package var average: AverageConfiguration?
     package var checkpoint: CheckpointConfiguration
     package var evaluation: EvaluationConfiguration
     /// BLAS threads per worker. The number is part of the result's bits.
@@ -110,7 +112,7 @@ extension RunConfiguration {
             tree, origin: origin, path: "",
             keys: [
                 "name", "seed", "replicas", "batchSize", "accumulation", "epochs", "steps", "data",
-                "model", "optimizer", "schedule", "checkpoint", "evaluation", "threads",
+                "model", "optimizer", "schedule", "average", "checkpoint", "evaluation", "threads",
                 "bucketMegabytes", "communication",
             ])
         name = try reader.text("name") ?? defaultName
@@ -137,11 +139,15 @@ extension RunConfiguration {
         model = try ModelConfiguration(reader)
         optimizer = try OptimizerConfiguration(reader)
         schedule = try ScheduleConfiguration(reader)
+        average = try AverageConfiguration(in: reader)
         checkpoint = try CheckpointConfiguration(reader)
         evaluation = try EvaluationConfiguration(reader)
         threads = try reader.integer("threads", 1...256) ?? 1
         bucketMegabytes = try reader.number("bucketMegabytes", .from(0.001, to: 1024)) ?? 1
         communication = try CommunicationConfiguration(reader)
+        if let reason = model.loss.conflict(with: data) {
+            throw reader.conflict("model.loss.classWeights", reason)
+        }
     }
 
     /// The configuration with every default written out.
@@ -154,6 +160,7 @@ extension RunConfiguration {
             "evaluation": evaluation.resolved, "threads": .integer(threads),
             "bucketMegabytes": .number(bucketMegabytes), "communication": communication.resolved,
         ]
+        members["average"] = average?.resolved
         switch length {
         case .epochs(let count): members["epochs"] = .integer(count)
         case .steps(let count): members["steps"] = .integer(count)

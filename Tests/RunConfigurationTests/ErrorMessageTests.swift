@@ -50,7 +50,45 @@ import Testing
     (
         "optimizer.beta1=0.5",
         "unknown key \"optimizer.beta1\"; known: "
-            + "learningRate, momentum, nesterov, type, weightDecay"
+            + "clipping, decayNormsAndBiases, groups, learningRate, momentum, nesterov, type, "
+            + "weightDecay"
+    ),
+    (
+        "optimizer.clipping={}",
+        "missing key \"optimizer.clipping.globalNorm\", expected \"globalNorm\" or \"value\""
+    ),
+    (
+        "optimizer.clipping={globalNorm:1,value:2}",
+        "\"optimizer.clipping.globalNorm\": give either \"globalNorm\" or \"value\", not both"
+    ),
+    (
+        "optimizer.clipping={globalNorm:0}",
+        "\"optimizer.clipping.globalNorm\" must be above 0, got 0"
+    ),
+    (
+        "optimizer.groups=[{match:'a'},{learningRateFactor:2}]",
+        "missing key \"optimizer.groups.1.match\", expected parameters' names, e.g. \"block1.*\""
+    ),
+    ("average={decay:1}", "\"average.decay\" must be at least 0 and below 1, got 1"),
+    (
+        "schedule={type:'oneCycle',warmupSteps:5}",
+        "unknown key \"schedule.warmupSteps\"; known: endDivisor, rise, startDivisor, type"
+    ),
+    (
+        "model.loss=crossentropy",
+        "\"model.loss\" is \"crossentropy\", which is not known; did you mean \"crossEntropy\"?"
+    ),
+    (
+        "model.loss={labelSmoothing:1}",
+        "\"model.loss.labelSmoothing\" must be at least 0 and below 1, got 1"
+    ),
+    (
+        "model.loss={classWeights:[1,2]}",
+        "\"model.loss.classWeights\": has 2 numbers but \"data.classes\" is 10"
+    ),
+    (
+        "model.loss={classWeights:[0,0]}",
+        "\"model.loss.classWeights\": one of them has to be above 0"
     ),
     ("optimizer.nesterov=true", "\"optimizer.nesterov\": needs a \"momentum\" above 0"),
     ("optimizer.nesterov=1", "\"optimizer.nesterov\" must be true or false, got 1"),

@@ -102,6 +102,22 @@ private let everyLayer = """
     ["schedule={type:'cosine',minimumLearningRate:1e-5,warmupSteps:7}"],
     ["schedule={type:'step',everyEpochs:2,factor:0.3}", "optimizer={type:'adam',learningRate:2}"],
     ["schedule={type:'step',everySteps:50}", "optimizer.momentum=0.9", "optimizer.nesterov=true"],
+    [
+        "optimizer={type:'rmsprop',learningRate:2,alpha:0.9,momentum:0.5,centered:true,"
+            + "clipping:{globalNorm:1.5},decayNormsAndBiases:false,"
+            + "groups:[{match:'output.*',learningRateFactor:0.1},{match:'*',decayFactor:0}]}",
+        "schedule={type:'oneCycle',rise:0.2,startDivisor:10,endDivisor:100}",
+        "average={decay:0.99,warmsUp:false}", "evaluation.everySteps=20",
+    ],
+    [
+        "optimizer={type:'adagrad',learningRate:2,rateDecay:0.1,initialSum:0.5,clipping:{value:1}}",
+        "schedule={type:'inverseSquareRoot',warmupSteps:7}", "average={}",
+        "model.loss={labelSmoothing:0.1,classWeights:[1,2,3,4,5,6,7,8,9,0]}",
+    ],
+    [
+        "optimizer={type:'adadelta',learningRate:1,rho:0.8,epsilon:1e-5}",
+        "model.loss='crossEntropy'",
+    ],
     ["steps=12", "accumulation=3", "data.lastBatch=drop", "data.trainSamples=100", "threads=2"],
     ["model.layers=\(everyLayer)", "checkpoint.everySteps=5", "bucketMegabytes=0.123456789"],
     [
@@ -138,6 +154,40 @@ func resolvedConfigurationReadsBackEqual(overrides: [String]) throws {
                 PoolingOptions(
                     kernel: Extent(height: 2, width: 2), stride: Extent(height: 2, width: 2),
                     padding: Extent(height: 0, width: 0))))
+}
+
+@Test func optimizersHaveTheDefaultsOfPyTorch() throws {
+    func rule(_ type: String) throws -> OptimizerConfiguration {
+        try parse(minimalText, "optimizer={type:'\(type)',learningRate:1}").optimizer
+    }
+    #expect(
+        try rule("rmsprop").rule
+            == .rmsprop(alpha: 0.99, epsilon: 1e-8, momentum: 0, centered: false))
+    #expect(try rule("adagrad").rule == .adagrad(rateDecay: 0, epsilon: 1e-10, initialSum: 0))
+    #expect(try rule("adadelta").rule == .adadelta(rho: 0.9, epsilon: 1e-6))
+    #expect(try rule("adadelta").decayNormsAndBiases)
+    #expect(try rule("adadelta").clipping == nil)
+    #expect(try parse().average == nil)
+    #expect(
+        try parse(minimalText, "schedule.type=oneCycle").schedule.shape
+            == .oneCycle(rise: 0.3, startDivisor: 25, endDivisor: 1e4))
+}
+
+@Test(arguments: [
+    ("block1", ["block1.conv.weight", "block1.norm.bias"]),
+    ("block1.*", ["block1.conv.weight", "block1.norm.bias"]),
+    ("block1.conv.weight", ["block1.conv.weight"]),
+    ("*.bias", ["block1.norm.bias", "block12.bias"]),
+    ("block?", ["block1.conv.weight", "block1.norm.bias"]),
+    ("b*1*t", ["block1.conv.weight"]),
+    ("*", ["block1.conv.weight", "block1.norm.bias", "block12.bias"]),
+    ("block", []), ("weight", []), ("Block1", []), ("a*a*a*a*a*a*a*a*b", []),
+])
+func groupsMatchNamesAndTheirParts(match: String, expected: [String]) throws {
+    let groups = try parse(minimalText, "optimizer.groups=[{match:'\(match)'}]").optimizer.groups
+    let names = ["block1.conv.weight", "block1.norm.bias", "block12.bias"]
+    #expect(names.filter(groups[0].matches) == expected)
+    #expect(!groups[0].matches(String(repeating: "a", count: 100_000)) || match == "*")
 }
 
 @Test func relocatedDataKeepsItsFileNames() throws {

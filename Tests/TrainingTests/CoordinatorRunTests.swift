@@ -118,6 +118,41 @@ import WireFormat
             ])
     }
 
+    @Test func stepsHaveTheMeanByWeightAndTheNorm() throws {
+        let fixture = try RunFixture()
+        try fixture.folder.prepare(.begin)
+        let recorder = try fixture.recorder(try fixture.configuration())
+        try recorder.stepsReported([
+            StepReport(
+                step: 1, epoch: 1, lossSum: 3, correctCount: 2, sampleCount: 8, lossWeight: 1.5,
+                seconds: 0.5, learningRate: 0.1, gradientNorm: 0.25)
+        ])
+        let line = try JSONDecoder().decode(
+            [String: Double].self, from: Data(try fixture.text("out/metrics.jsonl").utf8))
+        #expect(line["loss"] == 2)
+        #expect(line["accuracy"] == 0.25)
+        #expect(line["gradient_norm"] == 0.25)
+    }
+
+    @Test func groupsThatMatchNothingAreRefusedBeforeTheRun() throws {
+        let fixture = try RunFixture()
+        func words(_ groups: String) -> String? {
+            let error = #expect(throws: ParameterGroupError.self) {
+                try LedRun(fixture, try fixture.configuration("optimizer.groups=\(groups)"))
+            }
+            return error?.description
+        }
+        #expect(
+            words("[{match:'*'},{match:'output.bias'}]")
+                == "\"optimizer.groups.1.match\": all parameters that match \"output.bias\" are in "
+                + "groups before it")
+        #expect(
+            words("[{match:'outputs'}]")
+                == "\"optimizer.groups.0.match\": no parameter matches \"outputs\"; the parameters "
+                + "are output.weight, output.bias")
+        #expect(!fixture.exists("out"))
+    }
+
     @Test(arguments: [
         ("data.trainSamples=17", "train-images: holds 16 samples, but data.trainSamples"),
         ("data.testSamples=9", "t10k-images: holds 8 samples, but data.testSamples"),

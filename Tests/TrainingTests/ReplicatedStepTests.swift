@@ -25,7 +25,9 @@ import WireFormat
         let store: ParameterStore
         let executor: ReplicatedStep
 
-        init(replicas: Int, bucketByteCount: Int) throws {
+        init(
+            replicas: Int, bucketByteCount: Int, clipping: GradientClipping = .none
+        ) throws {
             var stream = InitializationStream(seed: 1)
             layer = Linear(3, 2, stream: &stream)
             store = ParameterStore(adopting: layer)
@@ -33,19 +35,26 @@ import WireFormat
                 rank: 0, generation: 1, deal: .equal(replicaCount: replicas, worldSize: 1),
                 previous: nil, next: nil, timeout: .seconds(1), add: ringAddition)
             executor = ReplicatedStep(
-                store: store, optimizer: SGD(count: store.values.count), group: group, seed: 1,
-                bucketByteCount: bucketByteCount)
+                store: store, optimizer: SGD(count: store.values.count), clipping: clipping,
+                group: group, seed: 1, bucketByteCount: bucketByteCount)
         }
 
-        func run(_ samples: (Int) -> [[(x: [Float], label: Int32)]], stop: Bool = false) throws
-            -> StepSums
-        {
+        func run(
+            _ samples: (Int) -> [[(x: [Float], label: Int32)]], stop: Bool = false,
+            classWeights: [Float]? = nil
+        ) throws -> StepSums {
             try executor.run(
                 step: 0, learningRate: 0.5, stopRequested: stop, phase: { _ in }
             ) { replica in
                 samples(replica).map { batch in
                     MicroBatchPass(sampleCount: batch.count) { [layer] tape in
                         let x = Tensor(batch.flatMap(\.x), [batch.count, 3])
+                        if let classWeights {
+                            let loss = crossEntropy(
+                                layer(tape.constant(x)), labels: batch.map(\.label),
+                                classWeights: classWeights)
+                            return (loss.loss, loss.sums)
+                        }
                         return softmaxCrossEntropy(
                             layer(tape.constant(x)), labels: batch.map(\.label))
                     }
@@ -86,6 +95,66 @@ import WireFormat
         let fresh = try Fixture(replicas: 1, bucketByteCount: 4)
         #expect(fresh.layer.weight.value.scalars != whole)
         fresh.executor.close()
+    }
+
+    /// A class of weight 2 counts as if each of its samples were there twice, though its samples are
+    /// spread unevenly over the replicas.
+    @Test func weightedLossesAreDividedByTheSumOfTheWeights() throws {
+        let samples = (0..<6).map(sample)
+        let weighted = try Fixture(replicas: 2, bucketByteCount: 1 << 20)
+        defer { weighted.executor.close() }
+        let sums = try weighted.run(
+            { [$0 == 0 ? Array(samples[..<1]) : Array(samples[1...])] }, classWeights: [0.5, 1])
+        let twice = try Fixture(replicas: 1, bucketByteCount: 1 << 20)
+        defer { twice.executor.close() }
+        let expected = try twice.run { _ in
+            [samples.flatMap { $0.label == 1 ? [$0, $0] : [$0] }]
+        }
+        #expect(sums.lossWeight == 4.5)
+        #expect(sums.sampleCount == 6)
+        #expect(abs(sums.lossSum / 4.5 - expected.lossSum / 9) < 1e-6)
+        let pairs = zip(
+            weighted.layer.weight.value.scalars, twice.layer.weight.value.scalars)
+        #expect(pairs.allSatisfy { abs($0 - $1) < 1e-6 })
+    }
+
+    @Test func samplesWithoutWeightChangeNothing() throws {
+        let fixture = try Fixture(replicas: 2, bucketByteCount: 1 << 20)
+        defer { fixture.executor.close() }
+        let before = fixture.layer.weight.value.scalars
+        let sums = try fixture.run({ _ in [[sample(1)]] }, classWeights: [1, 0])
+        #expect(sums.lossWeight == 0 && sums.sampleCount == 2)
+        #expect(fixture.layer.weight.value.scalars == before)
+    }
+
+    /// The norm is that of the mean over all replicas, and the update has the length that is allowed.
+    @Test(arguments: [1, 3]) func gradientIsClippedAfterTheReduction(replicas: Int) throws {
+        func changes(_ clipping: GradientClipping) throws -> (norm: Double?, change: [Float]) {
+            let fixture = try Fixture(
+                replicas: replicas, bucketByteCount: 16, clipping: clipping)
+            defer { fixture.executor.close() }
+            let before = fixture.store.values.scalars
+            let sums = try fixture.run { [[sample($0), sample($0 + 3)]] }
+            return (
+                sums.gradientNorm, zip(before, fixture.store.values.scalars).map { $0 - $1 }
+            )
+        }
+        func length(_ change: [Float]) -> Double {
+            change.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+        }
+        // The rate is 0.5.
+        let free = try changes(.none)
+        #expect(free.norm == nil)
+        let norm = 2 * length(free.change)
+        let unused = try changes(.globalNorm(10))
+        #expect(unused.change == free.change)
+        #expect(unused.norm.map { abs($0 - norm) < 1e-6 } == true)
+        let clipped = try changes(.globalNorm(0.1))
+        #expect(clipped.norm == unused.norm)
+        #expect(abs(length(clipped.change) - 0.05) < 1e-5)
+        let limited = try changes(.value(0.01))
+        let bounds = zip(limited.change, free.change)
+        #expect(bounds.allSatisfy { abs($0 - max(-0.005, min(0.005, $1))) < 1e-6 })
     }
 
     @Test func stopVotesAndSumsTravelWithTheGradients() throws {

@@ -51,6 +51,26 @@ import Training
                 == .differs(key: "optimizer.learningRate", stored: "0.1", given: "0.5"))
     }
 
+    @Test(arguments: [
+        ("optimizer.clipping={globalNorm:1}", "optimizer.clipping"),
+        ("optimizer.decayNormsAndBiases=false", "optimizer.decayNormsAndBiases"),
+        ("optimizer.groups=[{match:'output'}]", "optimizer.groups"),
+        ("average={decay:0.9}", "average"),
+        ("model.loss={labelSmoothing:0.1}", "model.loss.labelSmoothing"),
+        ("model.loss={classWeights:[1,1,1,1,1,1,1,1,1,2]}", "model.loss.classWeights"),
+    ])
+    func rulesOfTrainingMayNotChange(given: String, key: String) {
+        guard case .differs(let found, _, _) = problem({ try resume(given) }) else {
+            Issue.record("\(given) was accepted")
+            return
+        }
+        #expect(found == key)
+    }
+
+    @Test func howOftenIsMeasuredMayChange() throws {
+        #expect(try resume("evaluation.everySteps=2").step == 3)
+    }
+
     @Test func aRunBeyondItsLengthIsRefused() throws {
         #expect(problem { try resume("steps=2") } == .tooLong(step: 3, totalSteps: 2))
         #expect(try resume("steps=3").step == 3)
@@ -66,6 +86,8 @@ import Training
         let warnings = try resume("steps=6", stored: cosine).warnings
         #expect(warnings.count == 1)
         #expect(warnings.first?.contains("was to end at step 4 and now ends at step 6") == true)
+        #expect(try resume("steps=6", stored: "schedule={type:'oneCycle'}").warnings == warnings)
+        #expect(try resume("steps=6", stored: "schedule.type=inverseSquareRoot").warnings == [])
         // Two epochs are these four steps.
         #expect(try resume("epochs=2", stored: cosine).warnings == [])
     }

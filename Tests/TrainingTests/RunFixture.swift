@@ -23,12 +23,14 @@ final class RunFixture {
     init() throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         for (name, count) in [("train", Self.trainingCount), ("t10k", Self.testCount)] {
-            let images = Data(repeating: 7, count: count * 4)
+            let images = Data((0..<count * 4).map { UInt8($0 * 37 % 251) })
             try write(
                 Data([0, 0, 8, 3, 0, 0, 0, UInt8(count), 0, 0, 0, 2, 0, 0, 0, 2]) + images,
                 "\(name)-images")
             try write(
-                Data([0, 0, 8, 1, 0, 0, 0, UInt8(count)]) + Data(count: count), "\(name)-labels")
+                Data([0, 0, 8, 1, 0, 0, 0, UInt8(count)])
+                    + Data((0..<count).map { UInt8($0 * 7 % 10) }),
+                "\(name)-labels")
         }
     }
 
@@ -39,6 +41,10 @@ final class RunFixture {
     }
 
     func configuration(_ overrides: String...) throws -> RunConfiguration {
+        try configuration(overrides)
+    }
+
+    func configuration(_ overrides: [String]) throws -> RunConfiguration {
         let text = """
             {
               replicas: 2, batchSize: 4, steps: 4,

@@ -23,9 +23,10 @@ public struct WeightedLoss {
     public var sum: Float { loss.value.pointer[0] }
     /// The sum divided by the weight; 0 where nothing counts.
     public var mean: Float { weight == 0 ? 0 : sum / weight }
-    /// Sums for a step that divides by the number of rows.
+    /// Sums for a step, which adds them up over its parts and divides by the weight.
     public var sums: LossSums {
-        LossSums(lossSum: sum, correctCount: correctCount, sampleCount: rowCount)
+        LossSums(
+            lossSum: sum, correctCount: correctCount, sampleCount: rowCount, weight: weight)
     }
 }
 

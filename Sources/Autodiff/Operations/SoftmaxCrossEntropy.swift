@@ -9,6 +9,8 @@ public struct LossSums: Sendable, Equatable {
     public var correctCount: Int
     /// Samples.
     public var sampleCount: Int
+    /// What the sum and its gradient are divided by in the end; the samples, unless they are weighted.
+    public var weight: Float
 }
 
 /// The sum over samples of -log softmax(logits)[label].
@@ -32,8 +34,10 @@ public func softmaxCrossEntropy(
         probabilities.pointer, losses.pointer, logits.value.pointer, labels, rows, classes)
     let total = Tensor(uninitialized: [])
     rondo_column_sums(total.pointer, losses.pointer, rows, 1, false)
+    let sampleCount = labels.count { $0 >= 0 }
     let sums = LossSums(
-        lossSum: total.pointer[0], correctCount: correct, sampleCount: labels.count { $0 >= 0 })
+        lossSum: total.pointer[0], correctCount: correct, sampleCount: sampleCount,
+        weight: Float(sampleCount))
     let loss = logits.tape.record(total, from: [logits]) { upstream in
         let gradient = Tensor(uninitialized: logits.shape)
         rondo_softmax_cross_entropy_gradient(

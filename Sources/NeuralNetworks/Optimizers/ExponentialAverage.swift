@@ -4,8 +4,6 @@ import Tensors
 /// The exponential moving average of a model's parameters (Polyak and Juditsky 1992), which often
 /// evaluates better than the last step's values: average += (1 - decay) * (values - average) after each update.
 public struct ExponentialAverage {
-    /// The name under which a checkpoint keeps it.
-    public static let stateName = "average"
     /// The averages, laid out as the store's `values`.
     public let average: Tensor
     private let decay: Double

@@ -84,10 +84,10 @@ package struct ResumePoint: Sendable {
                 problem: .tooLong(step: found.description.step, totalSteps: total))
         }
         let before = stored.totalSteps(plan)
-        if before != total, case .cosine = configuration.schedule.shape {
+        if before != total, configuration.schedule.shape.dependsOnLength {
             warnings.append(
-                "the run was to end at step \(before) and now ends at step \(total); the cosine "
-                    + "schedule depends on that, so the model will not be that of one run of "
+                "the run was to end at step \(before) and now ends at step \(total); the learning "
+                    + "rate's schedule depends on that, so the model will not be that of one run of "
                     + "\(total) steps")
         }
         self.init(

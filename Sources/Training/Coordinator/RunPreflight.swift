@@ -31,7 +31,7 @@ package struct RunPreflight: Sendable {
     package let totalSteps: Int
     package let model: ModelOutline
 
-    /// - Throws: `WorkerCountError`, `DataError` or `ModelError`.
+    /// - Throws: `WorkerCountError`, `DataError`, `ModelError` or `ParameterGroupError`.
     package init(_ configuration: RunConfiguration, workerCount: Int) throws {
         guard workerCount <= configuration.replicas else {
             throw WorkerCountError(workers: workerCount, replicas: configuration.replicas)
@@ -42,6 +42,15 @@ package struct RunPreflight: Sendable {
         }
     }
 
+    /// Whether the parameter groups are there can be said of the built model alone.
+    private static func checkGroups(
+        _ configuration: RunConfiguration, input: FeatureShape, outputs: Int
+    ) throws {
+        guard !configuration.optimizer.groups.isEmpty else { return }
+        _ = try TrainedModel(
+            configuration, input: input, outputs: outputs, stepsPerEpoch: 1, totalSteps: 1)
+    }
+
     /// A text is read in full: its vocabulary is the model's output.
     private init(_ configuration: RunConfiguration, task: any TrainingTask) throws {
         samples = "\(task.plan.sampleCount) windows, a vocabulary of \(task.outputCount)"
@@ -49,6 +58,7 @@ package struct RunPreflight: Sendable {
         totalSteps = configuration.totalSteps(plan)
         model = try ModelBuilder.outline(
             of: configuration.model, input: task.input, outputs: task.outputCount)
+        try Self.checkGroups(configuration, input: task.input, outputs: task.outputCount)
     }
 
     /// Of images the headers tell enough.
@@ -77,6 +87,7 @@ package struct RunPreflight: Sendable {
         totalSteps = configuration.totalSteps(plan)
         model = try ModelBuilder.outline(
             of: configuration.model, input: training.feature, outputs: data.classes)
+        try Self.checkGroups(configuration, input: training.feature, outputs: data.classes)
     }
 
     private static func count(

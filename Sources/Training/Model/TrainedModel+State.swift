@@ -5,6 +5,10 @@ import Tensors
 
 // The replicated state as named arrays: weights under PyTorch's `state_dict` names, optimizer state under
 // "<parameter>.<PyTorch's state name>".
+//
+// The file of weights holds what is to be used. Where a run averages, these are the averages, in a
+// checkpoint as at the end; the weights of the last step, from which training goes on, are then in
+// the optimizer's file as "<parameter>.value".
 
 /// A state that does not belong to this model.
 package struct StateMismatch: Error, CustomStringConvertible {
@@ -18,9 +22,19 @@ extension TrainedModel {
     package static let modelFileName = "model.safetensors"
     package static let optimizerFileName = "optimizer.safetensors"
 
+    private static let lastValueName = "value"
+
+    /// The weights that are kept as the model.
+    private var keptValues: Tensor { average?.average ?? store.values }
+
+    /// All flat buffers that have to be equal on the workers.
+    package var replicatedState: [Tensor] {
+        [store.values, store.statistics] + optimizer.states + (average.map { [$0.average] } ?? [])
+    }
+
     /// Weights and running statistics, and PyTorch's `num_batches_tracked` of each batch norm.
     package var modelArrays: [NamedArray] {
-        var arrays = store.parameterSlots.map { array($0.name, $0, in: store.values) }
+        var arrays = store.parameterSlots.map { array($0.name, $0, in: keptValues) }
         for slot in store.statisticSlots {
             arrays.append(array(slot.name, slot, in: store.statistics))
             if let layer = slot.layerOfRunningMean {
@@ -35,10 +49,15 @@ extension TrainedModel {
     package var weightsDigest: String { ModelDigest.hexadecimal(of: modelArrays) }
 
     private var optimizerArrays: [NamedArray] {
-        let names = type(of: optimizer).stateNames
-        return zip(names, optimizer.states).flatMap { stateName, state in
+        optimizerStates.flatMap { stateName, state in
             store.parameterSlots.map { array("\($0.name).\(stateName)", $0, in: state) }
         }
+    }
+
+    /// What the optimizer's file holds of each parameter.
+    private var optimizerStates: [(name: String, flat: Tensor)] {
+        let states = Array(zip(type(of: optimizer).stateNames, optimizer.states))
+        return states + (average == nil ? [] : [(Self.lastValueName, store.values)])
     }
 
     private func array(_ name: String, _ slot: StateSlot, in flat: Tensor) -> NamedArray {
@@ -50,12 +69,13 @@ extension TrainedModel {
 
     /// The files of a checkpoint.
     package func files() throws(CheckpointError) -> [(name: String, bytes: Data)] {
-        [
+        var metadata = ["format": "pt", "step": String(step)]
+        if average != nil { metadata["weights"] = "moving average" }
+        return [
             (
                 Self.modelFileName,
                 try SafetensorsWriter.bytes(
-                    of: SafetensorsFile(
-                        arrays: modelArrays, metadata: ["format": "pt", "step": String(step)]))
+                    of: SafetensorsFile(arrays: modelArrays, metadata: metadata))
             ),
             (
                 Self.optimizerFileName,
@@ -69,7 +89,10 @@ extension TrainedModel {
     package func load(model: SafetensorsFile, optimizer file: SafetensorsFile?, step: Int)
         throws(StateMismatch)
     {
-        try load(store.parameterSlots, from: model, into: store.values, Self.modelFileName)
+        try load(store.parameterSlots, from: model, into: keptValues, Self.modelFileName)
+        if let average {
+            store.values.pointer.update(from: average.average.pointer, count: store.values.count)
+        }
         try load(store.statisticSlots, from: model, into: store.statistics, Self.modelFileName)
         let known = Set(modelArrays.map(\.name))
         if let extra = model.arrays.first(where: { !known.contains($0.name) }) {
@@ -78,7 +101,7 @@ extension TrainedModel {
                 problem: "has a tensor \"\(extra.name)\" that the configured model does not have")
         }
         if let file {
-            for (stateName, state) in zip(type(of: optimizer).stateNames, optimizer.states) {
+            for (stateName, state) in optimizerStates {
                 let slots = store.parameterSlots.map {
                     StateSlot(name: "\($0.name).\(stateName)", shape: $0.shape, offset: $0.offset)
                 }

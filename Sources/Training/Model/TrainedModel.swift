@@ -11,71 +11,66 @@ package final class TrainedModel {
     package let network: Sequential
     package let store: ParameterStore
     package let optimizer: any Optimizer
+    package let clipping: GradientClipping
+    /// What is kept as the model in place of the weights in `store`, where a run averages.
+    package let average: ExponentialAverage?
     package let schedule: Schedule
+    private let lossOptions: LossConfiguration
     /// Updates so far.
     package var step = 0
 
     /// The network with its initial weights.
+    /// - Throws: `ModelError` or `ParameterGroupError`.
     package init(
         _ configuration: RunConfiguration, input: FeatureShape, outputs: Int,
         stepsPerEpoch: Int, totalSteps: Int
-    ) throws(ModelError) {
+    ) throws {
         network = try ModelBuilder.build(
             configuration.model, input: input, outputs: outputs, seed: configuration.seed)
         store = ParameterStore(adopting: network)
-        optimizer = Self.optimizer(configuration.optimizer, count: store.values.count)
-        schedule = Self.schedule(
-            configuration, stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps)
+        optimizer = try configuration.optimizer.optimizer(for: store)
+        clipping = configuration.optimizer.clipping?.clipping ?? .none
+        average = configuration.average.map { [store] in
+            ExponentialAverage(of: store.values, decay: $0.decay, warmsUp: $0.warmsUp)
+        }
+        schedule = configuration.learningRates(
+            stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps)
+        lossOptions = configuration.model.loss
     }
 
-    private static func optimizer(
-        _ configuration: OptimizerConfiguration, count: Int
-    ) -> any Optimizer {
-        switch configuration.rule {
-        case .sgd(let momentum, let nesterov):
-            return SGD(
-                count: count, momentum: momentum, nesterov: nesterov,
-                weightDecay: configuration.weightDecay)
-        case .adam(let beta1, let beta2, let epsilon):
-            return Adam(
-                count: count, beta1: beta1, beta2: beta2, epsilon: epsilon,
-                weightDecay: configuration.weightDecay)
-        case .adamw(let beta1, let beta2, let epsilon):
-            return Adam(
-                count: count, beta1: beta1, beta2: beta2, epsilon: epsilon,
-                weightDecay: configuration.weightDecay, decoupledDecay: true)
-        }
-    }
-
-    private static func schedule(
-        _ configuration: RunConfiguration, stepsPerEpoch: Int, totalSteps: Int
-    ) -> Schedule {
-        let shape: Schedule.Shape
-        switch configuration.schedule.shape {
-        case .constant: shape = .constant
-        case .step(.steps(let count), let factor):
-            shape = .step(everySteps: count, factor: factor)
-        case .step(.epochs(let count), let factor):
-            shape = .step(everySteps: count * stepsPerEpoch, factor: factor)
-        case .cosine(let minimum): shape = .cosine(minimum: minimum)
-        }
-        return Schedule(
-            peak: configuration.optimizer.learningRate, shape: shape,
-            warmupSteps: configuration.schedule.warmupSteps, totalSteps: totalSteps)
+    /// Runs `body` with the weights that are kept as the model: the averages where there are some.
+    package func asKept<Result>(_ body: () throws -> Result) rethrows -> Result {
+        guard let average else { return try body() }
+        return try average.whileExchanged(with: store.values, body)
     }
 
     /// The loss of a batch of windows, summed over their symbols.
     package func loss(
         of windows: TokenWindows, on tape: Tape
     ) -> (loss: Variable, sums: LossSums) {
-        softmaxCrossEntropy(network(tape.constant(windows.inputs)), labels: windows.targets)
+        loss(network(tape.constant(windows.inputs)), labels: windows.targets)
     }
 
     /// The loss of a batch.
     package func loss(
         of samples: LabelledImages, on tape: Tape
     ) -> (loss: Variable, sums: LossSums) {
-        softmaxCrossEntropy(network(tape.constant(samples.images)), labels: samples.labels)
+        loss(network(tape.constant(samples.images)), labels: samples.labels)
+    }
+
+    /// With the configured options in training; an evaluation measures the plain loss.
+    private func loss(
+        _ logits: Variable, labels: [Int32]
+    ) -> (loss: Variable, sums: LossSums) {
+        let classWeights = lossOptions.classWeights
+        guard logits.tape.settings.isTraining,
+            lossOptions.labelSmoothing > 0 || classWeights != nil
+        else { return softmaxCrossEntropy(logits, labels: labels) }
+        let weighted = crossEntropy(
+            logits, labels: labels, ignoredLabel: SequenceBatch.ignoredTarget,
+            smoothing: Float(lossOptions.labelSmoothing),
+            classWeights: classWeights.map { $0.map { Float($0) } })
+        return (weighted.loss, weighted.sums)
     }
 }
 

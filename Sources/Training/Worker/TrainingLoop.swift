@@ -42,7 +42,8 @@ final class TrainingLoop {
         self.group = group
         self.client = client
         executor = ReplicatedStep(
-            store: model.store, optimizer: model.optimizer, group: group, seed: configuration.seed,
+            store: model.store, optimizer: model.optimizer, clipping: model.clipping,
+            average: model.average, group: group, seed: configuration.seed,
             bucketByteCount: Int(configuration.bucketMegabytes * 1_048_576))
         reporter = StepReporter(client: client)
     }
@@ -85,8 +86,9 @@ final class TrainingLoop {
             StepReport(
                 step: step + 1, epoch: task.plan.epoch(ofStep: step) + 1,
                 lossSum: Double(sums.lossSum), correctCount: sums.correctCount,
-                sampleCount: sums.sampleCount, seconds: (ContinuousClock.now - start) / .seconds(1),
-                learningRate: learningRate))
+                sampleCount: sums.sampleCount, lossWeight: Double(sums.lossWeight),
+                seconds: (ContinuousClock.now - start) / .seconds(1), learningRate: learningRate,
+                gradientNorm: sums.gradientNorm))
     }
 
     /// Evaluation and checkpoints that are due after a step. The last step's checkpoint is written by the
@@ -95,16 +97,22 @@ final class TrainingLoop {
         let committed = step + 1
         let endsEpoch = task.plan.endsEpoch(step)
         let epoch = task.plan.epoch(ofStep: step) + 1
-        let every = configuration.evaluation.everyEpochs
-        if isLast || (endsEpoch && every > 0 && epoch % every == 0) {
+        func isDue(everyEpochs: Int, everySteps: Int?) -> Bool {
+            (endsEpoch && everyEpochs > 0 && epoch % everyEpochs == 0)
+                || everySteps.map { committed % $0 == 0 } ?? false
+        }
+        let evaluation = configuration.evaluation
+        if isLast
+            || isDue(everyEpochs: evaluation.everyEpochs, everySteps: evaluation.everySteps)
+        {
             try evaluate(epoch: epoch)
         }
-        guard !isLast else { return }
-        let settings = configuration.checkpoint
-        let isDue =
-            (endsEpoch && settings.everyEpochs > 0 && epoch % settings.everyEpochs == 0)
-            || settings.everySteps.map { committed % $0 == 0 } ?? false
-        if isDue { try uploadCheckpoint(isFinal: false) }
+        let checkpoint = configuration.checkpoint
+        if !isLast
+            && isDue(everyEpochs: checkpoint.everyEpochs, everySteps: checkpoint.everySteps)
+        {
+            try uploadCheckpoint(isFinal: false)
+        }
     }
 
     /// The test split, each batch by one worker; the sums are added in the data's order everywhere.
@@ -112,8 +120,10 @@ final class TrainingLoop {
         try reporter.flush()
         client.setProgress(step: model.step, phase: StepPhase.evaluation.rawValue)
         let start = ContinuousClock.now
-        let own = task.evaluationBatches(rank: group.rank, worldSize: group.worldSize)
-            .map { task.evaluate(batch: $0, model: model) }
+        let own = model.asKept {
+            task.evaluationBatches(rank: group.rank, worldSize: group.worldSize)
+                .map { task.evaluate(batch: $0, model: model) }
+        }
         let stride = MemoryLayout<EvaluationSums>.stride
         let counts = (0..<group.worldSize).map {
             task.evaluationBatches(rank: $0, worldSize: group.worldSize).count * stride

@@ -78,7 +78,7 @@ package final class WorkerRun {
         case is CollectiveError, is TransportError: 4
         case StepError.collective: 4
         case let error as RendezvousError: error.exitCode
-        case is ConfigurationError, is ModelError: 2
+        case is ConfigurationError, is ModelError, is ParameterGroupError: 2
         default: 1
         }
     }
@@ -238,7 +238,7 @@ package final class WorkerRun {
                 model: try file(TrainedModel.modelFileName),
                 optimizer: try file(TrainedModel.optimizerFileName), step: step)
         }
-        for flat in [model.store.values, model.store.statistics] + model.optimizer.states {
+        for flat in model.replicatedState {
             try group.broadcast(
                 step: UInt64(step), root: 0,
                 buffer: UnsafeMutableRawBufferPointer(

@@ -1,0 +1,114 @@
+import NeuralNetworks
+import RunConfiguration
+
+// The training rules that a configuration asks for, in the engine's types.
+
+/// A group of parameters that there are not.
+package struct ParameterGroupError: Error, Equatable, CustomStringConvertible {
+    /// In the configuration: `optimizer.groups.0.match`.
+    package let path: String
+    package let match: String
+    /// Whether parameters match, but groups before this one have them all.
+    package let isTaken: Bool
+    /// The names of the model's parameters.
+    package let known: [String]
+
+    package var description: String {
+        if isTaken {
+            return "\"\(path)\": all parameters that match \"\(match)\" are in groups before it"
+        }
+        return "\"\(path)\": no parameter matches \"\(match)\"; the parameters are "
+            + known.joined(separator: ", ")
+    }
+}
+
+extension OptimizerConfiguration {
+    /// The optimizer with its groups.
+    func optimizer(for store: ParameterStore) throws(ParameterGroupError) -> any Optimizer {
+        let rule = rule(count: store.values.count)
+        if groups.isEmpty && decayNormsAndBiases { return rule }
+        let memberships = try memberships(of: store.parameterSlots)
+        let parts = ParameterGroup.groups(of: store.parameterSlots, count: store.values.count) {
+            slot in
+            // Norms and biases are the vectors among the parameters.
+            let decay = decayNormsAndBiases || slot.shape.rank > 1 ? 1.0 : 0
+            guard let group = memberships[slot.name] else { return (1, decay) }
+            return (group.learningRateFactor, decay * group.decayFactor)
+        }
+        return rule.grouped(parts)
+    }
+
+    /// By parameter name, the first group that matches.
+    private func memberships(
+        of slots: [StateSlot]
+    ) throws(ParameterGroupError) -> [String: ParameterGroupConfiguration] {
+        var memberships: [String: ParameterGroupConfiguration] = [:]
+        for (position, group) in groups.enumerated() {
+            let matching = slots.map(\.name).filter(group.matches)
+            let free = matching.filter { memberships[$0] == nil }
+            guard !free.isEmpty else {
+                throw ParameterGroupError(
+                    path: "optimizer.groups.\(position).match", match: group.match,
+                    isTaken: !matching.isEmpty, known: slots.map(\.name))
+            }
+            for name in free { memberships[name] = group }
+        }
+        return memberships
+    }
+
+    private func rule(count: Int) -> any Optimizer {
+        switch rule {
+        case .sgd(let momentum, let nesterov):
+            return SGD(
+                count: count, momentum: momentum, nesterov: nesterov, weightDecay: weightDecay)
+        case .adam(let beta1, let beta2, let epsilon):
+            return Adam(
+                count: count, beta1: beta1, beta2: beta2, epsilon: epsilon,
+                weightDecay: weightDecay)
+        case .adamw(let beta1, let beta2, let epsilon):
+            return Adam(
+                count: count, beta1: beta1, beta2: beta2, epsilon: epsilon,
+                weightDecay: weightDecay, decoupledDecay: true)
+        case .rmsprop(let alpha, let epsilon, let momentum, let centered):
+            return RMSProp(
+                count: count, alpha: alpha, epsilon: epsilon, momentum: momentum,
+                centered: centered, weightDecay: weightDecay)
+        case .adagrad(let rateDecay, let epsilon, let initialSum):
+            return Adagrad(
+                count: count, rateDecay: rateDecay, epsilon: epsilon, initialSum: initialSum,
+                weightDecay: weightDecay)
+        case .adadelta(let rho, let epsilon):
+            return Adadelta(count: count, rho: rho, epsilon: epsilon, weightDecay: weightDecay)
+        }
+    }
+}
+
+extension ClippingConfiguration {
+    var clipping: GradientClipping {
+        switch self {
+        case .globalNorm(let limit): .globalNorm(limit)
+        case .value(let limit): .value(limit)
+        }
+    }
+}
+
+extension RunConfiguration {
+    /// The rate of each step.
+    func learningRates(stepsPerEpoch: Int, totalSteps: Int) -> Schedule {
+        let shape: Schedule.Shape
+        switch schedule.shape {
+        case .constant: shape = .constant
+        case .step(.steps(let count), let factor):
+            shape = .step(everySteps: count, factor: factor)
+        case .step(.epochs(let count), let factor):
+            shape = .step(everySteps: count * stepsPerEpoch, factor: factor)
+        case .cosine(let minimum): shape = .cosine(minimum: minimum)
+        case .oneCycle(let rise, let startDivisor, let endDivisor):
+            shape = .oneCycle(rise: rise, startDivisor: startDivisor, endDivisor: endDivisor)
+        case .inverseSquareRoot: shape = .inverseSquareRoot
+        }
+        return Schedule(
+            peak: optimizer.learningRate, shape: shape, warmupSteps: schedule.warmupSteps,
+            totalSteps: totalSteps)
+    }
+}

@@ -1,0 +1,163 @@
+// The training rules of a configuration on a model and its files: what they do to the weights, and that a
+// run which is stopped and resumed does the same.
+
+import Checkpoints
+import Collectives
+import DataParallel
+import NeuralNetworks
+import RunConfiguration
+import Testing
+import Training
+
+@Suite struct TrainingRuleTests {
+    private static let layers = """
+        model.layers=[{type:'flatten'},{type:'linear',name:'hidden',outputFeatures:6},{type:'tanh'},\
+        {type:'linear',name:'output',outputFeatures:10}]
+        """
+
+    /// One worker with all replicas, without a coordinator.
+    private final class LocalRun {
+        let model: TrainedModel
+        private let task: any TrainingTask
+        private let executor: ReplicatedStep
+
+        init(_ configuration: RunConfiguration) throws {
+            task = try configuration.loadTask()
+            model = try TrainedModel(
+                configuration, input: task.input, outputs: task.outputCount,
+                stepsPerEpoch: task.plan.stepsPerEpoch,
+                totalSteps: configuration.totalSteps(task.plan))
+            let group = try ProcessGroup(
+                rank: 0, generation: 1,
+                deal: .equal(replicaCount: configuration.replicas, worldSize: 1), previous: nil,
+                next: nil, timeout: .seconds(1), add: ringAddition)
+            executor = ReplicatedStep(
+                store: model.store, optimizer: model.optimizer, clipping: model.clipping,
+                average: model.average, group: group, seed: configuration.seed,
+                bucketByteCount: 64)
+        }
+
+        deinit { executor.close() }
+
+        func train(to end: Int) throws {
+            let source = task.passes(steps: model.step..<end, replicas: 0..<task.plan.replicas)
+            defer { source.stop() }
+            while model.step < end {
+                _ = try executor.run(
+                    step: model.step, learningRate: model.schedule.learningRate(step: model.step),
+                    stopRequested: false, phase: { _ in },
+                    passes: { _ in [try source.next(self.model)] })
+                model.step += 1
+            }
+        }
+
+        func weights(_ name: String) -> [Float] {
+            guard let slot = model.store.parameterSlots.first(where: { $0.name == name }) else {
+                return []
+            }
+            return model.store.values.slice(from: slot.offset, slot.shape).scalars
+        }
+    }
+
+    private static let rules = [
+        "optimizer={type:'rmsprop',learningRate:0.01,momentum:0.9,clipping:{globalNorm:0.1}}",
+        "optimizer={type:'rmsprop',learningRate:0.01,centered:true,weightDecay:0.1}",
+        "optimizer={type:'adagrad',learningRate:0.1,rateDecay:0.1,clipping:{value:0.01}}",
+        "optimizer={type:'adadelta',learningRate:1,weightDecay:0.1}",
+        "optimizer={type:'adamw',learningRate:0.01,decayNormsAndBiases:false,"
+            + "groups:[{match:'hidden',learningRateFactor:0.5,decayFactor:3}]}",
+    ]
+
+    @Test(
+        arguments: rules,
+        [
+            ["schedule.type=oneCycle", "average={decay:0.9}"],
+            [
+                "schedule={type:'inverseSquareRoot',warmupSteps:3}",
+                "model.loss={labelSmoothing:0.1,classWeights:[1,2,3,4,5,6,7,8,9,0.5]}",
+            ],
+        ])
+    func aStoppedRunGoesOnAsIfItHadNot(rule: String, others: [String]) throws {
+        let fixture = try RunFixture()
+        let configuration = try fixture.configuration(
+            [Self.layers, "optimizer=null", rule, "steps=9"] + others)
+        let whole = try LocalRun(configuration)
+        let begin = whole.model.weightsDigest
+        try whole.train(to: 9)
+        #expect(whole.model.weightsDigest != begin)
+
+        let first = try LocalRun(configuration)
+        try first.train(to: 4)
+        let files = try first.model.files().map {
+            try SafetensorsReader.read($0.bytes, name: $0.name)
+        }
+        let second = try LocalRun(configuration)
+        try second.model.load(model: files[0], optimizer: files[1], step: 4)
+        #expect(second.model.weightsDigest == first.model.weightsDigest)
+        try second.train(to: 9)
+        #expect(second.model.weightsDigest == whole.model.weightsDigest)
+        for (resumed, expected) in zip(second.model.replicatedState, whole.model.replicatedState) {
+            #expect(resumed.scalars == expected.scalars)
+        }
+    }
+
+    @Test func theModelIsTheAverageWhereThereIsOne() throws {
+        let fixture = try RunFixture()
+        let run = try LocalRun(
+            try fixture.configuration(Self.layers, "average={decay:0.5,warmsUp:false}"))
+        var expected = run.weights("output.weight")
+        for step in 1...3 {
+            try run.train(to: step)
+            expected = zip(expected, run.weights("output.weight")).map { $0 + 0.5 * ($1 - $0) }
+        }
+        let last = run.weights("output.weight")
+        func stored(_ file: Int, _ name: String) throws -> [Float] {
+            let bytes = try run.model.files()[file].bytes
+            let array = try #require(
+                try SafetensorsReader.read(bytes, name: "file").arrays.first { $0.name == name })
+            var floats = [Float](repeating: 0, count: expected.count)
+            let isCopied = floats.withUnsafeMutableBufferPointer { array.copyFloats(to: $0) }
+            #expect(isCopied)
+            return floats
+        }
+        #expect(last != expected)
+        #expect(try stored(0, "output.weight") == expected)
+        #expect(try stored(1, "output.weight.value") == last)
+        #expect(run.model.asKept { run.weights("output.weight") } == expected)
+        #expect(run.weights("output.weight") == last)
+
+        // To use the model, its file is enough.
+        let used = try LocalRun(try fixture.configuration(Self.layers, "average={}"))
+        try used.model.load(
+            model: try SafetensorsReader.read(try run.model.files()[0].bytes, name: "model"),
+            optimizer: nil, step: 3)
+        #expect(used.weights("output.weight") == expected)
+        #expect(used.model.asKept { used.weights("output.weight") } == expected)
+    }
+
+    @Test func groupsChangeTheirParametersAlone() throws {
+        let fixture = try RunFixture()
+        func trained(_ more: String...) throws -> LocalRun {
+            let run = try LocalRun(
+                try fixture.configuration(
+                    [Self.layers, "optimizer.weightDecay=0.5"] + more))
+            try run.train(to: 1)
+            return run
+        }
+        let plain = try trained()
+        let frozen = try trained("optimizer.groups=[{match:'hidden',learningRateFactor:0}]")
+        let begin = try LocalRun(try fixture.configuration(Self.layers))
+        #expect(frozen.weights("hidden.weight") == begin.weights("hidden.weight"))
+        #expect(frozen.weights("hidden.bias") == begin.weights("hidden.bias"))
+        #expect(frozen.weights("output.weight") == plain.weights("output.weight"))
+
+        // After one step of SGD the decay is all that differs: rate 0.1 x decay 0.5.
+        let sparing = try trained("optimizer.decayNormsAndBiases=false")
+        #expect(sparing.weights("hidden.weight") == plain.weights("hidden.weight"))
+        let difference = zip(sparing.weights("hidden.bias"), plain.weights("hidden.bias"))
+        let decays = zip(difference, begin.weights("hidden.bias"))
+        #expect(decays.allSatisfy { abs($0.0 - $0.1 - 0.05 * $1) < 1e-6 })
+        let same = try trained("optimizer.groups=[{match:'*.bias',decayFactor:0}]")
+        #expect(same.weights("hidden.bias") == sparing.weights("hidden.bias"))
+    }
+}

@@ -12,7 +12,7 @@ import Testing
         var rate = 0.1
         var schedule: Schedule?
         var clipping = GradientClipping.none
-        var averageDecay: Double?
+        var average: (decay: Double, warmsUp: Bool)?
         let optimizer: any Optimizer
 
         init(_ name: String, _ rate: Double, _ optimizer: any Optimizer) {
@@ -35,7 +35,9 @@ import Testing
         let count = Self.count
         let values = drawn("start", [count])
         var average: ExponentialAverage?
-        if let decay = run.averageDecay { average = ExponentialAverage(of: values, decay: decay) }
+        if let (decay, warmsUp) = run.average {
+            average = ExponentialAverage(of: values, decay: decay, warmsUp: warmsUp)
+        }
         var rows: [Float] = []
         var rates: [Float] = []
         for step in 0..<10 {
@@ -96,8 +98,10 @@ import Testing
         var value = Run("clip value", 0.05, Adam(count: count))
         value.clipping = .value(0.3)
         var average = Run("average", 0.1, SGD(count: count))
-        average.averageDecay = 0.9
-        return [short, long, value, average]
+        average.average = (0.9, false)
+        var early = Run("average warms up", 0.1, SGD(count: count))
+        early.average = (0.4, true)
+        return [short, long, value, average, early]
     }
 
     private func groups() -> [Run] {
@@ -128,6 +132,8 @@ import Testing
         let shapes: [(String, Schedule.Shape, Int, Int)] = [
             ("constant", .constant, 0, 10), ("step", .step(everySteps: 3, factor: 0.5), 0, 10),
             ("warm-up", .constant, 4, 10),
+            ("warm-up, cosine", .cosine(minimum: 0.04), 3, 10),
+            ("warm-up, step", .step(everySteps: 3, factor: 0.5), 2, 10),
             ("cosine", .cosine(minimum: 0.04), 0, 10), ("one cycle", .oneCycle(), 0, 11),
             ("one cycle short", .oneCycle(rise: 0.25, startDivisor: 10, endDivisor: 100), 0, 20),
             ("inverse square root", .inverseSquareRoot, 4, 10),

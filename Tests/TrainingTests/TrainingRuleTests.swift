@@ -6,6 +6,7 @@ import Collectives
 import DataParallel
 import NeuralNetworks
 import RunConfiguration
+import Tensors
 import Testing
 import Training
 
@@ -80,7 +81,7 @@ import Training
     func aStoppedRunGoesOnAsIfItHadNot(rule: String, others: [String]) throws {
         let fixture = try RunFixture()
         let configuration = try fixture.configuration(
-            [Self.layers, "optimizer=null", rule, "steps=9"] + others)
+            [Self.layers, rule, "steps=9"] + others)
         let whole = try LocalRun(configuration)
         let begin = whole.model.weightsDigest
         try whole.train(to: 9)
@@ -99,6 +100,67 @@ import Training
         for (resumed, expected) in zip(second.model.replicatedState, whole.model.replicatedState) {
             #expect(resumed.scalars == expected.scalars)
         }
+    }
+
+    /// The engine's rules are compared with PyTorch's elsewhere; here, that a configuration gets the one it
+    /// asks for with each option in its place.
+    @Test func optionsReachTheEngine() throws {
+        let fixture = try RunFixture()
+        let cases: [(String, (Int) -> any Optimizer)] = [
+            (
+                "{type:'sgd',learningRate:0.1,momentum:0.9,nesterov:true,weightDecay:0.1}",
+                { SGD(count: $0, momentum: 0.9, nesterov: true, weightDecay: 0.1) }
+            ),
+            (
+                "{type:'adam',learningRate:0.1,beta1:0.8,beta2:0.9,epsilon:1e-4,weightDecay:0.1}",
+                { Adam(count: $0, beta1: 0.8, beta2: 0.9, epsilon: 1e-4, weightDecay: 0.1) }
+            ),
+            (
+                "{type:'adamw',learningRate:0.1,beta1:0.8,weightDecay:0.1}",
+                { Adam(count: $0, beta1: 0.8, weightDecay: 0.1, decoupledDecay: true) }
+            ),
+            (
+                "{type:'rmsprop',learningRate:0.1,alpha:0.8,epsilon:1e-4,momentum:0.5,centered:true}",
+                { RMSProp(count: $0, alpha: 0.8, epsilon: 1e-4, momentum: 0.5, centered: true) }
+            ),
+            (
+                "{type:'adagrad',learningRate:0.1,rateDecay:0.1,epsilon:1e-4,initialSum:0.5}",
+                { Adagrad(count: $0, rateDecay: 0.1, epsilon: 1e-4, initialSum: 0.5) }
+            ),
+            (
+                "{type:'adadelta',learningRate:0.1,rho:0.8,epsilon:1e-4,weightDecay:0.1}",
+                { Adadelta(count: $0, rho: 0.8, epsilon: 1e-4, weightDecay: 0.1) }
+            ),
+        ]
+        for (text, make) in cases {
+            let run = try LocalRun(
+                try fixture.configuration(Self.layers, "optimizer=\(text)", "steps=3"))
+            let values = run.model.store.values
+            let expected = values.copied()
+            let rule = make(values.count)
+            let gradients = values.copied()
+            for step in 1...3 {
+                for (rule, values) in [(run.model.optimizer, values), (rule, expected)] {
+                    rule.update(
+                        values, gradients: gradients.pointer, gradientScale: 0.5,
+                        learningRate: 0.1, step: step)
+                }
+            }
+            #expect(values.scalars == expected.scalars, "\(text)")
+        }
+        let cycle = try LocalRun(
+            try fixture.configuration(
+                "schedule={type:'oneCycle',rise:0.2,startDivisor:10,endDivisor:100}", "steps=20")
+        ).model.schedule
+        let root = try LocalRun(
+            try fixture.configuration("schedule={type:'inverseSquareRoot',warmupSteps:4}")
+        ).model.schedule
+        let shape = Schedule.Shape.oneCycle(rise: 0.2, startDivisor: 10, endDivisor: 100)
+        let expected = Schedule(peak: 0.1, shape: shape, totalSteps: 20)
+        for step in 0..<20 {
+            #expect(cycle.learningRate(step: step) == expected.learningRate(step: step))
+        }
+        #expect(abs(root.learningRate(step: 15) - 0.05) < 1e-12)
     }
 
     @Test func theModelIsTheAverageWhereThereIsOne() throws {

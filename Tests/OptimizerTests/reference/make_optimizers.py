@@ -68,8 +68,10 @@ def grouped(kind, **options):
 steps("groups adamw", grouped(o.AdamW, lr=0.05, weight_decay=0.2))
 steps("groups sgd", grouped(o.SGD, lr=0.05, momentum=0.9, weight_decay=0.2))
 
-def averaged(decay):
-    model = o.swa_utils.AveragedModel(torch.nn.Linear(COUNT, 1, bias=False).double(), multi_avg_fn=o.swa_utils.get_ema_multi_avg_fn(decay))
+def averaged(decay, warms_up=False):
+    rule = dict(multi_avg_fn=o.swa_utils.get_ema_multi_avg_fn(decay))
+    if warms_up: rule = dict(avg_fn=lambda old, new, n: torch.lerp(old, new, 1 - torch.minimum(torch.tensor(decay, dtype=torch.float64), (1 + n) / (10 + n))))
+    model = o.swa_utils.AveragedModel(torch.nn.Linear(COUNT, 1, bias=False).double(), **rule)
     with torch.no_grad(): model.module.weight.copy_(drawn("start", (1, COUNT)))
     model.n_averaged += 1
     def after(values, step):
@@ -79,6 +81,8 @@ def averaged(decay):
         return model.module.weight.detach()[0].clone()
     return after
 steps("average", lambda w: o.SGD([w], 0.1), after=averaged(0.9))
+# n_averaged counts the start as the first.
+steps("average warms up", lambda w: o.SGD([w], 0.1), after=averaged(0.4, warms_up=True))
 
 s = o.lr_scheduler
 sgd = lambda w: o.SGD([w], 0.4)
@@ -86,6 +90,8 @@ steps("schedule constant", sgd, schedule=lambda p: s.ConstantLR(p, 1.0))
 steps("schedule warm-up", sgd, schedule=lambda p: s.LinearLR(p, 0.25, 1.0, 3))
 steps("schedule step", sgd, schedule=lambda p: s.StepLR(p, 3, 0.5))
 steps("schedule cosine", sgd, schedule=lambda p: s.CosineAnnealingLR(p, 10, 0.04))
+steps("schedule warm-up, cosine", sgd, schedule=lambda p: s.SequentialLR(p, [s.LinearLR(p, 1 / 3, 1.0, 2), s.CosineAnnealingLR(p, 7, 0.04)], [3]))
+steps("schedule warm-up, step", sgd, schedule=lambda p: s.LambdaLR(p, lambda n: (n + 1) / 2 if n < 2 else 0.5 ** (n // 3)))
 steps("schedule one cycle", sgd, schedule=lambda p: s.OneCycleLR(p, 0.4, total_steps=11, cycle_momentum=False))
 steps("schedule one cycle short", sgd, schedule=lambda p: s.OneCycleLR(p, 0.4, total_steps=20, pct_start=0.25, div_factor=10, final_div_factor=100, cycle_momentum=False))
 steps("schedule inverse square root", sgd, schedule=lambda p: s.LambdaLR(p, lambda n: min((n + 1) / 4, (4 / (n + 1)) ** 0.5)))

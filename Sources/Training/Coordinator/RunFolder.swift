@@ -2,7 +2,7 @@
 //
 //     config.json          the resolved configuration
 //     metrics.jsonl        one JSON object a line, a step or an evaluation each
-//     model.safetensors    the final weights
+//     model.safetensors    the final weights, or their moving average
 //     checkpoints/         step-00000060/, each complete or absent
 //     workers/             worker-0.log, ... when `rondo train` started the workers
 //     log.txt              what the coordinator had to say, with times

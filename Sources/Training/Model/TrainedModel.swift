@@ -15,7 +15,8 @@ package final class TrainedModel {
     /// What is kept as the model in place of the weights in `store`, where a run averages.
     package let average: ExponentialAverage?
     package let schedule: Schedule
-    private let lossOptions: LossConfiguration
+    private let labelSmoothing: Float
+    private let classWeights: [Float]?
     /// Updates so far.
     package var step = 0
 
@@ -35,7 +36,8 @@ package final class TrainedModel {
         }
         schedule = configuration.learningRates(
             stepsPerEpoch: stepsPerEpoch, totalSteps: totalSteps)
-        lossOptions = configuration.model.loss
+        labelSmoothing = Float(configuration.model.loss.labelSmoothing)
+        classWeights = configuration.model.loss.classWeights.map { $0.map { Float($0) } }
     }
 
     /// Runs `body` with the weights that are kept as the model: the averages where there are some.
@@ -62,14 +64,12 @@ package final class TrainedModel {
     private func loss(
         _ logits: Variable, labels: [Int32]
     ) -> (loss: Variable, sums: LossSums) {
-        let classWeights = lossOptions.classWeights
-        guard logits.tape.settings.isTraining,
-            lossOptions.labelSmoothing > 0 || classWeights != nil
-        else { return softmaxCrossEntropy(logits, labels: labels) }
+        guard logits.tape.settings.isTraining, labelSmoothing > 0 || classWeights != nil else {
+            return softmaxCrossEntropy(logits, labels: labels)
+        }
         let weighted = crossEntropy(
             logits, labels: labels, ignoredLabel: SequenceBatch.ignoredTarget,
-            smoothing: Float(lossOptions.labelSmoothing),
-            classWeights: classWeights.map { $0.map { Float($0) } })
+            smoothing: labelSmoothing, classWeights: classWeights)
         return (weighted.loss, weighted.sums)
     }
 }

@@ -6,8 +6,8 @@ import WireFormat
 
 struct ControlMessageTests {
     private static let step = StepReport(
-        step: 1, epoch: 1, lossSum: 2.5, correctCount: 3, sampleCount: 4, seconds: 0.25,
-        learningRate: 0.1)
+        step: 1, epoch: 1, lossSum: 2.5, correctCount: 3, sampleCount: 4, lossWeight: 3.5,
+        seconds: 0.25, learningRate: 0.1, gradientNorm: 0.5)
     private static let header = CheckpointHeader(
         step: 40, isFinal: true, files: [.init(name: "model.safetensors", byteCount: 8)])
 

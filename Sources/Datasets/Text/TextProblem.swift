@@ -15,6 +15,8 @@ public enum TextProblem: Equatable, Sendable {
     case lineCountMismatch(lines: Int, otherLines: Int, otherFile: String)
     case noPairs(dropped: Int, lengthLimit: Int?)
     case badVocabulary(reason: String)
+    case noVocabulary
+    case otherVocabulary
     case noSpecialSymbols
     case tooFewStrings(available: Int, needed: Int)
 
@@ -48,6 +50,11 @@ public enum TextProblem: Equatable, Sendable {
             return "has no usable pairs (\(dropped) have an empty side\(bound))"
         case .badVocabulary(let reason):
             return "not a usable vocabulary: \(reason)"
+        case .noVocabulary:
+            return "no such vocabulary; a run of text keeps it in its folder from the beginning"
+        case .otherVocabulary:
+            return "the run was begun with another text, whose vocabulary this is; go on with that "
+                + "text, or use --overwrite to begin anew"
         case .noSpecialSymbols:
             return "the vocabulary has no symbols for padding, begin and end, which pairs of "
                 + "texts need"

@@ -84,6 +84,7 @@ package final class CoordinatorRun: @unchecked Sendable {
             options.mode == .resume
             ? try ResumePoint(in: options.folder, for: configuration, plan: preflight.plan)
             : .start
+        if start.step > 0 { try preflight.vocabularies?.check(against: options.folder) }
         let listener = try Listener(options.listenAddress)
         leavings = Leavings(options)
         try options.folder.prepare(options.mode)

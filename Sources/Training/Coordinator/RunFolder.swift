@@ -3,6 +3,7 @@
 //     config.json          the resolved configuration
 //     metrics.jsonl        one JSON object a line, a step or an evaluation each
 //     model.safetensors    the final weights, or their moving average
+//     vocabulary.json      what the symbols stand for, in runs of text (see SavedVocabulary)
 //     checkpoints/         step-00000060/, each complete or absent
 //     workers/             worker-0.log, ... when `rondo train` started the workers
 //     log.txt              what the coordinator had to say, with times
@@ -66,9 +67,11 @@ package struct RunFolder: Equatable, Sendable {
     package func workerLogPath(slot: Int) -> String { "\(workersPath)/worker-\(slot).log" }
 
     /// What a run has written; anything else in the folder belongs to the user.
-    private static let ownNames = [
-        "config.json", "metrics.jsonl", "model.safetensors", "checkpoints", "log.txt", "workers",
-    ]
+    private static let ownNames =
+        [
+            "config.json", "metrics.jsonl", "model.safetensors", "checkpoints", "log.txt",
+            "workers",
+        ] + RunVocabularies.fileNames
 
     /// Whether a folder at `path` may be used in `mode`; changes nothing.
     package func check(_ mode: Mode) throws(RunFolderError) {

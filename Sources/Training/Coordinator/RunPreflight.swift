@@ -30,6 +30,8 @@ package struct RunPreflight: Sendable {
     package let plan: StepPlan
     package let totalSteps: Int
     package let model: ModelOutline
+    /// Kept in the run's folder; nil for images.
+    package let vocabularies: RunVocabularies?
 
     /// - Throws: `WorkerCountError`, `DataError`, `ModelError` or `ParameterGroupError`.
     package init(_ configuration: RunConfiguration, workerCount: Int) throws {
@@ -55,6 +57,7 @@ package struct RunPreflight: Sendable {
     private init(_ configuration: RunConfiguration, task: any TrainingTask) throws {
         samples = "\(task.plan.sampleCount) windows, a vocabulary of \(task.outputCount)"
         plan = task.plan
+        vocabularies = task.vocabularies
         totalSteps = configuration.totalSteps(plan)
         model = try ModelBuilder.outline(
             of: configuration.model, input: task.input, outputs: task.outputCount)
@@ -81,6 +84,7 @@ package struct RunPreflight: Sendable {
             data.trainSamples, "data.trainSamples", of: training.count, data.trainImagesPath)
         let testCount = try Self.count(
             data.testSamples, "data.testSamples", of: test.count, data.testImagesPath)
+        vocabularies = nil
         samples = "\(trainingCount) training and \(testCount) test images"
         plan = try configuration.stepPlan(
             dataName: data.trainImagesPath, sampleCount: trainingCount)

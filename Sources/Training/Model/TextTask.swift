@@ -17,6 +17,7 @@ package struct TextTask: TrainingTask {
 
     package var input: FeatureShape { .tokens(training.context) }
     package var outputCount: Int { vocabulary.count }
+    package var vocabularies: RunVocabularies? { RunVocabularies(shared: vocabulary) }
     package var evaluationBatchCount: Int {
         (validation.evaluationCount + evaluationBatchSize - 1) / evaluationBatchSize
     }

@@ -12,6 +12,8 @@ package protocol TrainingTask {
     var input: FeatureShape { get }
     /// Classes, or symbols.
     var outputCount: Int { get }
+    /// What the symbols stand for; nil where there are none.
+    var vocabularies: RunVocabularies? { get }
     /// Which samples each replica of each step gets.
     var plan: StepPlan { get }
     /// Parts of the evaluation: batches of a fixed size, whoever evaluates them.
@@ -53,6 +55,8 @@ package struct EvaluationSums: Equatable, Sendable {
 }
 
 extension TrainingTask {
+    package var vocabularies: RunVocabularies? { nil }
+
     /// The parts of one of `worldSize` workers: contiguous, as equal as can be.
     package func evaluationBatches(rank: Int, worldSize: Int) -> Range<Int> {
         evaluationBatchCount * rank / worldSize..<evaluationBatchCount * (rank + 1) / worldSize

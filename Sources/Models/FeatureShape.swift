@@ -6,6 +6,8 @@ package enum FeatureShape: Equatable, Sendable, CustomStringConvertible {
     case vector(Int)
     /// So many symbols.
     case tokens(Int)
+    /// A text of up to so many symbols, out of so many.
+    case source(symbols: Int, limit: Int)
     /// Steps, each with so many features.
     case sequence(length: Int, features: Int)
 
@@ -15,6 +17,7 @@ package enum FeatureShape: Equatable, Sendable, CustomStringConvertible {
         case .image(let channels, let height, let width): "\(channels)x\(height)x\(width)"
         case .vector(let features): "\(features)"
         case .tokens(let length): "\(length) symbols"
+        case .source(let symbols, let limit): "up to \(limit) of \(symbols) symbols"
         case .sequence(let length, let features): "\(length) steps of \(features)"
         }
     }
@@ -24,6 +27,7 @@ package enum FeatureShape: Equatable, Sendable, CustomStringConvertible {
         case .image(let channels, let height, let width): channels * height * width
         case .vector(let features): features
         case .tokens(let length): length
+        case .source(_, let limit): limit
         case .sequence(let length, let features): length * features
         }
     }
@@ -36,9 +40,12 @@ extension FeatureShape {
         case .image: "an image \(self)"
         case .vector: "a vector of \(self) features"
         case .tokens: "\(self)"
+        case .source: "a text of \(self)"
         case .sequence: "a sequence of \(self)"
         }
     }
+
+    var isSource: Bool { if case .source = self { true } else { false } }
 
     /// For messages about what a model's last layer has to give.
     var wordsAsOutput: String {

@@ -147,7 +147,7 @@ private struct Context {
             let channels: Int
             switch input {
             case .image(let count, _, _), .vector(let count): channels = count
-            case .tokens, .sequence:
+            case .tokens, .source, .sequence:
                 throw failure("needs an image or a vector, but its input is \(input.words)")
             }
             return (
@@ -190,7 +190,7 @@ private struct Context {
             switch input {
             case .vector(let features), .sequence(_, let features):
                 return (.layerNorm(features: features, epsilon: epsilon), input)
-            case .image, .tokens:
+            case .image, .tokens, .source:
                 throw failure("needs a vector or a sequence, but its input is \(input.words)")
             }
         case .gelu: return (.gelu, input)
@@ -222,7 +222,7 @@ private struct Context {
         case .image:
             throw failure(
                 "needs a vector, but its input is \(input.words); put a flatten layer before it")
-        case .tokens:
+        case .tokens, .source:
             throw failure(
                 "needs a vector, but its input is \(input.words); put an embedding before it")
         }

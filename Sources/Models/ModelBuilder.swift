@@ -8,6 +8,9 @@ package enum ModelBuilder {
     package static func outline(
         of model: ModelConfiguration, input: FeatureShape, outputs: Int
     ) throws(ModelError) -> ModelOutline {
+        guard !model.isTranslator else {
+            return try translatorOutline(of: model, input: input, outputs: outputs)
+        }
         let plans = try plan(model, input: input, outputs: outputs)
         let layers = plans.map {
             LayerOutline(
@@ -17,7 +20,7 @@ package enum ModelBuilder {
         return ModelOutline(layers: layers, output: plans.last?.output ?? input)
     }
 
-    /// The network with its initial weights, a pure function of the configuration and the seed.
+    /// The list of layers with its initial weights, a pure function of the configuration and the seed.
     package static func build(
         _ model: ModelConfiguration, input: FeatureShape, outputs: Int, seed: UInt64
     ) throws(ModelError) -> Sequential {

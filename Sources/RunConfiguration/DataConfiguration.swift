@@ -2,7 +2,7 @@
 
 /// The samples of a run.
 package enum DataConfiguration: Sendable, Equatable {
-    package enum Format: String, CaseIterable, Sendable { case idx, text }
+    package enum Format: String, CaseIterable, Sendable { case idx, text, pairs }
     /// What becomes of the samples that do not fill the last step of an epoch.
     package enum LastBatch: String, CaseIterable, Sendable { case pad, drop }
 
@@ -10,14 +10,19 @@ package enum DataConfiguration: Sendable, Equatable {
     case images(ImageDataConfiguration)
     /// A text, whose next symbol is to be predicted.
     case text(TextDataConfiguration)
+    /// Pairs of texts, one to be turned into the other.
+    case pairs(PairDataConfiguration)
 
     init(_ parent: ConfigurationReader) throws(ConfigurationError) {
         guard parent.has("data") else { throw parent.missing("data", "an object") }
         let open = try parent.object(
-            "data", keys: ImageDataConfiguration.keys + TextDataConfiguration.keys)
+            "data",
+            keys: ImageDataConfiguration.keys + TextDataConfiguration.keys
+                + PairDataConfiguration.keys)
         switch try open.name("format", Format.self) ?? .idx {
         case .idx: self = .images(try ImageDataConfiguration(parent))
         case .text: self = .text(try TextDataConfiguration(parent))
+        case .pairs: self = .pairs(try PairDataConfiguration(parent))
         }
     }
 
@@ -25,6 +30,7 @@ package enum DataConfiguration: Sendable, Equatable {
         switch self {
         case .images(let images): images.resolved
         case .text(let text): text.resolved
+        case .pairs(let pairs): pairs.resolved
         }
     }
 
@@ -33,14 +39,17 @@ package enum DataConfiguration: Sendable, Equatable {
         if case .images(let images) = self { images } else { nil }
     }
 
+    package var isPairs: Bool { if case .pairs = self { true } else { false } }
+
     /// The same files by name in another folder.
     package func relocated(to directory: String) -> DataConfiguration {
         switch self {
         case .images(let images): return .images(images.relocated(to: directory))
-        case .text(var text):
-            let name = text.path.split(separator: "/").last.map(String.init) ?? text.path
-            text.path = directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)"
-            return .text(text)
+        case .text, .pairs:
+            return mappingPaths { path in
+                let name = path.split(separator: "/").last.map(String.init) ?? path
+                return directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)"
+            }
         }
     }
 
@@ -57,6 +66,7 @@ package enum DataConfiguration: Sendable, Equatable {
         case .text(var text):
             text.path = change(text.path)
             return .text(text)
+        case .pairs(let pairs): return .pairs(pairs.mappingPaths(change))
         }
     }
 
@@ -64,6 +74,7 @@ package enum DataConfiguration: Sendable, Equatable {
         switch self {
         case .images(let images): images.lastBatch
         case .text(let text): text.lastBatch
+        case .pairs(let pairs): pairs.lastBatch
         }
     }
 }

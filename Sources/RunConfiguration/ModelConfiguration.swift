@@ -1,23 +1,72 @@
-// The network as a list of layers. What the layers mean and whether their shapes fit is decided in
-// Models; here are only their typed options and the rules for their names, because parameter names
-// are made of them ("block1.conv1.weight").
+// The network: a list of layers, or one of the architectures that have a name. What the layers mean and
+// whether their shapes fit is decided in Models; here are only their typed options and the rules for
+// their names, because parameter names are made of them ("block1.conv1.weight").
 
 package struct ModelConfiguration: Sendable, Equatable {
-    package var layers: [LayerConfiguration]
+    package enum Architecture: Sendable, Equatable {
+        case layers([LayerConfiguration])
+        case recurrentTranslator(RecurrentTranslatorOptions)
+        case transformerTranslator(TransformerTranslatorOptions)
+    }
+
+    package var architecture: Architecture
     package var loss: LossConfiguration
+
+    /// The list of layers; empty for another architecture.
+    package var layers: [LayerConfiguration] {
+        get { if case .layers(let layers) = architecture { layers } else { [] } }
+        set { architecture = .layers(newValue) }
+    }
+
+    package var typeName: ModelTypeName {
+        switch architecture {
+        case .layers: .layers
+        case .recurrentTranslator: .recurrentTranslator
+        case .transformerTranslator: .transformerTranslator
+        }
+    }
+
+    /// Whether it turns one sequence into another.
+    package var isTranslator: Bool { typeName != .layers }
 
     init(_ parent: ConfigurationReader) throws(ConfigurationError) {
         guard parent.has("model") else { throw parent.missing("model", "an object") }
-        let reader = try parent.object("model", keys: ["layers", "loss"])
+        let common = ["type", "loss"]
+        let open = try parent.object(
+            "model",
+            keys: common + ["layers"] + RecurrentTranslatorOptions.keys
+                + TransformerTranslatorOptions.keys)
+        let type = try open.name("type", ModelTypeName.self) ?? .layers
+        let own =
+            switch type {
+            case .layers: ["layers"]
+            case .recurrentTranslator: RecurrentTranslatorOptions.keys
+            case .transformerTranslator: TransformerTranslatorOptions.keys
+            }
+        let reader = try parent.object("model", keys: common + own)
         loss = try LossConfiguration(in: reader)
-        layers = try LayerConfiguration.list(reader, "layers", depth: 0) ?? []
-        guard !layers.isEmpty else { throw reader.missing("layers", "a list of layers") }
+        switch type {
+        case .layers:
+            let layers = try LayerConfiguration.list(reader, "layers", depth: 0) ?? []
+            guard !layers.isEmpty else { throw reader.missing("layers", "a list of layers") }
+            architecture = .layers(layers)
+        case .recurrentTranslator:
+            architecture = .recurrentTranslator(try RecurrentTranslatorOptions(reader))
+        case .transformerTranslator:
+            architecture = .transformerTranslator(try TransformerTranslatorOptions(reader))
+        }
     }
 
     var resolved: ConfigurationValue {
-        .object([
-            "layers": .array(layers.map(\.resolved)), "loss": loss.resolved,
-        ])
+        var members: [String: ConfigurationValue] = [
+            "type": .string(typeName.rawValue), "loss": loss.resolved,
+        ]
+        switch architecture {
+        case .layers(let layers): members["layers"] = .array(layers.map(\.resolved))
+        case .recurrentTranslator(let options): members.merge(options.members) { $1 }
+        case .transformerTranslator(let options): members.merge(options.members) { $1 }
+        }
+        return .object(members)
     }
 }
 

@@ -137,6 +137,13 @@ extension RunConfiguration {
         }
         data = try DataConfiguration(reader)
         model = try ModelConfiguration(reader)
+        guard model.isTranslator == data.isPairs else {
+            throw reader.conflict(
+                "model.type",
+                data.isPairs
+                    ? "pairs of texts need a recurrentTranslator or a transformerTranslator"
+                    : "a \(model.typeName.rawValue) needs \"data.format\" \"pairs\"")
+        }
         optimizer = try OptimizerConfiguration(reader)
         schedule = try ScheduleConfiguration(reader)
         average = try AverageConfiguration(in: reader)

@@ -146,17 +146,24 @@ package struct EvaluationReport: ControlMessageBody {
     package var step: Int
     package var epoch: Int
     package var lossSum: Double
+    /// What the loss was summed over: samples, or the symbols of their targets.
+    package var lossCount: Int
     package var correctCount: Int
     package var sampleCount: Int
     package var seconds: Double
 
+    package var loss: Double { lossSum / Double(max(1, lossCount)) }
+    package var accuracy: Double { Double(correctCount) / Double(max(1, sampleCount)) }
+
+    /// - Parameter lossCount: nil: the loss is one of samples.
     package init(
-        step: Int, epoch: Int, lossSum: Double, correctCount: Int, sampleCount: Int,
-        seconds: Double
+        step: Int, epoch: Int, lossSum: Double, lossCount: Int? = nil, correctCount: Int,
+        sampleCount: Int, seconds: Double
     ) {
         self.step = step
         self.epoch = epoch
         self.lossSum = lossSum
+        self.lossCount = lossCount ?? sampleCount
         self.correctCount = correctCount
         self.sampleCount = sampleCount
         self.seconds = seconds
@@ -164,6 +171,7 @@ package struct EvaluationReport: ControlMessageBody {
 
     package var problem: String? {
         ControlMessageBounds.count(step, "step") ?? ControlMessageBounds.count(epoch, "epoch")
+            ?? ControlMessageBounds.count(lossCount, "lossCount")
             ?? ControlMessageBounds.count(correctCount, "correctCount")
             ?? ControlMessageBounds.count(sampleCount, "sampleCount")
             ?? ControlMessageBounds.seconds(seconds, "seconds")

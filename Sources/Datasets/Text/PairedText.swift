@@ -72,6 +72,26 @@ public struct PairedText: Sendable {
             target: String(decoding: targets[index], as: UTF8.self))
     }
 
+    /// The first pairs and the last ones, `testShare` of all.
+    /// - Throws: `emptyPart` if a part would have no pair.
+    public func split(testShare: Double) throws(DataError) -> (training: Self, test: Self) {
+        let border = count - Int((Double(count) * testShare).rounded())
+        guard border > 0, border < count else {
+            throw DataError(
+                file: name, problem: .text(.emptyPart(pairs: count, testShare: testShare)))
+        }
+        return (part(0..<border, dropped: droppedCount), part(border..<count, dropped: 0))
+    }
+
+    private func part(_ rows: Range<Int>, dropped: Int) -> Self {
+        var part = self
+        part.sources = RaggedRows()
+        part.targets = RaggedRows()
+        part.droppedCount = dropped
+        for row in rows { part.add(source: sources[row], target: targets[row]) }
+        return part
+    }
+
     private mutating func add(source: ArraySlice<UInt8>, target: ArraySlice<UInt8>) {
         guard !source.isEmpty, !target.isEmpty else {
             droppedCount += 1

@@ -9,6 +9,7 @@ public enum TextProblem: Equatable, Sendable {
     /// `offset` counts bytes from the start of the file.
     case invalidUTF8(offset: Int, byte: UInt8)
     case emptySplit(characters: Int, trainingFraction: Double)
+    case emptyPart(pairs: Int, testShare: Double)
     case tooFewTokens(available: Int, needed: Int, context: Int)
     case unknownCharacter(codePoint: UInt32, offset: Int)
     case lineWithoutTab(line: Int)
@@ -36,6 +37,8 @@ public enum TextProblem: Equatable, Sendable {
         case .emptySplit(let characters, let fraction):
             return "\(characters) characters cannot be split: a training part of \(fraction) "
                 + "leaves one side empty"
+        case .emptyPart(let pairs, let share):
+            return "\(pairs) pairs cannot be split: a test part of \(share) leaves one side empty"
         case .tooFewTokens(let available, let needed, let context):
             return "has \(available) tokens, but a context of \(context) needs at least \(needed)"
         case .unknownCharacter(let codePoint, let offset):

@@ -41,7 +41,7 @@ extension Workload {
     /// 321,728 parameters.
     static func sequenceToSequence(replica: Int) -> Workload {
         var stream = InitializationStream(seed: 1)
-        let model = Translator(symbols: 64, width: 128, stream: &stream)
+        let model = AttendingPair(symbols: 64, width: 128, stream: &stream)
         let sources = symbols(32 * 24, below: 64, replica: replica)
         let inputs = symbols(32 * 24, below: 64, replica: replica + 100)
         let targets = symbols(32 * 24, below: 64, replica: replica + 200)
@@ -76,7 +76,7 @@ extension Workload {
 }
 
 /// Encoder, decoder and dot-product attention between them.
-private struct Translator: Module {
+private struct AttendingPair: Module {
     let sourceEmbedding: Embedding, targetEmbedding: Embedding
     let encoder: LSTM, decoder: LSTM
     let combine: Linear, output: Linear

@@ -150,8 +150,6 @@ final class MetricsFile {
 extension EvaluationFigures {
     /// The means of a report's sums.
     package init(_ names: EvaluationNames, _ report: EvaluationReport) {
-        let count = Double(max(1, report.sampleCount))
-        self.init(
-            names, loss: report.lossSum / count, accuracy: Double(report.correctCount) / count)
+        self.init(names, loss: report.loss, accuracy: report.accuracy)
     }
 }

@@ -40,7 +40,14 @@ package struct RunPreflight: Sendable {
         }
         switch configuration.data {
         case .images(let data): try self.init(configuration, images: data)
-        case .text: try self.init(configuration, task: try configuration.loadTask())
+        case .text:
+            let task = try configuration.loadTask()
+            try self.init(
+                configuration, task: task,
+                samples: "\(task.plan.sampleCount) windows, a vocabulary of \(task.outputCount)")
+        case .pairs(let data):
+            let task = try PairTask(configuration, data)
+            try self.init(configuration, task: task, samples: task.summary)
         }
     }
 
@@ -54,8 +61,10 @@ package struct RunPreflight: Sendable {
     }
 
     /// A text is read in full: its vocabulary is the model's output.
-    private init(_ configuration: RunConfiguration, task: any TrainingTask) throws {
-        samples = "\(task.plan.sampleCount) windows, a vocabulary of \(task.outputCount)"
+    private init(
+        _ configuration: RunConfiguration, task: any TrainingTask, samples: String
+    ) throws {
+        self.samples = samples
         plan = task.plan
         vocabularies = task.vocabularies
         totalSteps = configuration.totalSteps(plan)

@@ -1,8 +1,8 @@
 import RunConfiguration
 
 // What an evaluation reports, and how the figures are called in files, in the result line and on the screen. The
-// kind of task decides: a classifier has a test split with accuracy and loss, a language model a
-// validation loss.
+// kind of task decides: a classifier has a test split with accuracy and loss, and so have pairs of texts, whose
+// accuracy is the share that comes out right as a whole; a language model has a validation loss.
 
 /// The names of the figures of a run's evaluation.
 package struct EvaluationNames: Equatable, Sendable {
@@ -15,6 +15,8 @@ package struct EvaluationNames: Equatable, Sendable {
 
     package static let classification = EvaluationNames(
         loss: "test_loss", accuracy: "test_accuracy", samples: "images")
+    package static let translation = EvaluationNames(
+        loss: "test_loss", accuracy: "test_accuracy", samples: "pairs")
     package static let languageModel = EvaluationNames(
         loss: "validation_loss", accuracy: nil, samples: "symbols")
 }
@@ -25,6 +27,7 @@ extension RunConfiguration {
         switch data {
         case .images: .classification
         case .text: .languageModel
+        case .pairs: .translation
         }
     }
 }

@@ -24,6 +24,12 @@ package enum Evaluator {
                 runFolder, configuration, input: evaluation.split.dataset.outline.feature,
                 outputs: data.classes)
             return .total((0..<evaluation.batchCount).map { evaluation.sums(of: $0, model: model) })
+        case .pairs(let data):
+            let test = try PairEvaluation(
+                configuration, data, names: try RunVocabularies(runFolder: runFolder))
+            let model = try FinishedRun.model(
+                runFolder, configuration, input: test.input, outputs: test.names.target.count)
+            return .total((0..<test.batchCount).map { test.sums(of: $0, model: model) })
         case .text:
             let task = try configuration.loadTask()
             let model = try FinishedRun.model(

@@ -30,9 +30,7 @@ package final class Predictor {
         guard let data = configuration.data.images else {
             throw WorkerFailure(
                 exitCode: 2,
-                message:
-                    "the run in \(runFolder) is a language model; images cannot be classified with it"
-            )
+                message: "the run in \(runFolder) is one of text; it cannot classify images")
         }
         self.data = data
         model = try FinishedRun.model(
@@ -63,7 +61,7 @@ package final class Predictor {
     }
 
     private func probabilities(_ images: Tensor) -> [Prediction] {
-        let logits = model.network(Tape(.evaluation).constant(images)).value
+        let logits = model.layers(Tape(.evaluation).constant(images)).value
         let classes = logits.shape.columns
         let result = Tensor(uninitialized: logits.shape)
         rondo_softmax_rows(result.pointer, logits.pointer, logits.shape.rows, classes)

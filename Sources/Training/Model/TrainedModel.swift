@@ -8,7 +8,7 @@ import Tensors
 /// The network of a run with its flat state, its optimizer and its schedule: all that is replicated.
 /// Used by one thread.
 package final class TrainedModel {
-    package let network: Sequential
+    package let network: Network
     package let store: ParameterStore
     package let optimizer: any Optimizer
     package let clipping: GradientClipping
@@ -26,9 +26,9 @@ package final class TrainedModel {
         _ configuration: RunConfiguration, input: FeatureShape, outputs: Int,
         stepsPerEpoch: Int, totalSteps: Int
     ) throws {
-        network = try ModelBuilder.build(
+        network = try ModelBuilder.network(
             configuration.model, input: input, outputs: outputs, seed: configuration.seed)
-        store = ParameterStore(adopting: network)
+        store = ParameterStore(adopting: network.module)
         optimizer = try configuration.optimizer.optimizer(for: store)
         clipping = configuration.optimizer.clipping?.clipping ?? .none
         average = configuration.average.map { [store] in
@@ -50,14 +50,22 @@ package final class TrainedModel {
     package func loss(
         of windows: TokenWindows, on tape: Tape
     ) -> (loss: Variable, sums: LossSums) {
-        loss(network(tape.constant(windows.inputs)), labels: windows.targets)
+        loss(layers(tape.constant(windows.inputs)), labels: windows.targets)
     }
 
     /// The loss of a batch.
     package func loss(
         of samples: LabelledImages, on tape: Tape
     ) -> (loss: Variable, sums: LossSums) {
-        loss(network(tape.constant(samples.images)), labels: samples.labels)
+        loss(layers(tape.constant(samples.images)), labels: samples.labels)
+    }
+
+    /// The loss of a batch of pairs, summed over the symbols of the targets.
+    package func loss(
+        of pairs: TokenPairs, on tape: Tape
+    ) -> (loss: Variable, sums: LossSums) {
+        loss(
+            translator.logits(of: pairs, on: tape, map: nil), labels: translator.labels(of: pairs))
     }
 
     /// With the configured options in training; an evaluation measures the plain loss.
@@ -71,6 +79,26 @@ package final class TrainedModel {
             logits, labels: labels, ignoredLabel: SequenceBatch.ignoredTarget,
             smoothing: labelSmoothing, classWeights: classWeights)
         return (weighted.loss, weighted.sums)
+    }
+
+    // The data decide which kind of network a configuration may ask for.
+
+    /// The network of images and texts.
+    /// - Precondition: it is one.
+    package var layers: Sequential {
+        guard case .layers(let layers) = network else {
+            preconditionFailure("a translator in the place of layers")
+        }
+        return layers
+    }
+
+    /// The network of pairs.
+    /// - Precondition: it is one.
+    package var translator: any Translator {
+        guard case .translator(let translator) = network else {
+            preconditionFailure("layers in the place of a translator")
+        }
+        return translator
     }
 }
 

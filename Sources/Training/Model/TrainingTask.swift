@@ -38,16 +38,29 @@ package protocol PassSource: AnyObject {
 /// does not depend on which worker evaluated which part.
 package struct EvaluationSums: Equatable, Sendable {
     package var lossSum = 0.0
+    /// What the loss was summed over: samples, or symbols.
+    package var lossCount = 0
     package var correctCount = 0
     package var sampleCount = 0
 
+    package init() {}
+
+    /// - Parameter lossCount: nil: the loss is one of samples.
+    package init(lossSum: Double, lossCount: Int? = nil, correctCount: Int, sampleCount: Int) {
+        self.lossSum = lossSum
+        self.lossCount = lossCount ?? sampleCount
+        self.correctCount = correctCount
+        self.sampleCount = sampleCount
+    }
+
     package var accuracy: Double { Double(correctCount) / Double(max(1, sampleCount)) }
-    package var loss: Double { lossSum / Double(max(1, sampleCount)) }
+    package var loss: Double { lossSum / Double(max(1, lossCount)) }
 
     /// The total of parts given in order.
     package static func total(_ parts: some Sequence<EvaluationSums>) -> EvaluationSums {
         parts.reduce(into: EvaluationSums()) { total, part in
             total.lossSum += part.lossSum
+            total.lossCount += part.lossCount
             total.correctCount += part.correctCount
             total.sampleCount += part.sampleCount
         }
@@ -69,6 +82,7 @@ extension RunConfiguration {
         switch data {
         case .images(let images): try ImageTask(self, images)
         case .text(let text): try TextTask(self, text)
+        case .pairs(let pairs): try PairTask(self, pairs)
         }
     }
 

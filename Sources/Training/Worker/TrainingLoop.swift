@@ -141,7 +141,8 @@ final class TrainingLoop {
         try client.sendEvaluation(
             EvaluationReport(
                 step: model.step, epoch: epoch, lossSum: total.lossSum,
-                correctCount: total.correctCount, sampleCount: total.sampleCount,
+                lossCount: total.lossCount, correctCount: total.correctCount,
+                sampleCount: total.sampleCount,
                 seconds: (ContinuousClock.now - start) / .seconds(1)))
     }
 

@@ -37,6 +37,7 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // The engine.
@@ -76,7 +77,7 @@ let package = Package(
             "CommandLineTool",
             [
                 "Training", "Launching", "Models", "Datasets", "Checkpoints", "RunConfiguration",
-                "Rendezvous", "Transport", "WireFormat", "Kernels", "Tensors",
+                "Rendezvous", "Transport", "WireFormat", "Kernels", "Tensors", "CPNG",
             ]),
         .executableTarget(name: "rondo", dependencies: ["CommandLineTool"], swiftSettings: strict),
 

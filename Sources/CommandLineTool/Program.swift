@@ -26,7 +26,7 @@ public enum Program {
     static let commands = [
         TrainCommand.command, CoordinatorCommand.command, WorkerCommand.command,
         EvaluateCommand.command, PredictCommand.command, InspectCommand.command,
-        BenchCommand.command,
+        DataCommand.command, BenchCommand.command,
     ]
 
     /// Runs the program with `arguments` (without its name) and returns the exit code.
@@ -92,7 +92,7 @@ public enum Program {
         case is UsageError, is ConfigurationError, is ModelError, is ParameterGroupError,
             is WorkerCountError, is ResumeMismatch:
             2
-        case is DataError: 3
+        case is DataError, is SourceProblem: 3
         case LaunchingError.hostsFile, LaunchingError.hostsFileUnusable: 2
         case LaunchingError.noRoute, LaunchingError.unknownHost: 4
         case let error as RunFolderError where error.problem.isUsersChoice: 2

@@ -83,7 +83,9 @@ package struct ParsedArguments: Equatable, Sendable {
     }
 
     private func checkPositionals(_ command: CommandSpecification) throws(UsageError) {
-        if positionals.count < command.positionals.count {
+        if positionals.count < command.positionals.count,
+            !command.positionals[positionals.count].isOptional
+        {
             let missing = command.positionals[positionals.count]
             throw UsageError(
                 "'rondo \(command.name)' needs \(missing.name): \(missing.help); "

@@ -33,11 +33,16 @@ package struct PositionalSpecification: Sendable {
     package let help: String
     /// Whether it takes all remaining arguments, at least one.
     package let repeats: Bool
+    /// Whether it may be left out; only the last one may.
+    package let isOptional: Bool
 
-    package init(_ name: String, repeats: Bool = false, _ help: String) {
+    package init(
+        _ name: String, repeats: Bool = false, isOptional: Bool = false, _ help: String
+    ) {
         self.name = name
         self.help = help
         self.repeats = repeats
+        self.isOptional = isOptional
     }
 }
 

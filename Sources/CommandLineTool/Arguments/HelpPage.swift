@@ -39,7 +39,10 @@ enum HelpPage {
     }
 
     private static func usage(_ command: CommandSpecification) -> String {
-        let positionals = command.positionals.map { $0.name + ($0.repeats ? "..." : "") }
+        let positionals = command.positionals.map { argument in
+            let name = argument.name + (argument.repeats ? "..." : "")
+            return argument.isOptional ? "[\(name)]" : name
+        }
         return ([command.name] + positionals + ["[OPTION...]"]).joined(separator: " ")
     }
 

@@ -1,133 +1,73 @@
-import Datasets
-import Foundation
 import RunConfiguration
 import Training
 
-/// `rondo predict`: classifies new images.
+/// `rondo predict`: gives new inputs to a finished run's model.
 enum PredictCommand {
     static let command = Command(
         specification: CommandSpecification(
-            name: "predict", summary: "classifies images with a finished run's model",
+            name: "predict", summary: "classifies images or translates lines with a run's model",
             discussion: [
-                "An input is an IDX file of images (plain or .gz), or a text file with one image "
-                    + "a line, its pixels as numbers from 0 to 255 separated by commas or blanks; "
-                    + "'-' reads such lines from standard input. For each image one line is "
-                    + "printed: its number, the most likely class and the probability."
+                "For a run of images an input is an IDX file (plain or .gz), or a text file with "
+                    + "one image a line, its pixels as numbers from 0 to 255 separated by commas "
+                    + "or blanks; '-' reads such lines from standard input. For each image one "
+                    + "line is printed: its number, the most likely class and the probability.",
+                "For a run of pairs of texts an input is a text file, '-' or --text; for each of "
+                    + "its lines one line is printed, what the model turns it into. The data that "
+                    + "it was trained on are not needed.",
             ],
             positionals: [
                 .init("DIR", "the run's folder"),
-                .init("INPUT", repeats: true, "files with images"),
+                .init("INPUT", repeats: true, isOptional: true, "files with images or lines"),
             ],
             options: [
-                .init("top", value: "K", "print the K most likely classes (default: 1)")
+                .init("top", value: "K", "images: print the K most likely classes (default: 1)"),
+                .init("text", value: "TEXT", repeats: true, "pairs: a line to translate"),
+                .init(
+                    "beam", value: "K",
+                    "pairs: follow the K likeliest beginnings side by side (default: 1)"),
+                .init(
+                    "attention", value: "FILE.png",
+                    "pairs: draw where the model looked while it wrote; for a single line"),
             ],
             examples: [
                 "rondo predict runs/fashion-mnist-cnn images-idx3-ubyte.gz",
                 "echo '0 0 12 255 ...' | rondo predict runs/fashion-mnist-cnn -",
+                "rondo predict runs/seq2seq-dates --text 'March 9th, 2011' --attention map.png",
             ]),
         run: run)
 
     private static func run(_ arguments: ParsedArguments) throws -> Int32 {
         let folder = arguments.positionals[0]
-        let top = try arguments.integer("top", in: 1...256) ?? 1
-        try FinishedRunArithmetic.ensure(folder)
+        let inputs = arguments.positionals.dropFirst()
         let configuration = try FinishedRun.configuration(folder)
-        // What an image of numbers looks like is known from the data that the model was made for.
-        lazy var trained = Result {
-            guard let data = configuration.data.images else {
+        switch configuration.data {
+        case .images(let data):
+            try refuse(["text", "beam", "attention"], arguments, folder, "classifies images")
+            guard !inputs.isEmpty else {
                 throw UsageError(
-                    "the run in \(folder) is a language model; 'rondo predict' takes models for images"
-                )
+                    "'rondo predict' needs INPUT: files with images; see 'rondo predict --help'")
             }
-            return try IDXReader.readImages(data.testImagesPath).outline
-        }
-        for path in arguments.positionals.dropFirst() {
-            if let images = try imageFile(path) {
-                let predictor = try Predictor(runFolder: folder, input: images.outline)
-                show(try predictor.predict(pixels: images.pixels), top)
-            } else {
-                let outline = try trained.get()
-                let pixels = try PixelText.read(path, perImage: outline.imageByteCount)
-                let predictor = try Predictor(runFolder: folder, input: outline)
-                show(try predictor.predict(pixels: pixels), top)
-            }
+            let top = try arguments.integer("top", in: 1...256) ?? 1
+            try FinishedRunArithmetic.ensure(folder)
+            try ImagePrediction.run(inputs, folder: folder, data: data, top: top)
+        case .pairs:
+            try refuse(["top"], arguments, folder, "translates lines")
+            let options = try TextPrediction(arguments, inputs: inputs)
+            try FinishedRunArithmetic.ensure(folder)
+            try options.run(folder: folder)
+        case .text:
+            throw UsageError(
+                "the run in \(folder) is a language model; 'rondo predict' takes models for images "
+                    + "or for pairs of texts")
         }
         return 0
     }
 
-    /// The file's images if it begins like an IDX or a gzip file; nil for text.
-    private static func imageFile(_ path: String) throws -> IDXImages? {
-        guard path != "-" else { return nil }
-        guard let file = FileHandle(forReadingAtPath: path) else {
-            throw DataError(file: path, problem: .unreadable(reason: "no such file"))
+    private static func refuse(
+        _ options: [String], _ arguments: ParsedArguments, _ folder: String, _ deed: String
+    ) throws(UsageError) {
+        for option in options where arguments.has(option) {
+            throw UsageError("'--\(option)' is not for the run in \(folder), which \(deed)")
         }
-        let head = (try? file.read(upToCount: 2)) ?? Data()
-        try? file.close()
-        guard head == Data([0, 0]) || head == Data([0x1f, 0x8b]) else { return nil }
-        return try IDXReader.readImages(path)
-    }
-
-    private static func show(_ predictions: [Prediction], _ top: Int) {
-        var text = ""
-        for (index, prediction) in predictions.enumerated() {
-            let ranked = prediction.probabilities.indices.sorted {
-                (prediction.probabilities[$1], $0) < (prediction.probabilities[$0], $1)
-            }
-            let answers = ranked.prefix(top).map {
-                "\($0) \(String(format: "%.4f", prediction.probabilities[$0]))"
-            }
-            text += "\(index) " + answers.joined(separator: " ") + "\n"
-        }
-        Console.outputText(text)
-    }
-}
-
-/// Images as rows of numbers.
-enum PixelText {
-    private static let byteLimit = 256 << 20
-
-    static func read(_ path: String, perImage: Int) throws(DataError) -> [UInt8] {
-        let bytes: Data?
-        if path == "-" {
-            bytes = try? FileHandle.standardInput.read(upToCount: byteLimit)
-        } else {
-            bytes = FileManager.default.contents(atPath: path)
-        }
-        let name = path == "-" ? "standard input" : path
-        guard let bytes, let text = String(data: bytes, encoding: .utf8) else {
-            throw DataError(
-                file: name, problem: .unreadable(reason: "neither an IDX file nor text"))
-        }
-        return try parse(text, name: name, perImage: perImage)
-    }
-
-    static func parse(
-        _ text: String, name: String, perImage: Int
-    ) throws(DataError) -> [UInt8] {
-        var pixels: [UInt8] = []
-        for (number, line) in text.split(whereSeparator: \.isNewline).enumerated() {
-            let words = line.split { $0 == "," || $0.isWhitespace }
-            guard words.count == perImage else {
-                throw DataError(
-                    file: name,
-                    problem: .unreadable(
-                        reason: "row \(number + 1) has \(words.count) numbers, an image of this "
-                            + "model has \(perImage)"))
-            }
-            for word in words {
-                guard let value = Double(word), (0...255).contains(value) else {
-                    throw DataError(
-                        file: name,
-                        problem: .unreadable(
-                            reason: "row \(number + 1): expected numbers from 0 to 255, got "
-                                + "'\(word.prefix(20))'"))
-                }
-                pixels.append(UInt8(value.rounded()))
-            }
-        }
-        guard !pixels.isEmpty else {
-            throw DataError(file: name, problem: .unreadable(reason: "no image in it"))
-        }
-        return pixels
     }
 }

@@ -1,0 +1,61 @@
+import CPNG
+import Foundation
+
+/// A picture that cannot be written.
+struct PictureError: Error, CustomStringConvertible {
+    let path: String
+    let reason: String
+
+    var description: String { "cannot write the picture \(path): \(reason)" }
+}
+
+/// A picture of gray dots, 0 black to 255 white.
+struct GrayPicture {
+    let width: Int
+    let height: Int
+    private(set) var dots: [UInt8]
+
+    /// A white one.
+    init(width: Int, height: Int) {
+        self.width = width
+        self.height = height
+        dots = [UInt8](repeating: 255, count: width * height)
+    }
+
+    /// Fills a rectangle, as far as it lies in the picture.
+    mutating func fill(x: Int, y: Int, width: Int, height: Int, gray: UInt8) {
+        for row in max(0, y)..<max(0, y, min(self.height, y + height)) {
+            for column in max(0, x)..<max(0, x, min(self.width, x + width)) {
+                dots[row * self.width + column] = gray
+            }
+        }
+    }
+
+    /// One character in black, its dots `scale` wide.
+    mutating func draw(_ character: Character, x: Int, y: Int, scale: Int) {
+        for (column, bits) in GlyphTable.columns(of: character).enumerated() {
+            for row in 0..<GlyphTable.height where bits >> row & 1 == 1 {
+                fill(
+                    x: x + column * scale, y: y + row * scale, width: scale, height: scale, gray: 0)
+            }
+        }
+    }
+
+    /// Writes it as a PNG.
+    func write(to path: String) throws(PictureError) {
+        var image = png_image()
+        image.version = png_uint_32(PNG_IMAGE_VERSION)
+        image.width = png_uint_32(width)
+        image.height = png_uint_32(height)
+        // PNG_FORMAT_GRAY: one byte a dot, no colors, no transparency.
+        image.format = 0
+        let isWritten = png_image_write_to_file(&image, path, 0, dots, png_int_32(width), nil)
+        defer { png_image_free(&image) }
+        guard isWritten != 0 else {
+            let reason = withUnsafeBytes(of: image.message) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            throw PictureError(path: path, reason: reason)
+        }
+    }
+}

@@ -1,0 +1,160 @@
+import Autodiff
+import Checkpoints
+import Datasets
+import Foundation
+import Models
+import RunConfiguration
+import Tensors
+
+/// A source that the model cannot take.
+package struct SourceProblem: Error, Equatable, CustomStringConvertible {
+    package let line: Int
+    package let symbols: Int
+    package let limit: Int
+
+    package var description: String {
+        "line \(line) has \(symbols) symbols, but the model was made for up to \(limit) "
+            + "(data.lengthLimit)"
+    }
+}
+
+/// Turns texts into others with a finished run's model, in this process. Needs the run's folder alone.
+package final class PairPredictor {
+    /// Sources that are written side by side.
+    private static let batchSize = 64
+
+    private let names: RunVocabularies
+    private let model: TrainedModel
+    private let limit: Int
+
+    /// - Throws: what reading the folder throws; `WorkerFailure` for a run of another kind.
+    package init(runFolder: String) throws {
+        let configuration = try FinishedRun.configuration(runFolder)
+        guard case .pairs(let data) = configuration.data else {
+            throw WorkerFailure(
+                exitCode: 2, message: "the run in \(runFolder) does not turn texts into others")
+        }
+        names = try RunVocabularies(runFolder: runFolder)
+        model = try FinishedRun.model(
+            runFolder, configuration, input: data.input(names), outputs: names.target.count)
+        limit = data.lengthLimit
+    }
+
+    /// The target of each line; empty for a line without symbols.
+    /// - Parameter beam: how many beginnings are followed; 1 always takes the likeliest symbol.
+    package func targets(of lines: [String], beam: Int) throws -> [String] {
+        try written(for: lines, beam: beam).map { names.target.text(of: $0) }
+    }
+
+    /// Symbols of the lines that the model does not know.
+    package func unknownSymbolCount(in lines: [String]) throws -> Int {
+        try lines.reduce(0) { sum, line in
+            sum + (try names.source.encode(line)).count { $0 == SpecialSymbol.unknown.token }
+        }
+    }
+
+    /// Where the model looked while it wrote the target of a line.
+    /// - Throws: `WorkerFailure` if it has no attention, or nothing to look at.
+    package func attention(of line: String, beam: Int) throws -> AttentionMatrix {
+        let source = try encoded([line])[0]
+        guard !source.isEmpty else {
+            throw WorkerFailure(
+                exitCode: 2, message: "the text is empty: there is no attention to show")
+        }
+        let target = try written(for: [line], beam: beam)[0]
+        guard let matrix = Self.attention(of: model.translator, source: source, target: target)
+        else {
+            throw WorkerFailure(
+                exitCode: 2, message: "the model has no attention (model.attention is \"none\")")
+        }
+        return AttentionMatrix(
+            sources: source.map { names.source.label(of: $0) },
+            targets: (target + [SpecialSymbol.end.token]).map { names.target.label(of: $0) },
+            weights: matrix)
+    }
+
+    /// The weights of each step of a target that is given, its mark the last step; the mean of the heads.
+    /// Nil if the model has no attention.
+    package static func attention(
+        of translator: any Translator, source: [Int32], target: [Int32]
+    ) -> [[Float]]? {
+        let map = AttentionMap()
+        let marks = TargetMarks.ofVocabularies
+        let pair = TokenPairs(
+            count: 1, sources: source, sourceLengths: [Int32(source.count)],
+            inputs: [marks.begin] + target, targets: target + [marks.end])
+        _ = translator.logits(of: pair, on: Tape(.evaluation), map: map)
+        guard let weights = map.probabilities else { return nil }
+        let heads = weights.shape[1]
+        return (0...target.count).map { step in
+            source.indices.map { position in
+                let sum = (0..<heads).reduce(Float(0)) { sum, head in
+                    let row = head * (target.count + 1) + step
+                    return sum + weights.pointer[row * source.count + position]
+                }
+                return sum / Float(heads)
+            }
+        }
+    }
+
+    private func encoded(_ lines: [String]) throws -> [[Int32]] {
+        try lines.enumerated().map { index, line in
+            let symbols = try names.source.encode(line, name: "line \(index + 1)")
+            guard symbols.count <= limit else {
+                throw SourceProblem(line: index + 1, symbols: symbols.count, limit: limit)
+            }
+            return symbols
+        }
+    }
+
+    private func written(for lines: [String], beam: Int) throws -> [[Int32]] {
+        let sources = try encoded(lines)
+        var targets = [[Int32]](repeating: [], count: sources.count)
+        let marks = TargetMarks.ofVocabularies
+        // Lines of similar length are padded less; their order does not matter to the result.
+        let order = sources.indices.filter { !sources[$0].isEmpty }
+            .sorted { (sources[$0].count, $0) < (sources[$1].count, $1) }
+        guard beam == 1 else {
+            for index in order {
+                targets[index] =
+                    model.translator.bestTarget(of: sources[index], beam: beam, marks: marks)
+                    .symbols
+            }
+            return targets
+        }
+        for start in stride(from: 0, to: order.count, by: Self.batchSize) {
+            let rows = order[start..<min(start + Self.batchSize, order.count)]
+            let batch = TokenSources(rows.map { sources[$0] })
+            let results = model.translator.greedyTargets(of: batch, marks: marks)
+            for (row, target) in zip(rows, results) { targets[row] = target }
+        }
+        return targets
+    }
+}
+
+/// Which symbols of a source a model looked at for each symbol that it wrote.
+package struct AttentionMatrix: Sendable, Equatable {
+    /// The source's symbols as people read them.
+    package let sources: [String]
+    /// The target's, with the mark of its end.
+    package let targets: [String]
+    /// One row a target symbol, one column a source symbol.
+    package let weights: [[Float]]
+
+    package init(sources: [String], targets: [String], weights: [[Float]]) {
+        self.sources = sources
+        self.targets = targets
+        self.weights = weights
+    }
+
+    /// Of the steps that write a symbol (the end is none), how many have their largest weight at most one
+    /// place from where a reversal reads: step t from place S - 1 - t.
+    package static func antidiagonal(_ weights: [[Float]]) -> (near: Int, steps: Int) {
+        let steps = weights.dropLast()
+        let near = steps.enumerated().count { step, row in
+            guard let place = row.max().flatMap({ row.firstIndex(of: $0) }) else { return false }
+            return abs(place - (row.count - 1 - step)) <= 1
+        }
+        return (near, steps.count)
+    }
+}

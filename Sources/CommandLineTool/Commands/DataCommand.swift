@@ -1,7 +1,6 @@
 import Checkpoints
 import Datasets
 import Foundation
-import Training
 
 /// `rondo data`: writes the pairs of a generator as files.
 enum DataCommand {
@@ -49,9 +48,7 @@ enum DataCommand {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true)
         } catch {
-            throw WorkerFailure(
-                exitCode: 1,
-                message: "cannot make the folder \(folder): \(error.localizedDescription)")
+            throw FolderError(path: folder, reason: error.localizedDescription)
         }
         for (name, pairs) in [("pairs.tsv", parts.training), ("test.tsv", parts.test)] {
             try AtomicFile.write(
@@ -82,4 +79,12 @@ enum DataCommand {
             return .reversal(symbols: symbols, lengths: shortest...longest)
         }
     }
+}
+
+/// A folder for files that cannot be made.
+private struct FolderError: Error, CustomStringConvertible {
+    let path: String
+    let reason: String
+
+    var description: String { "cannot make the folder \(path): \(reason)" }
 }

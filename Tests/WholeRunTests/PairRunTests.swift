@@ -10,7 +10,7 @@ extension WholeRunTests {
               seed: 7, replicas: 4, batchSize: 4, steps: 12,
               data: { format: "pairs", generator: "dates", trainingPairs: 90, testPairs: 20 },
               model: \(model),
-              optimizer: { type: "adam", learningRate: 0.01 },
+              optimizer: { type: "adam", learningRate: 0.01, clipping: { globalNorm: 1.0 } },
               checkpoint: { everySteps: 5 },
               evaluation: { batchSize: 6 },
             }
@@ -21,7 +21,7 @@ extension WholeRunTests {
             #"{ type: "recurrentTranslator", cell: "lstm", width: 12, dropout: 0.2 }"#,
             #"""
             { type: "transformerTranslator", width: 16, heads: 2, encoderLayers: 1,
-              decoderLayers: 1, dropout: 0.2, labelSmoothing: 0.1 }
+              decoderLayers: 1, dropout: 0.2, loss: { labelSmoothing: 0.1 } }
             """#,
         ]
 

@@ -32,10 +32,8 @@ package struct ModelConfiguration: Sendable, Equatable {
     init(_ parent: ConfigurationReader) throws(ConfigurationError) {
         guard parent.has("model") else { throw parent.missing("model", "an object") }
         let common = ["type", "loss"]
-        let open = try parent.object(
-            "model",
-            keys: common + ["layers"] + RecurrentTranslatorOptions.keys
-                + TransformerTranslatorOptions.keys)
+        let every = Set(RecurrentTranslatorOptions.keys + TransformerTranslatorOptions.keys)
+        let open = try parent.object("model", keys: common + every.union(["layers"]))
         let type = try open.name("type", ModelTypeName.self) ?? .layers
         let own =
             switch type {

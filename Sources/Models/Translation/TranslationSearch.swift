@@ -70,17 +70,14 @@ struct BeamSearch {
         var symbols: [Int32]
         /// Of the logarithms of the probabilities.
         var sum: Double
-
-        func score(endingWith end: Double) -> Double {
-            (sum + end) / Double(symbols.count + 1)
-        }
     }
 
     private let width: Int
     private let marks: TargetMarks
     /// At most `width`; the one at position i is row i of the translation.
     private var open = [Beginning(symbols: [], sum: 0)]
-    private var whole: [WrittenTarget] = []
+    /// The best that came to its end.
+    private var whole: WrittenTarget?
 
     init(width: Int, marks: TargetMarks) {
         precondition(width > 0, "a beam of \(width)")
@@ -88,8 +85,12 @@ struct BeamSearch {
         self.marks = marks
     }
 
-    /// Whether as many whole targets as the beam is wide have been found.
-    var isDone: Bool { whole.count >= width || open.isEmpty }
+    /// Whether nothing that is open is as good so far as the best whole target. (Ends are cheap to find: a
+    /// search that stopped at so many of them would settle for bad ones.)
+    var isDone: Bool {
+        guard let best = whole?.score else { return open.isEmpty }
+        return open.allSatisfy { $0.sum / Double(max(1, $0.symbols.count)) < best }
+    }
 
     /// What each row wrote last; rows that are not in use repeat the first.
     var lastSymbols: [Int32] {
@@ -108,8 +109,8 @@ struct BeamSearch {
                 start: logarithms.pointer + row * columns, count: columns)
             let ranked = (0..<columns).filter { marks.allows($0) }
                 .sorted { (values[$1], $0) < (values[$0], $1) }
-            // More than these cannot be among the best of all; one of them may be the end.
-            for symbol in ranked.prefix(width + 1) {
+            // More than these cannot be among the best of all.
+            for symbol in ranked.prefix(width) {
                 candidates.append(
                     (row, Int32(symbol), beginning.sum + Double(values[symbol])))
             }
@@ -120,14 +121,13 @@ struct BeamSearch {
         }
         var next: [Beginning] = []
         var rows: [Int] = []
-        for candidate in order.lazy.map({ candidates[$0] }) where next.count < width {
+        for candidate in order.prefix(width).map({ candidates[$0] }) {
             let beginning = open[candidate.row]
             if candidate.symbol == marks.end {
-                guard whole.count < width else { continue }
-                whole.append(
-                    WrittenTarget(
-                        symbols: beginning.symbols,
-                        score: beginning.score(endingWith: candidate.sum - beginning.sum)))
+                let score = candidate.sum / Double(beginning.symbols.count + 1)
+                if score > whole?.score ?? -.infinity {
+                    whole = WrittenTarget(symbols: beginning.symbols, score: score)
+                }
             } else {
                 next.append(
                     Beginning(
@@ -141,7 +141,7 @@ struct BeamSearch {
 
     /// The whole target with the best score; the best beginning if none came to its end.
     var best: WrittenTarget {
-        if let best = whole.max(by: { ($0.score ?? 0) < ($1.score ?? 0) }) { return best }
+        if let whole { return whole }
         let beginning = open.first ?? Beginning(symbols: [], sum: 0)
         return WrittenTarget(
             symbols: beginning.symbols,

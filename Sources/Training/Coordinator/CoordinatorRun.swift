@@ -178,6 +178,10 @@ package final class CoordinatorRun: @unchecked Sendable {
         recorder.log(
             "run \(configuration.name) in \(options.folder.path): "
                 + "\(preflight.model.scalarCount) parameters, \(preflight.samples)")
+        let parts = preflight.model.layers.filter { $0.scalarCount > 0 }
+            .map { "\($0.name) \($0.scalarCount)" }.joined(separator: ", ")
+        // A list of layers is in the configuration; what a named architecture consists of is not.
+        if configuration.model.isTranslator { recorder.log(parts) } else { recorder.logOnly(parts) }
         recorder.log(
             "\(preflight.totalSteps) steps of \(plan.globalBatchSize) samples "
                 + "(\(configuration.replicas) replicas x \(configuration.accumulation) x "

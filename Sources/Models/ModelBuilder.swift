@@ -29,7 +29,8 @@ package enum ModelBuilder {
             try plan(model, input: input, outputs: outputs), stream: &stream)
     }
 
-    private static func plan(
+    /// The layers with all sizes settled.
+    static func plan(
         _ model: ModelConfiguration, input: FeatureShape, outputs: Int
     ) throws(ModelError) -> [LayerPlan] {
         let plans = try LayerPlan.plan(

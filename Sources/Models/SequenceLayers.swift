@@ -24,10 +24,12 @@ struct SymbolEmbedding: Layer {
 
 /// A block of a Transformer whose mask is settled, pre-norm with GELU: [N, T, features] to the same.
 struct TransformerBlock: Layer {
+    let width: Int
     private let block: TransformerEncoderLayer
     private let mask: AttentionMask
 
     init(_ shape: TransformerShape, isCausal: Bool, stream: inout InitializationStream) {
+        width = shape.width
         block = TransformerEncoderLayer(shape, stream: &stream)
         mask = AttentionMask(isCausal: isCausal)
     }
@@ -35,6 +37,9 @@ struct TransformerBlock: Layer {
     var parts: [(name: String, value: Any)] { block.parts }
 
     func callAsFunction(_ x: Variable) -> Variable { block(x, mask: mask) }
+
+    /// New steps of sequences whose earlier ones are in the cache; causal.
+    func callAsFunction(_ x: Variable, cache: KeyValueCache) -> Variable { block(x, cache: cache) }
 }
 
 extension Activation {

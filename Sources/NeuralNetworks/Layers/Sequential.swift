@@ -12,6 +12,9 @@ public struct Sequential: Layer {
         self.layers = layers.enumerated().map { (String($0.offset), $0.element) }
     }
 
+    /// The layers in their order.
+    package var members: [any Layer] { layers.map(\.layer) }
+
     /// The layers under their names.
     public var parts: [(name: String, value: Any)] { layers.map { ($0.name, $0.layer) } }
 
@@ -23,8 +26,8 @@ public struct Sequential: Layer {
 
 /// layers(x) + shortcut(x), a residual block (He et al. 2016); an empty shortcut is the identity.
 public struct Residual: Layer {
-    private let layers: Sequential
-    private let shortcut: Sequential
+    package let layers: Sequential
+    package let shortcut: Sequential
 
     /// `layers` must keep the shape of their input, or `shortcut` must change it likewise.
     public init(_ layers: Sequential, shortcut: Sequential) {

@@ -15,15 +15,18 @@ enum Console {
     /// A part of a result, as it is.
     static func outputText(_ text: String) {
         let number = write(text, to: 1)
-        // A pager that was closed has shown what was wanted of it.
-        guard number != 0, number != EPIPE else { return }
+        guard number != 0 else { return }
         outputErrorNumber.withLock { $0 = $0 == 0 ? number : $0 }
     }
+
+    /// Whether standard output takes more: nobody has closed the other end, and no write has failed.
+    static var takesOutput: Bool { outputErrorNumber.withLock { $0 == 0 } }
 
     /// Why a result could not be written, in words; nil when all of them were.
     static var outputFailure: String? {
         let number = outputErrorNumber.withLock { $0 }
-        guard number != 0 else { return nil }
+        // A pager that was closed has shown what was wanted of it.
+        guard number != 0, number != EPIPE else { return nil }
         let reason = strerror(number).map { String(cString: $0) } ?? "error \(number)"
         return "cannot write the result to standard output: \(reason)"
     }

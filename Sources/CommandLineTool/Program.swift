@@ -25,8 +25,8 @@ struct Command: Sendable {
 public enum Program {
     static let commands = [
         TrainCommand.command, CoordinatorCommand.command, WorkerCommand.command,
-        EvaluateCommand.command, PredictCommand.command, InspectCommand.command,
-        DataCommand.command, BenchCommand.command,
+        EvaluateCommand.command, PredictCommand.command, GenerateCommand.command,
+        InspectCommand.command, DataCommand.command, BenchCommand.command,
     ]
 
     /// Runs the program with `arguments` (without its name) and returns the exit code.
@@ -93,6 +93,7 @@ public enum Program {
             is WorkerCountError, is ResumeMismatch:
             2
         case is DataError, is SourceProblem: 3
+        case GenerationError.notALanguageModel: 2
         case LaunchingError.hostsFile, LaunchingError.hostsFileUnusable: 2
         case LaunchingError.noRoute, LaunchingError.unknownHost: 4
         case let error as RunFolderError where error.problem.isUsersChoice: 2

@@ -125,4 +125,21 @@ package struct ParsedArguments: Equatable, Sendable {
         }
         return value
     }
+
+    /// - Throws: when the value is not a number in `range`.
+    package func number(
+        _ option: String, in range: ClosedRange<Double>
+    ) throws(UsageError) -> Double? {
+        guard let text = text(option) else { return nil }
+        guard let value = Double(text), range.contains(value) else {
+            throw UsageError(
+                "'--\(option)' must be a number from \(Self.words(range.lowerBound)) to "
+                    + "\(Self.words(range.upperBound)), got '\(text)'")
+        }
+        return value
+    }
+
+    private static func words(_ bound: Double) -> String {
+        Int(exactly: bound).map(String.init) ?? "\(bound)"
+    }
 }

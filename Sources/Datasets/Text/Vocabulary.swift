@@ -93,7 +93,8 @@ public struct Vocabulary: Equatable, Sendable {
     /// Tokens are 0 ..< count.
     public var count: Int { specialCount + tableCount }
 
-    var specialCount: Int { hasSpecialSymbols ? SpecialSymbol.allCases.count : 0 }
+    /// Tokens that stand for no text: the first ones, if there are any.
+    public var specialCount: Int { hasSpecialSymbols ? SpecialSymbol.allCases.count : 0 }
 
     private var tableCount: Int {
         switch table {

@@ -10,9 +10,14 @@ enum EvaluateCommand {
             options: [
                 .init(
                     "data", value: "PATH",
-                    "the folder with the data files (default: as in the configuration)")
+                    "the folder with the data files, or another text (default: as in the "
+                        + "configuration)"),
+                .init("whole", "measure all of a text, not only its last part"),
             ],
-            examples: ["rondo evaluate runs/fashion-mnist-cnn"]),
+            examples: [
+                "rondo evaluate runs/fashion-mnist-cnn",
+                "rondo evaluate runs/text-gpt --data another.txt --whole",
+            ]),
         run: run)
 
     private struct Line: Encodable {
@@ -31,8 +36,11 @@ enum EvaluateCommand {
     private static func run(_ arguments: ParsedArguments) throws -> Int32 {
         let folder = arguments.positionals[0]
         try FinishedRunArithmetic.ensure(folder)
+        if arguments.has("whole"), try FinishedRun.configuration(folder).data.images != nil {
+            throw UsageError("'--whole' is about a text; the run in \(folder) is one of images")
+        }
         let sums = try Evaluator.evaluate(
-            runFolder: folder, dataDirectory: arguments.text("data"))
+            runFolder: folder, dataPath: arguments.text("data"), isWhole: arguments.has("whole"))
         let names = try FinishedRun.configuration(folder).evaluationNames
         let figures = EvaluationFigures(names, loss: sums.loss, accuracy: sums.accuracy)
         Console.errorText("\(figures.words), \(sums.sampleCount) \(names.samples)")

@@ -1,21 +1,20 @@
 import Checkpoints
+import Datasets
 import Foundation
-import NeuralNetworks
 import RunConfiguration
 
 /// Measures a finished run's model on its test split, in this process.
 package enum Evaluator {
     /// - Parameters:
     ///   - runFolder: holds `config.json` and `model.safetensors`.
-    ///   - dataDirectory: where the data files lie, if not where the configuration says.
+    ///   - dataPath: where the data files lie, if not where the configuration says: a folder, or a text.
+    ///   - isWhole: whether a text is measured from its beginning and not in its last part alone.
     /// - Throws: `ConfigurationError`, `DataError`, `CheckpointError`, `StateMismatch`, `ModelError`.
     package static func evaluate(
-        runFolder: String, dataDirectory: String?
+        runFolder: String, dataPath: String?, isWhole: Bool
     ) throws -> EvaluationSums {
         var configuration = try FinishedRun.configuration(runFolder)
-        if let dataDirectory {
-            configuration.data = configuration.data.relocated(to: dataDirectory)
-        }
+        if let dataPath { configuration.data = relocated(configuration.data, to: dataPath) }
         switch configuration.data {
         case .images(let data):
             // The training split is not needed, and may not be there.
@@ -30,12 +29,27 @@ package enum Evaluator {
             let model = try FinishedRun.model(
                 runFolder, configuration, input: test.input, outputs: test.names.target.count)
             return .total((0..<test.batchCount).map { test.sums(of: $0, model: model) })
-        case .text:
-            let task = try configuration.loadTask()
+        case .text(let data):
+            // The symbols are those of the weights, whatever another text would make of them.
+            let vocabulary = try RunVocabularies(runFolder: runFolder).source
+            let text = try PlainText(path: data.path)
+            let measured =
+                isWhole
+                ? text : try text.split(trainingFraction: 1 - data.validationShare).validation
+            let evaluation = try TextEvaluation(configuration, data, measured, vocabulary)
             let model = try FinishedRun.model(
-                runFolder, configuration, input: task.input, outputs: task.outputCount)
-            return .total(
-                (0..<task.evaluationBatchCount).map { task.evaluate(batch: $0, model: model) })
+                runFolder, configuration, input: .tokens(data.context), outputs: vocabulary.count)
+            return .total((0..<evaluation.batchCount).map { evaluation.sums(of: $0, model: model) })
         }
+    }
+
+    private static func relocated(_ data: DataConfiguration, to path: String) -> DataConfiguration {
+        var isFolder: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        guard case .text(var text) = data, exists, !isFolder.boolValue else {
+            return data.relocated(to: path)
+        }
+        text.path = path
+        return .text(text)
     }
 }

@@ -10,17 +10,13 @@ package struct TextTask: TrainingTask {
     package let plan: StepPlan
     package let vocabulary: Vocabulary
     private let training: WindowAssembler
-    private let validation: WindowAssembler
+    private let validation: TextEvaluation
     private let batchSize: Int
-    private let evaluationBatchSize: Int
-    private let evaluationBatch: SequenceBatch
 
     package var input: FeatureShape { .tokens(training.context) }
     package var outputCount: Int { vocabulary.count }
     package var vocabularies: RunVocabularies? { RunVocabularies(shared: vocabulary) }
-    package var evaluationBatchCount: Int {
-        (validation.evaluationCount + evaluationBatchSize - 1) / evaluationBatchSize
-    }
+    package var evaluationBatchCount: Int { validation.batchCount }
 
     /// Reads the text and makes its vocabulary, a pure function of the text.
     package init(
@@ -33,14 +29,9 @@ package struct TextTask: TrainingTask {
             name: data.path, tokens: try vocabulary.encode(first), context: data.context,
             seed: configuration.seed,
             sampling: data.windows == .tiled ? .tiled : .random(perEpoch: nil))
-        validation = try WindowAssembler(
-            name: data.path, tokens: try vocabulary.encode(rest), context: data.context,
-            seed: configuration.seed, sampling: .tiled)
+        validation = try TextEvaluation(configuration, data, rest, vocabulary)
         plan = try configuration.stepPlan(dataName: data.path, sampleCount: training.sampleCount)
         batchSize = configuration.batchSize
-        evaluationBatchSize = configuration.evaluation.batchSize
-        evaluationBatch = validation.makeBatch(
-            capacity: min(evaluationBatchSize, validation.evaluationCount))
     }
 
     package func passes(steps: Range<Int>, replicas: Range<Int>) -> any PassSource {
@@ -52,11 +43,37 @@ package struct TextTask: TrainingTask {
         }
     }
 
-    package func evaluate(batch index: Int, model: TrainedModel) -> EvaluationSums {
-        let start = index * evaluationBatchSize
-        let end = min(start + evaluationBatchSize, validation.evaluationCount)
-        validation.fill(evaluationBatch, with: .inOrder(start..<end), order: nil)
-        let (_, sums) = model.loss(of: TokenWindows(evaluationBatch), on: Tape(.evaluation))
+    package func evaluate(batch: Int, model: TrainedModel) -> EvaluationSums {
+        validation.sums(of: batch, model: model)
+    }
+}
+
+/// A text that is measured, cut into windows side by side and these into batches of a fixed size.
+package struct TextEvaluation {
+    private let windows: WindowAssembler
+    private let batchSize: Int
+    private let batch: SequenceBatch
+
+    /// - Throws: `unknownCharacter` or `tooFewTokens`.
+    package init(
+        _ configuration: RunConfiguration, _ data: TextDataConfiguration, _ text: PlainText,
+        _ vocabulary: Vocabulary
+    ) throws(DataError) {
+        windows = try WindowAssembler(
+            name: data.path, tokens: try vocabulary.encode(text), context: data.context,
+            seed: configuration.seed, sampling: .tiled)
+        batchSize = configuration.evaluation.batchSize
+        batch = windows.makeBatch(capacity: min(batchSize, windows.evaluationCount))
+    }
+
+    package var batchCount: Int { (windows.evaluationCount + batchSize - 1) / batchSize }
+
+    /// Evaluates one batch.
+    package func sums(of index: Int, model: TrainedModel) -> EvaluationSums {
+        let start = index * batchSize
+        let end = min(start + batchSize, windows.evaluationCount)
+        windows.fill(batch, with: .inOrder(start..<end), order: nil)
+        let (_, sums) = model.loss(of: TokenWindows(batch), on: Tape(.evaluation))
         return EvaluationSums(
             lossSum: Double(sums.lossSum), correctCount: sums.correctCount,
             sampleCount: sums.sampleCount)

@@ -39,6 +39,7 @@ package enum DataConfiguration: Sendable, Equatable {
         if case .images(let images) = self { images } else { nil }
     }
 
+    package var isText: Bool { if case .text = self { true } else { false } }
     package var isPairs: Bool { if case .pairs = self { true } else { false } }
 
     /// The same files by name in another folder.

@@ -6,7 +6,7 @@ private let configurationsFolder = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().appendingPathComponent("../../configs").path
 
 /// Sequence layers and text data survive resolving, and keep their settings.
-@Test(arguments: ["fashion-mnist-gru", "text-lstm", "text-gpt"])
+@Test(arguments: ["fashion-mnist-gru", "text-lstm", "text-lstm-residual", "text-gpt"])
 func sequenceConfigurationReadsAndResolves(name: String) throws {
     let configuration = try RunConfiguration.load(path: "\(configurationsFolder)/\(name).json")
     let again = try RunConfiguration.parse(configuration.resolvedJSON(), origin: "config.json")

@@ -36,8 +36,8 @@ enum EvaluateCommand {
     private static func run(_ arguments: ParsedArguments) throws -> Int32 {
         let folder = arguments.positionals[0]
         try FinishedRunArithmetic.ensure(folder)
-        if arguments.has("whole"), try FinishedRun.configuration(folder).data.images != nil {
-            throw UsageError("'--whole' is about a text; the run in \(folder) is one of images")
+        if arguments.has("whole"), try !FinishedRun.configuration(folder).data.isText {
+            throw UsageError("'--whole' is about one text; the run in \(folder) has other data")
         }
         let sums = try Evaluator.evaluate(
             runFolder: folder, dataPath: arguments.text("data"), isWhole: arguments.has("whole"))

@@ -11,8 +11,10 @@ import Tensors
 //   after the last bucket:     clipping, optimizer, average and running statistics, from the sums divided by
 //                              the weight of all samples
 //
-// Replica r of step s is computed from (weights, step, replica) alone. The buffers of the replicas are
-// left as they are until the next step begins: a step that has to be repeated needs them.
+// Replica r of step s is computed from (weights, step, replica) alone, so a step is a transaction: until it
+// is committed the replicas' gradients are kept, and a worker that finds itself in another ring computes
+// only what is missing there. The reduced gradient of a committed step is kept until the next step is
+// committed, for a peer that has missed its end; two buffers take turns.
 
 /// The sum of one reduced step.
 package struct StepSums: Equatable, Sendable {
@@ -23,8 +25,8 @@ package struct StepSums: Equatable, Sendable {
     package var lossWeight: Float
     /// The norm of the mean gradient before clipping, where it was needed.
     package var gradientNorm: Double?
-    /// Whether some worker was asked to stop; equal on all workers.
-    package var stopRequested: Bool
+    /// What some worker has voted for; equal on all workers.
+    package var votes: StepVotes
 }
 
 /// Why a step was not committed; the weights are those before it.
@@ -45,20 +47,19 @@ package struct MicroBatchPass {
     }
 }
 
-/// Computes a worker's replicas and commits the reduced step. Used by one thread.
+/// Computes a worker's replicas and commits the reduced step, in one ring after another. Used by one thread.
 package final class ReplicatedStep {
     private let store: ParameterStore
     private let optimizer: any Optimizer
     private let clipping: GradientClipping
     private let average: ExponentialAverage?
     private let seed: UInt64
-    private let replicas: Range<Int>
     private let plan: BucketPlan
-    private let reducer: GradientReducer
-    private let group: ProcessGroup
-    /// One flat buffer per local replica, ascending.
-    private let replicaBuffers: [Tensor]
-    private let reduced: Tensor
+    private var gradients: ReplicaGradients
+    /// By the parity of the step.
+    private let reduced: [Tensor]
+    /// The ring, and what reduces on it; nil between two rings.
+    private var ring: (group: ProcessGroup, reducer: GradientReducer)?
     /// Parameters of each bucket that the last replica's backward has not delivered yet.
     private var missingParameters: [Int] = []
 
@@ -67,53 +68,88 @@ package final class ReplicatedStep {
     ///   - bucketByteCount: see BucketPlan; equal on all workers.
     package init(
         store: ParameterStore, optimizer: any Optimizer, clipping: GradientClipping = .none,
-        average: ExponentialAverage? = nil, group: ProcessGroup, seed: UInt64,
-        bucketByteCount: Int
+        average: ExponentialAverage? = nil, seed: UInt64, bucketByteCount: Int
     ) {
         self.store = store
         self.optimizer = optimizer
         self.clipping = clipping
         self.average = average
-        self.group = group
         self.seed = seed
-        replicas = group.deal.ranges[group.rank]
         let totalCount = store.gradientCount + StepTail.elementCount
         plan = BucketPlan(
             parameterOffsets: store.parameterSlots.map(\.offset), parameterEnd: store.values.count,
             totalCount: totalCount,
             bucketElementCount: max(1, bucketByteCount / MemoryLayout<Float>.stride))
-        // Zeros, because the gaps between parameters are reduced too and nobody writes them.
-        replicaBuffers = replicas.map { _ in Tensor(zeros: [totalCount]) }
-        reduced = Tensor(zeros: [totalCount])
-        reducer = GradientReducer(group: group, plan: plan)
+        gradients = ReplicaGradients(elementCount: totalCount)
+        reduced = [Tensor(zeros: [totalCount]), Tensor(zeros: [totalCount])]
+    }
+
+    // MARK: - Rings
+
+    /// Steps run in this ring from now on.
+    /// - Precondition: the ring before has been left.
+    package func join(_ group: ProcessGroup) {
+        precondition(ring == nil, "still in the ring of generation \(ring?.group.generation ?? 0)")
+        gradients.own(group.deal.ranges[group.rank])
+        ring = (group, GradientReducer(group: group, plan: plan))
     }
 
     /// Ends the reducing thread. The group must have been shut down if a step failed.
-    package func close() { reducer.close() }
+    package func leave() {
+        ring?.reducer.close()
+        ring = nil
+    }
+
+    /// The replicas, ascending, whose gradients of a step are here.
+    package func computedReplicas(step: Int) -> [Int] { gradients.computed(step: step) }
+
+    /// The replicas of this ring's share that a step has to compute.
+    package func missingReplicas(step: Int) -> [Int] {
+        guard let group = ring?.group else { return [] }
+        let computed = gradients.computed(step: step)
+        return group.deal.ranges[group.rank].filter { !computed.contains($0) }
+    }
+
+    /// The gradients that are here belong to weights that are no more.
+    package func forgetGradients() { gradients.forget() }
+
+    /// The reduced gradient of a step, for a peer or from one: floats with the tail behind them.
+    package func reducedGradient(step: Int) -> Tensor { reduced[step & 1] }
+
+    // MARK: - Steps
 
     /// Runs step `step` (from 0) and commits it.
     ///
     /// - Parameters:
+    ///   - votes: of this worker.
     ///   - passes: the micro-batches of a replica, in order; those without samples are skipped.
     ///   - phase: told when the step goes from computing to waiting for the ring and to updating.
     /// - Throws: `StepError`; nothing has been committed then.
     package func run(
-        step: Int, learningRate: Double, stopRequested: Bool, phase: (StepPhase) -> Void,
+        step: Int, learningRate: Double, votes: StepVotes, phase: (StepPhase) -> Void,
         passes: (_ replica: Int) throws -> [MicroBatchPass]
     ) throws -> StepSums {
+        guard let (group, reducer) = ring else { preconditionFailure("step \(step) without a ring") }
+        let replicas = group.deal.ranges[group.rank]
+        let buffers = replicas.map { gradients.buffer(of: $0) }
+        let missing = missingReplicas(step: step)
+        // Those of an earlier attempt in another ring may be in it.
+        votes.write(to: buffers[0].pointer + store.gradientCount)
         reducer.begin(
-            step: UInt64(step), replicas: replicaBuffers.map { UnsafePointer($0.pointer) },
-            output: reduced.pointer)
-        for (position, replica) in replicas.enumerated() {
+            step: UInt64(step), replicas: buffers.map { UnsafePointer($0.pointer) },
+            output: reduced[step & 1].pointer)
+        for replica in missing {
             var tail = StepTail()
-            if stopRequested && position == 0 { tail.stopVotes = 1 }
-            let isLast = position == replicas.count - 1
+            if replica == replicas.lowerBound { tail.votes = votes }
             phase(.data)
             let passes = try passes(replica).filter { $0.sampleCount > 0 }
             phase(.compute)
             try compute(
-                step: step, replica: replica, passes: passes, into: replicaBuffers[position],
-                tail: tail, releasing: isLast)
+                step: step, replica: replica, passes: passes, tail: tail, reducer,
+                releasing: replica == missing.last)
+        }
+        if missing.isEmpty {
+            for bucket in plan.buckets.indices { try release(bucket, to: reducer) }
         }
         phase(.ring)
         do { try reducer.finish() } catch { throw StepError.collective(error) }
@@ -121,12 +157,18 @@ package final class ReplicatedStep {
         return try commit(step: step, learningRate: learningRate)
     }
 
+    private func release(_ bucket: Int, to reducer: GradientReducer) throws(StepError) {
+        do { try reducer.complete(bucket: bucket) } catch { throw .collective(error) }
+    }
+
     private func compute(
-        step: Int, replica: Int, passes: [MicroBatchPass], into buffer: Tensor, tail: StepTail,
-        releasing: Bool
-    ) throws {
+        step: Int, replica: Int, passes: [MicroBatchPass], tail: StepTail,
+        _ reducer: GradientReducer, releasing: Bool
+    ) throws(StepError) {
         var tail = tail
         var failure: CollectiveError?
+        let buffer = gradients.buffer(of: replica)
+        gradients.begin(replica: replica)
         store.bindGradients(to: buffer)
         if releasing { missingParameters = plan.buckets.map(\.parameters.count) }
         for (microBatch, pass) in passes.enumerated() {
@@ -157,15 +199,15 @@ package final class ReplicatedStep {
         }
         if passes.isEmpty || !releasing { finishForward(tail, buffer) }
         store.finishGradients()
+        // A ring that has broken meanwhile does not make the gradient worthless.
+        gradients.complete(replica: replica, step: step)
         guard releasing else { return }
+        if let failure { throw .collective(failure) }
         // What no backward delivered (unused parameters, a replica without samples) is zero now.
-        for bucket in plan.buckets.indices where missingParameters[bucket] > 0 || failure != nil {
-            if let failure { throw StepError.collective(failure) }
-            do { try reducer.complete(bucket: bucket) } catch { throw StepError.collective(error) }
+        for bucket in plan.buckets.indices where missingParameters[bucket] > 0 {
+            try release(bucket, to: reducer)
         }
-        if plan.buckets[0].parameters.isEmpty {
-            do { try reducer.complete(bucket: 0) } catch { throw StepError.collective(error) }
-        }
+        if plan.buckets[0].parameters.isEmpty { try release(0, to: reducer) }
     }
 
     private func finishForward(_ tail: StepTail, _ buffer: Tensor) {
@@ -173,7 +215,13 @@ package final class ReplicatedStep {
         tail.write(to: buffer.pointer + store.gradientCount)
     }
 
+    /// Updates the model with the reduced gradient of a step that was taken over from a peer.
+    package func commitReceived(step: Int, learningRate: Double) throws(StepError) -> StepSums {
+        try commit(step: step, learningRate: learningRate)
+    }
+
     private func commit(step: Int, learningRate: Double) throws(StepError) -> StepSums {
+        let reduced = reduced[step & 1]
         let tail = StepTail(reading: reduced.pointer + store.gradientCount)
         guard tail.lossSum.isFinite else {
             throw .diverged(step: step, lossSum: tail.lossSum)
@@ -182,6 +230,7 @@ package final class ReplicatedStep {
         // Samples may all have the weight 0.
         if tail.lossWeight > 0 {
             let gradientScale: Float
+            // Limiting a gradient that was limited by a peer changes nothing: both have the same bits.
             (gradientScale, norm) = clipping.apply(
                 to: reduced.pointer, count: store.values.count, gradientScale: 1 / tail.lossWeight)
             optimizer.update(
@@ -194,7 +243,7 @@ package final class ReplicatedStep {
         return StepSums(
             lossSum: tail.lossSum, correctCount: Int(tail.correctCount),
             sampleCount: Int(tail.sampleCount), lossWeight: tail.lossWeight, gradientNorm: norm,
-            stopRequested: tail.stopVotes > 0)
+            votes: tail.votes)
     }
 }
 

@@ -8,10 +8,9 @@ package struct StepTail: Equatable, Sendable {
     package var lossSum: Float = 0
     package var correctCount: Float = 0
     package var sampleCount: Float = 0
-    /// How many workers were asked to stop: all of them read the same sum after the same step.
-    package var stopVotes: Float = 0
     /// What the loss and the gradient are divided by.
     package var lossWeight: Float = 0
+    package var votes = StepVotes()
 
     package init() {}
 
@@ -19,8 +18,8 @@ package struct StepTail: Equatable, Sendable {
         lossSum = memory[0]
         correctCount = memory[1]
         sampleCount = memory[2]
-        stopVotes = memory[3]
-        lossWeight = memory[4]
+        votes = StepVotes(reading: memory)
+        lossWeight = memory[5]
     }
 
     package func write(to memory: UnsafeMutablePointer<Float>) {
@@ -28,7 +27,32 @@ package struct StepTail: Equatable, Sendable {
         memory[0] = lossSum
         memory[1] = correctCount
         memory[2] = sampleCount
-        memory[3] = stopVotes
-        memory[4] = lossWeight
+        votes.write(to: memory)
+        memory[5] = lossWeight
+    }
+}
+
+/// What a worker wants to happen after the step. All workers read the same sum of the votes after the same
+/// step, so they agree without asking anybody.
+package struct StepVotes: Equatable, Sendable {
+    /// The run is to end here, with its state saved.
+    package var stop = false
+    /// The members of the ring are about to change.
+    package var pause = false
+
+    package init(stop: Bool = false, pause: Bool = false) {
+        self.stop = stop
+        self.pause = pause
+    }
+
+    /// Whether anybody has voted so.
+    package init(reading tail: UnsafePointer<Float>) {
+        stop = tail[3] > 0
+        pause = tail[4] > 0
+    }
+
+    package func write(to tail: UnsafeMutablePointer<Float>) {
+        tail[3] = stop ? 1 : 0
+        tail[4] = pause ? 1 : 0
     }
 }

@@ -1,18 +1,20 @@
 // What a supervisor does about its children, as a pure state machine: ends of children, signals and
-// the clock go in, signals to children come out. No process is touched here, so every order of
-// events can be tested.
+// the clock go in, starts of and signals to children come out. No process is touched here, so every
+// order of events can be tested.
 //
+//     running --a worker is lost--> running    started again, after a pause that grows
 //     running --signal--> stopping             the coordinator is asked to save and end
-//     running --a worker ends with success--> finishing (10 s)  the coordinator is about to end
-//     finishing --time up--> terminating       that worker has not taken part
-//     running, stopping, finishing --a child fails--> draining (2.5 s)
+//     running --all workers ended well--> finishing (10 s)  the coordinator is about to end
+//     finishing --time up--> terminating       the workers have not taken part
+//     running, stopping, finishing --a child fails for good--> draining (2.5 s)
 //                                              the coordinator tells the others
 //     draining --time up--> terminating (1 s)  SIGTERM to all
 //     terminating --time up--> killing         SIGKILL to all
 //     any --asked again by a signal--> killing
 //     any --all children gone--> over
 //
-// From a worker's death to the last process' end these times allow 3.5 s and the reaping.
+// The end of the coordinator settles the run; from then to the last process' end these times allow
+// 3.5 s and the reaping.
 
 import Glibc
 
@@ -34,6 +36,8 @@ package struct Supervision: Sendable {
     }
 
     package enum Action: Equatable, Sendable {
+        /// Start the worker of that place again.
+        case startWorker(Int)
         case interruptCoordinator
         case terminateAll
         case killAll
@@ -56,33 +60,63 @@ package struct Supervision: Sendable {
         }
     }
 
+    /// What is known of a worker's place.
+    private struct Place {
+        var startedAt: ContinuousClock.Instant
+        /// Losses in a row without a long life between them.
+        var lossCount = 0
+        /// When its worker is started again.
+        var restartAt: ContinuousClock.Instant?
+    }
+
     /// Longer than the coordinator gives its workers to leave, so that it can still say what
     /// was wrong.
     package static let drainTime: Duration = .milliseconds(2500)
     /// A coordinator ends right after the workers that it has let go; this is far above that.
     package static let finishingTime: Duration = .seconds(10)
     package static let terminationTime: Duration = .seconds(1)
+    /// The pause before a worker that was lost again is started once more: none for the first loss.
+    package static let firstPause: Duration = .milliseconds(500)
+    package static let longestPause: Duration = .seconds(30)
+    /// A worker that has lived so long is not one that fails at every start.
+    package static let longLife: Duration = .seconds(60)
 
     private var phase: Phase = .running
     private var living: Set<Child>
+    private var places: [Int: Place] = [:]
     private var isSpawning = true
     private(set) package var casualties: [Casualty] = []
     private(set) package var coordinatorStatus: ProcessEnd?
     private var stopRequests = StopRequests()
     /// Whether everything was killed because a signal asked for it.
     private var wasKilledBySignal = false
-    /// When `deadlinePassed` is due; nil: never.
-    private(set) package var deadline: ContinuousClock.Instant?
+    /// When the phase ends by itself; nil: never.
+    private var phaseDeadline: ContinuousClock.Instant?
 
     /// A supervision of a coordinator that has been started.
     package init() {
         living = [.coordinator]
     }
 
-    /// A worker has been started.
-    package mutating func started(_ child: Child) { living.insert(child) }
+    /// When `deadlinePassed` is due; nil: never.
+    package var deadline: ContinuousClock.Instant? {
+        places.values.compactMap(\.restartAt).reduce(phaseDeadline) { earliest, instant in
+            earliest.map { min($0, instant) } ?? instant
+        }
+    }
 
-    /// No child will be started any more.
+    /// A child has been started.
+    package mutating func started(_ child: Child, now: ContinuousClock.Instant) {
+        living.insert(child)
+        guard case .worker(let slot) = child else { return }
+        if places[slot] == nil {
+            places[slot] = Place(startedAt: now)
+        } else {
+            places[slot]?.startedAt = now
+        }
+    }
+
+    /// All children of the beginning have been started.
     package mutating func allStarted() { isSpawning = false }
 
     /// Whether a signal has asked for the end.
@@ -98,7 +132,7 @@ package struct Supervision: Sendable {
             || coordinatorStatus == .signalled(SIGINT)
     }
 
-    package var isOver: Bool { living.isEmpty && !isSpawning }
+    package var isOver: Bool { living.isEmpty && !isSpawning && deadline == nil }
 
     package mutating func handle(_ event: Event, now: ContinuousClock.Instant) -> [Action] {
         switch event {
@@ -110,20 +144,30 @@ package struct Supervision: Sendable {
             isSpawning = false
             return isUndisturbed ? terminate(now) : []
         case .deadlinePassed:
-            switch phase {
-            case .draining: return terminate(now)
-            case .terminating: return kill()
-            case .finishing(let child):
-                casualties.append(Casualty(child: child, status: .exited(0)))
-                return terminate(now)
-            case .running, .stopping, .killing:
-                deadline = nil
-                return []
-            }
+            return deadlinePassed(now)
         }
     }
 
-    /// Whether nothing has gone wrong so far.
+    private mutating func deadlinePassed(_ now: ContinuousClock.Instant) -> [Action] {
+        var actions: [Action] = []
+        for (slot, place) in places.sorted(by: { $0.key < $1.key }) {
+            guard let instant = place.restartAt, instant <= now else { continue }
+            places[slot]?.restartAt = nil
+            if phase == .running { actions.append(.startWorker(slot)) }
+        }
+        guard let phaseDeadline, phaseDeadline <= now else { return actions }
+        switch phase {
+        case .draining: actions += terminate(now)
+        case .terminating: actions += kill()
+        case .finishing(let child):
+            casualties.append(Casualty(child: child, status: .exited(0)))
+            actions += terminate(now)
+        case .running, .stopping, .killing: self.phaseDeadline = nil
+        }
+        return actions
+    }
+
+    /// Whether nothing has gone wrong for good so far.
     private var isUndisturbed: Bool {
         switch phase {
         case .running, .stopping, .finishing: true
@@ -137,14 +181,20 @@ package struct Supervision: Sendable {
             return []
         case .stop:
             guard isUndisturbed else { return [] }
-            phase = .stopping
-            deadline = nil
+            enter(.stopping, until: nil)
             return [.interruptCoordinator]
         case .endAtOnce:
             guard phase != .killing else { return [] }
             wasKilledBySignal = isUndisturbed
             return kill()
         }
+    }
+
+    /// Nobody is started again from here on.
+    private mutating func enter(_ phase: Phase, until deadline: ContinuousClock.Instant?) {
+        self.phase = phase
+        phaseDeadline = deadline
+        for slot in places.keys { places[slot]?.restartAt = nil }
     }
 
     private mutating func ended(
@@ -154,26 +204,56 @@ package struct Supervision: Sendable {
         if child == .coordinator { coordinatorStatus = status }
         // Ends that this supervision has brought about itself say nothing.
         guard phase != .terminating, phase != .killing else { return [] }
+        if case .worker(let slot) = child, phase == .running, !status.isSuccess,
+            !isForGood(status, slot, now)
+        {
+            scheduleRestart(slot, now)
+            return []
+        }
         if !status.isSuccess { casualties.append(Casualty(child: child, status: status)) }
-        if phase != .draining, child == .coordinator || !status.isSuccess {
-            phase = .draining
-            deadline = now + Self.drainTime
-        } else if phase == .running {
-            phase = .finishing(child)
-            deadline = now + Self.finishingTime
+        if phase != .draining, child == .coordinator || (!status.isSuccess && phase == .running) {
+            enter(.draining, until: now + Self.drainTime)
+        } else if phase == .running, living.subtracting([.coordinator]).isEmpty,
+            places.values.allSatisfy({ $0.restartAt == nil })
+        {
+            enter(.finishing(child), until: now + Self.finishingTime)
         }
         return []
     }
 
+    /// Whether another start would end in the same way: a worker that cannot read its configuration or
+    /// its data, and a program or host that cannot be reached from the first.
+    private func isForGood(
+        _ status: ProcessEnd, _ slot: Int, _ now: ContinuousClock.Instant
+    ) -> Bool {
+        guard case .exited(let code) = status else { return false }
+        if [2, 3, 126, 127].contains(code) { return true }
+        let isFirstStart = places[slot]?.lossCount == 0
+        let isYoung = places[slot].map { now - $0.startedAt < .seconds(3) } ?? true
+        // ssh's own failures, and a worker that was refused.
+        return [1, 255].contains(code) && isFirstStart && isYoung
+    }
+
+    private mutating func scheduleRestart(_ slot: Int, _ now: ContinuousClock.Instant) {
+        guard var place = places[slot] else { return }
+        if now - place.startedAt >= Self.longLife { place.lossCount = 0 }
+        var pause = Duration.zero
+        if place.lossCount > 0 {
+            pause = Self.firstPause
+            for _ in 1..<min(place.lossCount, 16) { pause = min(pause * 2, Self.longestPause) }
+        }
+        place.lossCount += 1
+        place.restartAt = now + pause
+        places[slot] = place
+    }
+
     private mutating func terminate(_ now: ContinuousClock.Instant) -> [Action] {
-        phase = .terminating
-        deadline = now + Self.terminationTime
+        enter(.terminating, until: now + Self.terminationTime)
         return [.terminateAll]
     }
 
     private mutating func kill() -> [Action] {
-        phase = .killing
-        deadline = nil
+        enter(.killing, until: nil)
         return [.killAll]
     }
 

@@ -57,7 +57,7 @@ package final class Supervisor: Sendable {
     ) throws(LaunchingError) -> Outcome {
         var supervision = Supervision()
         let root = try start("the coordinator", .coordinator, coordinator)
-        var children: [ChildProcess] = [root]
+        var children: [Supervision.Child: ChildProcess] = [.coordinator: root]
         var launches: [WorkerLaunch] = []
         var startFailure: LaunchingError?
         var lastWords: String?
@@ -74,9 +74,8 @@ package final class Supervisor: Sendable {
                     if let address, !supervision.wasInterrupted {
                         launches = try workers(String(address))
                         for launch in launches {
-                            let child = Supervision.Child.worker(launch.slot)
-                            children.append(try start(launch.name, child, launch.command))
-                            supervision.started(child)
+                            try start(launch, &children)
+                            supervision.started(.worker(launch.slot), now: now)
                         }
                     }
                     supervision.allStarted()
@@ -85,13 +84,33 @@ package final class Supervisor: Sendable {
                     perform(supervision.handle(.failed, now: now), children)
                 }
             case .child(let event):
-                perform(supervision.handle(event, now: now), children)
+                let actions = supervision.handle(event, now: now)
+                do throws(LaunchingError) {
+                    for case .startWorker(let slot) in actions {
+                        guard let launch = launches.first(where: { $0.slot == slot }) else {
+                            continue
+                        }
+                        try start(launch, &children)
+                        supervision.started(.worker(slot), now: now)
+                    }
+                } catch {
+                    startFailure = error
+                    perform(supervision.handle(.failed, now: now), children)
+                }
+                perform(actions, children)
             }
         }
         if let startFailure { throw startFailure }
         return Outcome(
             supervision, launches,
             coordinatorLine: lastWords ?? root.announcements?.nextLine(until: .now))
+    }
+
+    private func start(
+        _ launch: WorkerLaunch, _ children: inout [Supervision.Child: ChildProcess]
+    ) throws(LaunchingError) {
+        let child = Supervision.Child.worker(launch.slot)
+        children[child] = try start(launch.name, child, launch.command)
     }
 
     private func start(
@@ -114,21 +133,24 @@ package final class Supervisor: Sendable {
         }
     }
 
-    private func perform(_ actions: [Supervision.Action], _ children: [ChildProcess]) {
+    private func perform(
+        _ actions: [Supervision.Action], _ children: [Supervision.Child: ChildProcess]
+    ) {
         for action in actions {
             switch action {
-            case .interruptCoordinator: children.first?.signal(SIGINT)
-            case .terminateAll:
-                for child in children {
-                    child.cutLifeline()
-                    child.signalGroup(SIGTERM)
-                }
-            case .killAll:
-                for child in children {
-                    child.cutLifeline()
-                    child.signalGroup(SIGKILL)
-                }
+            // Done by the caller, which knows the command.
+            case .startWorker: break
+            case .interruptCoordinator: children[.coordinator]?.signal(SIGINT)
+            case .terminateAll: end(children, with: SIGTERM)
+            case .killAll: end(children, with: SIGKILL)
             }
+        }
+    }
+
+    private func end(_ children: [Supervision.Child: ChildProcess], with number: Int32) {
+        for child in children.values {
+            child.cutLifeline()
+            child.signalGroup(number)
         }
     }
 }

@@ -72,7 +72,7 @@ extension Supervisor.Outcome {
 
     /// The rank that a sentence is about: the one that was lost, else the first it names.
     static func rank(in message: String) -> Int? {
-        for words in ["lost rank ", "rank ", "ranks "] {
+        for words in ["lost worker ", "worker ", "workers "] {
             guard let range = message.range(of: words) else { continue }
             if let rank = Int(message[range.upperBound...].prefix(while: \.isNumber)) {
                 return rank

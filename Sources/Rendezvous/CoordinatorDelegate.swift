@@ -8,12 +8,17 @@ import WireFormat
 /// A member of the run.
 package struct WorkerDescription: Hashable, Sendable {
     package var rank: Int
+    /// Its name for people and in the logs' names; it stays while ranks change.
+    package var slot: Int
     package var hostName: String
     package var processID: Int32
     package var arithmetic: String
 
-    package init(rank: Int, hostName: String, processID: Int32, arithmetic: String) {
+    package init(
+        rank: Int, slot: Int, hostName: String, processID: Int32, arithmetic: String
+    ) {
         self.rank = rank
+        self.slot = slot
         self.hostName = hostName
         self.processID = processID
         self.arithmetic = arithmetic
@@ -28,16 +33,28 @@ package struct GenerationDescription: Hashable, Sendable {
     package var workers: [WorkerDescription]
     package var startStep: Int
     package var arithmetic: String
+    /// How members that are not at `startStep` get there, and from which rank.
+    package var transfer: StateTransfer
+    package var root: Int
+    /// Whether the root gets its state from the run's last checkpoint.
+    package var restores: Bool
+    /// Replicas of the coming step that have been computed before and must be once more.
+    package var recomputedCount: Int
 
     package init(
         number: UInt32, deal: ReplicaDeal, workers: [WorkerDescription], startStep: Int,
-        arithmetic: String
+        arithmetic: String, transfer: StateTransfer = .none, root: Int = 0, restores: Bool = false,
+        recomputedCount: Int = 0
     ) {
         self.number = number
         self.deal = deal
         self.workers = workers
         self.startStep = startStep
         self.arithmetic = arithmetic
+        self.transfer = transfer
+        self.root = root
+        self.restores = restores
+        self.recomputedCount = recomputedCount
     }
 }
 
@@ -58,6 +75,11 @@ package protocol CoordinatorDelegate: AnyObject {
     func stepsReported(_ reports: [StepReport]) throws
     /// A throw stops the run after the current step, with a checkpoint.
     func evaluationReported(_ report: EvaluationReport) throws
+    /// All members have the same state and train; `pause` is how long nobody did.
+    func generationRunning(_ generation: GenerationDescription, pause: Duration?)
+    /// The last checkpoint's files, to go on from when no worker has the state any more; empty at step 0.
+    /// A throw fails the run with the error's words.
+    func stateToRestore(step: Int) throws -> [(name: String, bytes: Data)]
     /// A throw fails the run with the error's words.
     func checkpointReceived(step: Int, isFinal: Bool, files: [(name: String, bytes: Data)]) throws
     func log(_ line: String)

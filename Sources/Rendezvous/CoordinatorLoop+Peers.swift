@@ -79,12 +79,14 @@ extension CoordinatorLoop {
         events.append(.heard(id, nil))
         switch message {
         case .heartbeat(let heartbeat): events.append(.heard(id, heartbeat))
+        case .prepared: events.append(.prepared(id))
         case .ready(let report): events.append(.ready(id, report))
+        case .halted(let report): events.append(.halted(id, report))
+        case .leaving(let request): events.append(.leaving(id, request))
         case .finished(let report): events.append(.finished(id, report))
         case .failed(let report): events.append(.failed(id, report))
-        // Metrics are sums over all workers; those of rank 0 stand for the run.
-        case .steps(let list): record(from: id) { try delegate.stepsReported(list.reports) }
-        case .evaluation(let report): record(from: id) { try delegate.evaluationReported(report) }
+        case .steps(let list): take(list.reports, from: id)
+        case .evaluation(let report): take(report, from: id)
         case .checkpointBegin(let header):
             guard membership.member(withRank: 0) == id, peers[id]?.assembly == nil else {
                 throw ControlMessageError("an unexpected 'checkpointBegin'")
@@ -101,9 +103,24 @@ extension CoordinatorLoop {
         }
     }
 
+    /// Metrics are sums over all workers, so any member's stand for the run; after a change of members
+    /// some come twice.
+    private func take(_ reports: [StepReport], from id: MemberID) {
+        guard takesPart(id) else { return }
+        let new = reports.filter { $0.step > record.reportedStep }
+        guard let last = new.last else { return }
+        record.reportedStep = last.step
+        recording { try delegate.stepsReported(new) }
+    }
+
+    private func take(_ report: EvaluationReport, from id: MemberID) {
+        guard takesPart(id), report.step > record.evaluatedStep else { return }
+        record.evaluatedStep = report.step
+        recording { try delegate.evaluationReported(report) }
+    }
+
     /// A measurement that cannot be recorded ends the run, but not before the state is saved.
-    private func record(from id: MemberID, _ body: () throws -> Void) {
-        guard speaksForRun(id) else { return }
+    private func recording(_ body: () throws -> Void) {
         do {
             try body()
         } catch {
@@ -111,21 +128,21 @@ extension CoordinatorLoop {
         }
     }
 
-    /// Whether run data from this worker counts now: from rank 0, until the outcome is settled.
-    private func speaksForRun(_ id: MemberID) -> Bool {
-        switch membership.phase {
-        case .preparing, .running, .blaming: membership.member(withRank: 0) == id
-        case .gathering, .ending, .over: false
-        }
+    /// Whether run data from this worker counts: as a member of the open generation, until the outcome
+    /// is settled.
+    private func takesPart(_ id: MemberID) -> Bool {
+        membership.isUnderWay && membership.members[id]?.rank != nil
     }
 
     private func receiveCheckpoint(
         _ header: CheckpointHeader, _ files: [TransferredFile], from id: MemberID
     ) {
-        guard speaksForRun(id) else { return }
+        guard takesPart(id) else { return }
         do {
             try delegate.checkpointReceived(
                 step: header.step, isFinal: header.isFinal, files: files)
+            record.checkpointStep = max(record.checkpointStep, header.step)
+            events.append(.saved(step: header.step))
         } catch {
             events.append(
                 .runFailed(

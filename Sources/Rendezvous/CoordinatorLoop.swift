@@ -16,6 +16,8 @@ import WireFormat
 final class CoordinatorLoop {
     /// How long a worker that was turned away may take to read why.
     static let leavingTimeout = Duration.seconds(2)
+    /// Waking up so much later than asked for is more than a busy machine's delay.
+    private static let oversleeping = Duration.milliseconds(500)
     /// The pause after the system could not accept a connection, such as for want of descriptors.
     private static let acceptPause = Duration.milliseconds(100)
     /// Connections accepted in one round, so that a flood cannot starve the members.
@@ -31,6 +33,8 @@ final class CoordinatorLoop {
     var peers: [MemberID: CoordinatorPeer] = [:]
     var events: [Membership.Event] = []
     var strangerLog = StrangerLog()
+    /// How far the run has been recorded.
+    var record: RecordPosition
     private var lastNumber = 0
     private var nextHeartbeat: ContinuousClock.Instant
     private var acceptAgain: ContinuousClock.Instant?
@@ -47,6 +51,8 @@ final class CoordinatorLoop {
         self.takeRequests = takeRequests
         let now = ContinuousClock.now
         membership = Membership(settings: settings.membership, now: now)
+        let start = settings.membership.startStep
+        record = RecordPosition(reportedStep: start, evaluatedStep: start, checkpointStep: start)
         nextHeartbeat = now + settings.heartbeatInterval
     }
 
@@ -85,7 +91,11 @@ final class CoordinatorLoop {
             let interest: Poller.Interest = peer.channel.wantsToSend ? [.read, .write] : .read
             slots.append((id, poller.add(peer.channel.connection.pollDescriptor, interest)))
         }
-        try poller.wait(until: Deadline(nextInstant()))
+        let planned = nextInstant()
+        try poller.wait(until: Deadline(planned))
+        // This process, perhaps with its whole machine, was suspended: who was silent meanwhile may have
+        // been so too.
+        if ContinuousClock.now > planned + Self.oversleeping { events.append(.overslept) }
         if !poller.readiness(at: wakeSlot).isEmpty { wake.drain() }
         for (id, slot) in slots
         where !poller.readiness(at: slot).isDisjoint(with: [.read, .hangUp, .error]) {
@@ -155,6 +165,12 @@ final class CoordinatorLoop {
             letGo(id)
         case .openGeneration(let generation, let members):
             open(generation, members)
+        case .running(let generation, let pause):
+            delegate.generationRunning(generation, pause: pause)
+        case .halt(let members, let generation):
+            for id in members { enqueue(.halt(HaltRequest(generation: generation)), to: id) }
+        case .pause(let members, let generation):
+            for id in members { enqueue(.pause(HaltRequest(generation: generation)), to: id) }
         case .stop(let members, let reason):
             for id in members { enqueue(.stop(StopRequest(reason: reason)), to: id) }
         case .end(let members):
@@ -170,8 +186,9 @@ final class CoordinatorLoop {
         }
     }
 
-    /// Sends every member its assignment, and rank 0 the state to resume from.
+    /// Sends every member its assignment, and the root the state to restore.
     private func open(_ generation: GenerationDescription, _ members: [MemberID]) {
+        record.rewind(to: generation.startStep)
         delegate.generationOpened(generation)
         let endpoints = members.compactMap { peers[$0]?.endpoint }
         guard endpoints.count == members.count else {
@@ -180,21 +197,37 @@ final class CoordinatorLoop {
         }
         for (rank, id) in members.enumerated() {
             let addresses = RingAddresses.addresses(of: endpoints, seenFrom: endpoints[rank])
-            let stateFollows = rank == 0 && !settings.resumeState.isEmpty
+            let stateFollows = generation.restores && rank == generation.root
             enqueue(
                 .assignment(
                     Assignment(
                         generation: generation.number, rank: rank, deal: generation.deal,
                         addresses: addresses.map(\.description), startStep: generation.startStep,
-                        stopAfterStep: settings.stopAfterStep, stateFollows: stateFollows,
+                        stopAfterStep: settings.stopAfterStep, transfer: generation.transfer,
+                        root: generation.root, stateFollows: stateFollows, record: record,
                         arithmetic: generation.arithmetic)), to: id)
-            guard stateFollows else { continue }
-            do {
-                peers[id]?.download = try FileTransfer(
-                    step: generation.startStep, isFinal: false, files: settings.resumeState)
-            } catch {
-                events.append(.runFailed(exitCode: 1, message: "\(error)"))
-            }
+            if stateFollows { sendState(of: generation.startStep, to: id) }
         }
+    }
+
+    private func sendState(of step: Int, to id: MemberID) {
+        do {
+            let files =
+                step == settings.membership.startStep && !settings.resumeState.isEmpty
+                ? settings.resumeState : try delegate.stateToRestore(step: step)
+            peers[id]?.download = try FileTransfer(step: step, isFinal: false, files: files)
+        } catch {
+            events.append(
+                .runFailed(exitCode: 1, message: "cannot restore the state of step \(step): \(error)"))
+        }
+    }
+}
+
+extension RecordPosition {
+    /// Forgets what lies behind a step: it will be computed, and come, once more.
+    fileprivate mutating func rewind(to step: Int) {
+        reportedStep = min(reportedStep, step)
+        evaluatedStep = min(evaluatedStep, step)
+        checkpointStep = min(checkpointStep, step)
     }
 }

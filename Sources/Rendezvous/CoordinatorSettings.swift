@@ -15,6 +15,9 @@ package struct CoordinatorSettings: Sendable {
     /// How often the coordinator and its workers show that they live. Shorter finds a silent worker
     /// sooner, together with the timeout, and costs a small message per worker each time.
     package var heartbeatInterval: Duration
+    /// After how long a silence a worker takes the coordinator for lost. Longer than the other way
+    /// round: the coordinator writes checkpoints between two signs of life.
+    package var coordinatorTimeout: Duration
     /// Stop after this many steps in all, though the configuration asks for more.
     package var stopAfterStep: Int?
     /// The files to resume from; empty for a run from the start.
@@ -27,7 +30,8 @@ package struct CoordinatorSettings: Sendable {
     package init(
         membership: MembershipSettings, configurationJSON: String,
         runToken: String = CoordinatorSettings.randomToken(),
-        heartbeatInterval: Duration = .seconds(1), stopAfterStep: Int? = nil,
+        heartbeatInterval: Duration = .seconds(1), coordinatorTimeout: Duration = .seconds(30),
+        stopAfterStep: Int? = nil,
         resumeState: [(name: String, bytes: Data)] = [],
         handshakeTimeout: Duration = .seconds(5), strangerLimit: Int = 32
     ) {
@@ -35,6 +39,7 @@ package struct CoordinatorSettings: Sendable {
         self.configurationJSON = configurationJSON
         self.runToken = runToken
         self.heartbeatInterval = heartbeatInterval
+        self.coordinatorTimeout = coordinatorTimeout
         self.stopAfterStep = stopAfterStep
         self.resumeState = resumeState
         self.handshakeTimeout = handshakeTimeout
@@ -53,7 +58,7 @@ package struct CoordinatorSettings: Sendable {
     var runDescription: RunDescription {
         RunDescription(
             configurationJSON: configurationJSON, runToken: runToken,
-            heartbeatInterval: heartbeatInterval, heartbeatTimeout: membership.heartbeatTimeout)
+            heartbeatInterval: heartbeatInterval, heartbeatTimeout: coordinatorTimeout)
     }
 
     /// What makes a run with these settings impossible, nil when nothing does.

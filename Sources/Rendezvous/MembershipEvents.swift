@@ -5,9 +5,9 @@ import WireFormat
 
 /// The figures by which the membership decides.
 package struct MembershipSettings: Hashable, Sendable {
-    /// How many workers the run waits for.
+    /// How many workers the run waits for before its first step.
     package var workerCount: Int
-    /// How many replicas they share.
+    /// How many replicas they share; as many workers may take part.
     package var replicaCount: Int
     /// Workers of any other version are refused.
     package var productVersion: String
@@ -18,12 +18,16 @@ package struct MembershipSettings: Hashable, Sendable {
     package var arithmeticLevels: [String]
     /// The level that the run is bound to, because it goes on from a state made with it.
     package var requiredArithmetic: String?
-    /// How long workers may take to join, and then once more to become ready.
+    /// How long workers may take to join, and then once more to become ready; how long a run without
+    /// workers waits for new ones.
     package var startTimeout: Duration
     /// A silence after which a worker is taken for lost.
     package var heartbeatTimeout: Duration
-    /// How long a worker's complaint of a lost peer waits for the cause to show itself.
-    package var blameGrace: Duration
+    /// How long a worker that shows signs of life may take to leave a broken ring: it ends the replica
+    /// that it computes first.
+    package var haltTimeout: Duration
+    /// How long a run that has lost all workers waits for further ones after the first is back.
+    package var returnGrace: Duration
     /// How long workers may take to leave once the outcome is settled.
     package var closingGrace: Duration
     /// Steps that are committed already.
@@ -33,8 +37,8 @@ package struct MembershipSettings: Hashable, Sendable {
         workerCount: Int, replicaCount: Int, productVersion: String, joinToken: String? = nil,
         arithmeticLevels: [String], requiredArithmetic: String? = nil,
         startTimeout: Duration, heartbeatTimeout: Duration,
-        blameGrace: Duration = .seconds(1), closingGrace: Duration = .seconds(2),
-        startStep: Int = 0
+        haltTimeout: Duration = .seconds(30), returnGrace: Duration = .seconds(1),
+        closingGrace: Duration = .seconds(2), startStep: Int = 0
     ) {
         self.workerCount = workerCount
         self.replicaCount = replicaCount
@@ -44,7 +48,8 @@ package struct MembershipSettings: Hashable, Sendable {
         self.requiredArithmetic = requiredArithmetic
         self.startTimeout = startTimeout
         self.heartbeatTimeout = heartbeatTimeout
-        self.blameGrace = blameGrace
+        self.haltTimeout = haltTimeout
+        self.returnGrace = returnGrace
         self.closingGrace = closingGrace
         self.startStep = startStep
     }
@@ -76,6 +81,12 @@ package enum LossCause: Hashable, Sendable {
     case silent(Duration)
     case protocolViolation(String)
     case notReading
+    /// It said why it gave up.
+    case gaveUp(String)
+    /// It lives, but did not leave a broken ring in time.
+    case stuck(Duration)
+    /// It lives, but its neighbours cannot reach it.
+    case cutOff
 }
 
 extension Membership {
@@ -83,15 +94,25 @@ extension Membership {
     package enum Event: Hashable, Sendable {
         /// Time has passed.
         case tick
+        /// The coordinator itself has not run for a while: silences count from now on.
+        case overslept
         case joined(MemberID, WorkerHello)
         /// Anything came from the worker; with the progress when it was a heartbeat.
         case heard(MemberID, WorkerHeartbeat?)
+        /// The worker has read its data.
+        case prepared(MemberID)
         case ready(MemberID, ReadyReport)
+        /// The worker has left its ring.
+        case halted(MemberID, HaltReport)
+        /// The worker wants to be left out.
+        case leaving(MemberID, LeaveRequest)
         case finished(MemberID, FinishedReport)
         /// The worker says that it cannot go on.
         case failed(MemberID, FailureReport)
         /// The worker's connection is of no more use.
         case lost(MemberID, LossCause)
+        /// The state after this step can be restored from now on.
+        case saved(step: Int)
         /// Somebody wants the run to end after the current step.
         case stopRequested(reason: String)
         /// The coordinator itself cannot go on, or shall not.
@@ -107,6 +128,12 @@ extension Membership {
         case restart(MemberID, arithmetic: String)
         /// Send every member (listed in rank order) its assignment.
         case openGeneration(GenerationDescription, members: [MemberID])
+        /// All members of the generation train from the same state; `pause` is how long nobody did.
+        case running(GenerationDescription, pause: Duration?)
+        /// Tell the workers to leave the ring of that generation at once.
+        case halt([MemberID], generation: UInt32)
+        /// Tell the workers to leave the ring of that generation after the step.
+        case pause([MemberID], generation: UInt32)
         case stop([MemberID], reason: String)
         case end([MemberID])
         case abort([MemberID], FailureReport)
@@ -122,25 +149,50 @@ extension Membership {
     struct Member: Sendable {
         let id: MemberID
         let hello: WorkerHello
-        let rank: Int
+        /// The place it fills: its name for people, and what the order on the ring goes by.
+        let slot: Int
         var lastHeard: Instant
         var progress: WorkerHeartbeat?
+        var isPrepared = false
+        /// Its place in the open generation; nil while it waits for the next.
+        var rank: Int?
+        // Of the open generation.
         var ready: ReadyReport?
+        var halted: HaltReport?
         var finished: FinishedReport?
-        var failure: FailureReport?
-        var isConnected = true
+        var leaveReason: String?
 
-        init(id: MemberID, hello: WorkerHello, rank: Int, now: Instant) {
+        init(id: MemberID, hello: WorkerHello, slot: Int, now: Instant) {
             self.id = id
             self.hello = hello
-            self.rank = rank
+            self.slot = slot
             lastHeard = now
+        }
+
+        /// The same member without its place in a generation and what it reported there.
+        var withoutPlace: Member {
+            var copy = self
+            copy.rank = nil
+            copy.ready = nil
+            copy.halted = nil
+            copy.finished = nil
+            return copy
+        }
+
+        /// Whether it has left the ring of the open generation.
+        var hasLeftRing: Bool { halted != nil || finished != nil }
+
+        /// The step of its state; nil if it has none.
+        var stateStep: Int? {
+            if let finished { return finished.step }
+            guard let halted, halted.hasState else { return nil }
+            return halted.step
         }
 
         var description: WorkerDescription {
             WorkerDescription(
-                rank: rank, hostName: hello.hostName, processID: hello.processID,
-                arithmetic: hello.arithmetic)
+                rank: rank ?? slot, slot: slot, hostName: hello.hostName,
+                processID: hello.processID, arithmetic: hello.arithmetic)
         }
     }
 }

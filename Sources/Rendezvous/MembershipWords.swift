@@ -5,13 +5,9 @@
 import WireFormat
 
 enum MembershipWords {
-    /// "rank 1 (host alpha, pid 42)".
+    /// "worker 1 (host alpha, pid 42)": the number is that of its place, which stays while ranks change.
     static func name(_ member: Membership.Member) -> String {
-        name(member.description)
-    }
-
-    static func name(_ worker: WorkerDescription) -> String {
-        "rank \(worker.rank) (host \(worker.hostName), pid \(worker.processID))"
+        "worker \(member.slot) (host \(member.hello.hostName), pid \(member.hello.processID))"
     }
 
     /// For a worker that has no rank.
@@ -36,6 +32,10 @@ enum MembershipWords {
                 + "cut off"
         case .protocolViolation(let reason): "it broke the protocol: \(reason)"
         case .notReading: "it does not read what it is sent"
+        case .gaveUp(let reason): reason
+        case .stuck(let duration):
+            "it lives, but has not answered for \(seconds(duration)) s"
+        case .cutOff: "its neighbours on the ring cannot reach it; it may join again"
         }
     }
 
@@ -50,16 +50,16 @@ enum MembershipWords {
     static func runFull(_ settings: MembershipSettings) -> Refusal {
         Refusal(
             reason: .runFull,
-            message: settings.workerCount == 1
-                ? "the run's only place is taken"
-                : "all \(settings.workerCount) places of the run are taken")
+            message: settings.replicaCount == 1
+                ? "the run's only replica is taken"
+                : "\(settings.replicaCount) workers take part, one for each replica")
     }
 
     static func arithmeticMismatch(
-        _ hello: WorkerHello, _ settings: MembershipSettings
+        _ hello: WorkerHello, _ settings: MembershipSettings, bound: String?
     ) -> Refusal {
         let wanted =
-            settings.requiredArithmetic.map { "the run is bound to \($0)" }
+            bound.map { "the run is bound to \($0)" }
             ?? "known are \(settings.arithmeticLevels.joined(separator: ", "))"
         return Refusal(
             reason: .arithmeticMismatch,
@@ -67,18 +67,31 @@ enum MembershipWords {
                 + "its results would not be the same bits")
     }
 
-    static func allReady(count: Int) -> String {
-        count == 1 ? "the worker is ready" : "all \(count) workers are ready"
+    static func nobodyLeft(savedStep: Int) -> String {
+        "no worker is left; the run goes on from "
+            + (savedStep > 0 ? "the checkpoint of step \(savedStep)" : "its beginning")
+            + " as soon as one is there"
+    }
+
+    static func nobodyCame(_ settings: MembershipSettings, _ lastRefusal: String?) -> String {
+        "all workers are lost and none has come for \(seconds(settings.startTimeout)) s"
+            + (lastRefusal.map { "; one was refused: \($0)" } ?? "")
     }
 
     static func startDeadline(
-        _ settings: MembershipSettings, present: [WorkerDescription], _ lastRefusal: String?
+        _ settings: MembershipSettings, present: [Membership.Member], _ lastRefusal: String?
     ) -> String {
-        let missing = Set(0..<settings.workerCount).subtracting(present.map(\.rank)).sorted()
+        let time = "within \(seconds(settings.startTimeout)) s"
+        let unprepared = present.filter { !$0.isPrepared }
+        if present.count >= settings.workerCount {
+            return "the data was not read \(time) by "
+                + unprepared.map { name($0) }.joined(separator: ", ")
+        }
+        let missing = Set(0..<settings.workerCount).subtracting(present.map(\.slot)).sorted()
         var words =
             "only \(present.count) of \(settings.workerCount) "
-            + "worker\(settings.workerCount == 1 ? "" : "s") joined within "
-            + "\(seconds(settings.startTimeout)) s; missing: \(ranks(missing))"
+            + "worker\(settings.workerCount == 1 ? "" : "s") joined \(time); missing: "
+            + workers(missing)
         if let lastRefusal { words += "; one was refused: \(lastRefusal)" }
         return words
     }
@@ -91,24 +104,25 @@ enum MembershipWords {
             + "; can the workers reach each other's ports?"
     }
 
-    /// Which ranks hold which value, nil when all values are equal.
-    static func difference(of values: [String]) -> String? {
-        guard Set(values).count > 1 else { return nil }
-        var groups: [(value: String, ranks: [Int])] = []
-        for (rank, value) in values.enumerated() {
+    /// Which workers hold which value, nil when all values are equal.
+    static func difference(of values: [(slot: Int, value: String)]) -> String? {
+        guard Set(values.map(\.value)).count > 1 else { return nil }
+        var groups: [(value: String, slots: [Int])] = []
+        for (slot, value) in values {
             if let index = groups.firstIndex(where: { $0.value == value }) {
-                groups[index].ranks.append(rank)
+                groups[index].slots.append(slot)
             } else {
-                groups.append((value, [rank]))
+                groups.append((value, [slot]))
             }
         }
         return groups.map { group in
-            "\(ranks(group.ranks)) \(group.ranks.count == 1 ? "has" : "have") \(group.value)"
+            "\(workers(group.slots)) \(group.slots.count == 1 ? "has" : "have") \(group.value)"
         }.joined(separator: "; ")
     }
 
-    private static func ranks(_ ranks: [Int]) -> String {
-        (ranks.count == 1 ? "rank " : "ranks ") + ranks.map(String.init).joined(separator: ", ")
+    private static func workers(_ slots: [Int]) -> String {
+        (slots.count == 1 ? "worker " : "workers ")
+            + slots.map(String.init).joined(separator: ", ")
     }
 
     /// Tenths of a second, without a needless ".0".

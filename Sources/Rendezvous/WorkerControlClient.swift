@@ -90,24 +90,30 @@ package final class WorkerControlClient: Sendable {
 
     // MARK: - Waiting
 
-    /// Waits until a generation is open with this worker in it.
-    package func awaitAssignment(deadline: Deadline) throws(RendezvousError) -> Assignment {
+    /// What a worker without a ring waits for.
+    package enum Next: Sendable {
+        /// A generation is open with this worker in it.
+        case assignment(Assignment)
+        /// The run, or this worker's part in it, is over and went well.
+        case end
+    }
+
+    /// Waits until a generation is open with this worker in it, or nothing is left to do.
+    package func awaitNext(deadline: Deadline) throws(RendezvousError) -> Next {
         try session.wait(for: "an assignment", until: deadline) { state in
-            state.assignments.isEmpty ? nil : state.assignments.removeFirst()
+            // Of several the last counts: the generations before it are over.
+            if let last = state.assignments.last {
+                state.assignments = []
+                return .assignment(last)
+            }
+            return state.hasEnded ? .end : nil
         }
     }
 
-    /// Waits for the files to resume from; only after an assignment with `stateFollows`, at rank 0.
+    /// Waits for the files to resume from; only after an assignment with `stateFollows`, at the root.
     package func awaitState(deadline: Deadline) throws(RendezvousError) -> [TransferredFile] {
         try session.wait(for: "the state to resume from", until: deadline) { state in
             state.receivedFiles.isEmpty ? nil : state.receivedFiles.removeFirst()
-        }
-    }
-
-    /// Waits for the coordinator's orderly end, after `sendFinished`; then the connection closes.
-    package func awaitEnd(deadline: Deadline) throws(RendezvousError) {
-        try session.wait(for: "the end of the run", until: deadline) { state in
-            state.hasEnded ? () : nil
         }
     }
 
@@ -116,6 +122,17 @@ package final class WorkerControlClient: Sendable {
 
     /// Why the run is to stop, nil while it is not.
     package var stopReason: String? { session.stopReason }
+
+    /// True once the members of a generation have been asked to leave its ring after the step.
+    package func isPauseRequested(generation: UInt32) -> Bool {
+        session.isPauseRequested(generation: generation)
+    }
+
+    /// Calls `handler`, from the client's thread, with the number of a generation whose ring is to be
+    /// left at once; at once when that has been asked already. There is one handler.
+    package func onHalt(_ handler: @escaping @Sendable (_ generation: UInt32) -> Void) {
+        session.onHalt(handler)
+    }
 
     /// Waits until the coordinator asks to stop; answers with the reason.
     package func awaitStop(deadline: Deadline) throws(RendezvousError) -> String {
@@ -143,6 +160,21 @@ package final class WorkerControlClient: Sendable {
     /// The step and the phase that heartbeats tell from now on.
     package func setProgress(step: Int, phase: String) {
         session.setProgress(WorkerHeartbeat(step: step, phase: phase))
+    }
+
+    /// The data is read and the model built.
+    package func sendPrepared() throws(RendezvousError) {
+        try session.send(.prepared)
+    }
+
+    /// This worker has left its ring.
+    package func sendHalted(_ report: HaltReport) throws(RendezvousError) {
+        try session.send(.halted(report))
+    }
+
+    /// This worker wants to be left out of the next generation.
+    package func sendLeaving(reason: String) throws(RendezvousError) {
+        try session.send(.leaving(LeaveRequest(reason: reason)))
     }
 
     package func sendReady(_ report: ReadyReport) throws(RendezvousError) {

@@ -18,6 +18,10 @@ struct WorkerSessionState {
     var assignments: [Assignment] = []
     var receivedFiles: [[TransferredFile]] = []
     var stopReason: String?
+    /// The last generation whose ring is to be left at once, and after the step; 0 for none.
+    var haltedGeneration: UInt32 = 0
+    var pausedGeneration: UInt32 = 0
+    var haltHandler: (@Sendable (UInt32) -> Void)?
     var progress = WorkerHeartbeat(step: 0, phase: "joining")
     var hasEnded = false
     var closeRequested = false
@@ -128,6 +132,19 @@ final class WorkerSession: @unchecked Sendable {
             return state.failure
         }
         if let failure, failure.code != .closed { handler(failure) }
+    }
+
+    /// Whether the members of a generation have been asked to leave its ring after the step.
+    func isPauseRequested(generation: UInt32) -> Bool {
+        locked { $0.pausedGeneration >= generation }
+    }
+
+    func onHalt(_ handler: @escaping @Sendable (UInt32) -> Void) {
+        let generation = locked { state in
+            state.haltHandler = handler
+            return state.haltedGeneration
+        }
+        if generation > 0 { handler(generation) }
     }
 
     func close() {
@@ -301,6 +318,14 @@ final class WorkerSession: @unchecked Sendable {
                 return state.receivedFiles.count
             }
         case .heartbeat: break
+        case .halt(let request):
+            let handler = locked { state in
+                state.haltedGeneration = max(state.haltedGeneration, request.generation)
+                return state.haltHandler
+            }
+            handler?(request.generation)
+        case .pause(let request):
+            locked { $0.pausedGeneration = max($0.pausedGeneration, request.generation) }
         case .stop(let request): locked { $0.stopReason = $0.stopReason ?? request.reason }
         case .end: locked { $0.hasEnded = true }
         case .abort(let report):

@@ -50,6 +50,8 @@ package struct CommunicationConfiguration: Sendable, Equatable {
     /// A link on which nothing moves for this long counts as broken.
     package var timeoutSeconds: Double
     package var heartbeatSeconds: Double
+    /// A worker without a sign of life for so long counts as lost.
+    package var silenceSeconds: Double
     /// The workers that were asked for must have joined by then.
     package var startSeconds: Double
     /// Bytes per frame of the ring, in units of 1024.
@@ -57,21 +59,30 @@ package struct CommunicationConfiguration: Sendable, Equatable {
 
     package var timeout: Duration { .seconds(timeoutSeconds) }
     package var heartbeatInterval: Duration { .seconds(heartbeatSeconds) }
+    package var silenceTimeout: Duration { .seconds(silenceSeconds) }
     package var startTimeout: Duration { .seconds(startSeconds) }
     package var segmentByteCount: Int { segmentKilobytes * 1024 }
 
     init(_ parent: ConfigurationReader) throws(ConfigurationError) {
         let reader = try parent.object(
             "communication",
-            keys: ["timeoutSeconds", "heartbeatSeconds", "startSeconds", "segmentKilobytes"])
+            keys: [
+                "timeoutSeconds", "heartbeatSeconds", "silenceSeconds", "startSeconds",
+                "segmentKilobytes",
+            ])
         timeoutSeconds = try reader.number("timeoutSeconds", .from(0.1, to: 86_400)) ?? 30
-        heartbeatSeconds = try reader.number("heartbeatSeconds", .from(0.01, to: 3600)) ?? 1
+        heartbeatSeconds = try reader.number("heartbeatSeconds", .from(0.01, to: 3600)) ?? 0.25
+        silenceSeconds =
+            try reader.number("silenceSeconds", .from(0.05, to: 86_400))
+            ?? max(1.5, 4 * heartbeatSeconds)
         startSeconds = try reader.number("startSeconds", .from(0.1, to: 86_400)) ?? 60
         segmentKilobytes = try reader.integer("segmentKilobytes", 1...65_536) ?? 512
-        guard heartbeatSeconds * 2 <= timeoutSeconds else {
+        for (name, limit) in [
+            ("timeoutSeconds", timeoutSeconds), ("silenceSeconds", silenceSeconds),
+        ] where heartbeatSeconds * 2 > limit {
             throw reader.conflict(
                 "heartbeatSeconds",
-                "\(heartbeatSeconds) is more than half of \"timeoutSeconds\" (\(timeoutSeconds))")
+                "\(heartbeatSeconds) is more than half of \"\(name)\" (\(limit))")
         }
     }
 
@@ -79,6 +90,7 @@ package struct CommunicationConfiguration: Sendable, Equatable {
         .object([
             "timeoutSeconds": .number(timeoutSeconds),
             "heartbeatSeconds": .number(heartbeatSeconds),
+            "silenceSeconds": .number(silenceSeconds),
             "startSeconds": .number(startSeconds),
             "segmentKilobytes": .integer(segmentKilobytes),
         ])

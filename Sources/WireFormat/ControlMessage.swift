@@ -16,7 +16,7 @@ import Foundation
 /// The facts of the control protocol that both sides must share.
 package enum ControlProtocol {
     /// Raised whenever a message changes its meaning; workers of another version are refused.
-    package static let version = 1
+    package static let version = 2
     /// The most file bytes that one blob frame carries.
     package static let blobByteLimit = 256 * 1024
     /// The largest step, epoch or sample count that a message may carry. Far above any run, and
@@ -43,8 +43,14 @@ package protocol ControlMessageBody: Codable, Hashable, Sendable {
 package enum WorkerMessage: Hashable, Sendable {
     /// The first message on a connection: who is asking to join.
     case hello(WorkerHello)
+    /// The data is read and the model built: the worker can take part in a generation.
+    case prepared
     /// The ring is open and the weights are in place.
     case ready(ReadyReport)
+    /// The worker has left its ring and waits for the next generation.
+    case halted(HaltReport)
+    /// The worker wants to go; the next generation shall do without it.
+    case leaving(LeaveRequest)
     /// A sign of life, with the place where the worker is.
     case heartbeat(WorkerHeartbeat)
     /// Steps that were committed since the last report (sent by rank 0).
@@ -77,6 +83,10 @@ package enum CoordinatorMessage: Hashable, Sendable {
     case checkpointEnd(CheckpointTrailer)
     /// A sign of life.
     case heartbeat
+    /// Leave the ring at once: a member is lost.
+    case halt(HaltRequest)
+    /// Leave the ring after the step that is under way: the members are about to change.
+    case pause(HaltRequest)
     /// Finish the current step everywhere, save, and report `finished(stopped: true)`.
     case stop(StopRequest)
     /// The run is over and went well.
@@ -155,14 +165,17 @@ extension TaggedMessage {
 
 extension WorkerMessage: TaggedMessage {
     fileprivate enum Tag: String, Codable {
-        case hello, ready, heartbeat, steps, evaluation, checkpointBegin, checkpointEnd
-        case finished, failed
+        case hello, prepared, ready, halted, leaving, heartbeat, steps, evaluation
+        case checkpointBegin, checkpointEnd, finished, failed
     }
 
     fileprivate var tag: Tag {
         switch self {
         case .hello: .hello
+        case .prepared: .prepared
         case .ready: .ready
+        case .halted: .halted
+        case .leaving: .leaving
         case .heartbeat: .heartbeat
         case .steps: .steps
         case .evaluation: .evaluation
@@ -176,7 +189,10 @@ extension WorkerMessage: TaggedMessage {
     fileprivate var body: (any ControlMessageBody)? {
         switch self {
         case .hello(let body): body
+        case .prepared: nil
         case .ready(let body): body
+        case .halted(let body): body
+        case .leaving(let body): body
         case .heartbeat(let body): body
         case .steps(let body): body
         case .evaluation(let body): body
@@ -191,7 +207,10 @@ extension WorkerMessage: TaggedMessage {
         let container = try decoder.container(keyedBy: TagKey.self)
         switch try container.decode(Tag.self, forKey: .type) {
         case .hello: self = .hello(try WorkerHello(from: decoder))
+        case .prepared: self = .prepared
         case .ready: self = .ready(try ReadyReport(from: decoder))
+        case .halted: self = .halted(try HaltReport(from: decoder))
+        case .leaving: self = .leaving(try LeaveRequest(from: decoder))
         case .heartbeat: self = .heartbeat(try WorkerHeartbeat(from: decoder))
         case .steps: self = .steps(try StepReports(from: decoder))
         case .evaluation: self = .evaluation(try EvaluationReport(from: decoder))
@@ -223,7 +242,7 @@ extension WorkerMessage: TaggedMessage {
 extension CoordinatorMessage: TaggedMessage {
     fileprivate enum Tag: String, Codable {
         case refused, restart, welcome, assignment, checkpointBegin, checkpointEnd
-        case heartbeat, stop, end, abort
+        case heartbeat, halt, pause, stop, end, abort
     }
 
     fileprivate var tag: Tag {
@@ -235,6 +254,8 @@ extension CoordinatorMessage: TaggedMessage {
         case .checkpointBegin: .checkpointBegin
         case .checkpointEnd: .checkpointEnd
         case .heartbeat: .heartbeat
+        case .halt: .halt
+        case .pause: .pause
         case .stop: .stop
         case .end: .end
         case .abort: .abort
@@ -249,6 +270,8 @@ extension CoordinatorMessage: TaggedMessage {
         case .assignment(let body): body
         case .checkpointBegin(let body): body
         case .checkpointEnd(let body): body
+        case .halt(let body): body
+        case .pause(let body): body
         case .stop(let body): body
         case .abort(let body): body
         case .heartbeat, .end: nil
@@ -265,6 +288,8 @@ extension CoordinatorMessage: TaggedMessage {
         case .checkpointBegin: self = .checkpointBegin(try CheckpointHeader(from: decoder))
         case .checkpointEnd: self = .checkpointEnd(try CheckpointTrailer(from: decoder))
         case .heartbeat: self = .heartbeat
+        case .halt: self = .halt(try HaltRequest(from: decoder))
+        case .pause: self = .pause(try HaltRequest(from: decoder))
         case .stop: self = .stop(try StopRequest(from: decoder))
         case .end: self = .end
         case .abort: self = .abort(try FailureReport(from: decoder))

@@ -75,6 +75,49 @@ package struct RunDescription: ControlMessageBody {
     }
 }
 
+/// What goes from the root to the others at the start of a generation.
+package enum StateTransfer: String, Codable, Sendable, CaseIterable {
+    /// Everybody is at the step already.
+    case none
+    /// The reduced gradient of the last committed step, for those who are one step behind.
+    case gradient
+    /// Weights, statistics and optimizer state.
+    case state
+}
+
+/// How far the coordinator's record of a run goes, in committed steps; 0 is nothing.
+package struct RecordPosition: ControlMessageBody {
+    /// All steps up to this one are in the metrics.
+    package var reportedStep: Int
+    /// The last step after which an evaluation came.
+    package var evaluatedStep: Int
+    /// The last step after which a checkpoint came.
+    package var checkpointStep: Int
+
+    package init(reportedStep: Int = 0, evaluatedStep: Int = 0, checkpointStep: Int = 0) {
+        self.reportedStep = reportedStep
+        self.evaluatedStep = evaluatedStep
+        self.checkpointStep = checkpointStep
+    }
+
+    package var problem: String? {
+        ControlMessageBounds.count(reportedStep, "reportedStep")
+            ?? ControlMessageBounds.count(evaluatedStep, "evaluatedStep")
+            ?? ControlMessageBounds.count(checkpointStep, "checkpointStep")
+    }
+}
+
+/// Leave the ring of a generation: at once, or after the step that is under way.
+package struct HaltRequest: ControlMessageBody {
+    package var generation: UInt32
+
+    package init(generation: UInt32) {
+        self.generation = generation
+    }
+
+    package var problem: String? { nil }
+}
+
 /// A worker's place in a generation.
 package struct Assignment: ControlMessageBody {
     package var generation: UInt32
@@ -87,14 +130,21 @@ package struct Assignment: ControlMessageBody {
     package var startStep: Int
     /// Stop after this many steps in all, though the configuration asks for more.
     package var stopAfterStep: Int?
-    /// True when the coordinator sends rank 0 the files to resume from.
+    /// How members that are not at `startStep` get there.
+    package var transfer: StateTransfer
+    /// The rank whose state or reduced gradient the others take.
+    package var root: Int
+    /// True when the coordinator sends the root the files to resume from.
     package var stateFollows: Bool
+    /// What the coordinator has of the run so far; what is missing, rank 0 sends again.
+    package var record: RecordPosition
     /// The arithmetic that all members run.
     package var arithmetic: String
 
     package init(
         generation: UInt32, rank: Int, deal: ReplicaDeal, addresses: [String], startStep: Int,
-        stopAfterStep: Int?, stateFollows: Bool, arithmetic: String
+        stopAfterStep: Int? = nil, transfer: StateTransfer = .none, root: Int = 0,
+        stateFollows: Bool = false, record: RecordPosition = RecordPosition(), arithmetic: String
     ) {
         self.generation = generation
         self.rank = rank
@@ -102,7 +152,10 @@ package struct Assignment: ControlMessageBody {
         self.addresses = addresses
         self.startStep = startStep
         self.stopAfterStep = stopAfterStep
+        self.transfer = transfer
+        self.root = root
         self.stateFollows = stateFollows
+        self.record = record
         self.arithmetic = arithmetic
     }
 
@@ -115,9 +168,12 @@ package struct Assignment: ControlMessageBody {
         if !(0..<deal.worldSize).contains(rank) {
             return "'rank' is out of range: \(rank) of \(deal.worldSize)"
         }
+        if !(0..<deal.worldSize).contains(root) {
+            return "'root' is out of range: \(root) of \(deal.worldSize)"
+        }
         return ControlMessageBounds.count(startStep, "startStep")
             ?? stopAfterStep.flatMap { ControlMessageBounds.count($0, "stopAfterStep") }
-            ?? ControlMessageBounds.name(arithmetic, "arithmetic")
+            ?? record.problem ?? ControlMessageBounds.name(arithmetic, "arithmetic")
             ?? addresses.lazy.compactMap { ControlMessageBounds.name($0, "addresses") }.first
     }
 }

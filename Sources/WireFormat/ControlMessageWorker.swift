@@ -63,6 +63,58 @@ package struct ReadyReport: ControlMessageBody {
     }
 }
 
+/// A worker has left its ring and waits for the next generation.
+package struct HaltReport: ControlMessageBody {
+    /// The most replicas of a step that one report names.
+    package static let keptLimit = ReplicaDeal.replicaCountLimit
+
+    /// The generation whose ring it has left.
+    package var generation: UInt32
+    /// Steps that this worker has committed.
+    package var step: Int
+    /// Whether its weights and optimizer state are those of `step`: false while a state was under way.
+    package var hasState: Bool
+    /// Replicas of the step after `step` whose gradients it holds.
+    package var keptReplicas: [Int]
+    /// Why the ring broke, as this worker saw it; nil when it left because it was asked to.
+    package var cause: String?
+    /// The neighbour that it could not reach or that fell silent.
+    package var suspect: Int?
+
+    package init(
+        generation: UInt32, step: Int, hasState: Bool, keptReplicas: [Int], cause: String?,
+        suspect: Int?
+    ) {
+        self.generation = generation
+        self.step = step
+        self.hasState = hasState
+        self.keptReplicas = keptReplicas
+        self.cause = cause.map(ControlMessageBounds.clipped)
+        self.suspect = suspect
+    }
+
+    package var problem: String? {
+        if keptReplicas.count > Self.keptLimit {
+            return "\(keptReplicas.count) kept replicas, at most \(Self.keptLimit) are possible"
+        }
+        return ControlMessageBounds.count(step, "step")
+            ?? keptReplicas.lazy.compactMap { ControlMessageBounds.count($0, "keptReplicas") }.first
+            ?? cause.flatMap { ControlMessageBounds.text($0, "cause") }
+            ?? suspect.flatMap { ControlMessageBounds.count($0, "suspect") }
+    }
+}
+
+/// A worker asks to be left out of the next generation.
+package struct LeaveRequest: ControlMessageBody {
+    package var reason: String
+
+    package init(reason: String) {
+        self.reason = reason
+    }
+
+    package var problem: String? { ControlMessageBounds.text(reason, "reason") }
+}
+
 /// A sign of life with the last committed step and what the worker is busy with.
 package struct WorkerHeartbeat: ControlMessageBody {
     package var step: Int

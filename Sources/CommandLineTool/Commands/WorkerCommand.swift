@@ -1,5 +1,6 @@
 import Foundation
 import Launching
+import Synchronization
 import Training
 import Transport
 import WireFormat
@@ -12,7 +13,9 @@ enum WorkerCommand {
             summary: "joins a coordinator and computes its share of the replicas",
             discussion: [
                 "Everything it needs comes from the coordinator, except the data, which must lie "
-                    + "at the configuration's paths on this machine too."
+                    + "at the configuration's paths on this machine too.",
+                "It may join while the run is under way. Ctrl-C or SIGTERM ends the step, hands "
+                    + "the replicas over to the other workers and leaves.",
             ],
             options: [
                 .init("coordinator", value: "HOST:PORT", "where the coordinator listens"),
@@ -28,26 +31,28 @@ enum WorkerCommand {
         }
         let address = try coordinatorAddress(place)
         let slot = try arguments.integer("slot", in: 0...1023)
-        if arguments.has("lifeline") {
-            Lifeline.watch {
-                Console.error("the process that started this worker is gone")
-                CoordinatorCommand.exitAtOnce(4)
-            }
-        } else {
-            // Started by hand: Ctrl-C ends this worker, and the coordinator sees it leave. Under a
-            // supervisor signals keep their default action, so that it can end a worker.
-            try SignalWatch.start { _ in
-                Console.error("interrupted; this worker leaves the run")
-                CoordinatorCommand.exitAtOnce(130)
-            }
-        }
-        return WorkerRun.run(
-            options: WorkerOptions(
+        let run = WorkerRun(
+            WorkerOptions(
                 coordinator: address, slot: slot, productVersion: ProductVersion.current,
                 log: { line in
                     let text = line.split(whereSeparator: \.isNewline).joined(separator: " ")
                     Console.errorText("rondo: \(text)")
                 }))
+        if arguments.has("lifeline") {
+            Lifeline.watch {
+                Console.error("the process that started this worker is gone")
+                CoordinatorCommand.exitAtOnce(4)
+            }
+        }
+        let requests = Mutex(StopRequests())
+        try SignalWatch.start { _ in
+            switch requests.withLock({ $0.received(at: .now) }) {
+            case .stop: run.requestLeave(reason: "it was asked to by a signal")
+            case .echo: break
+            case .endAtOnce: CoordinatorCommand.exitAtOnce(130)
+            }
+        }
+        return run.run()
     }
 
     private static func coordinatorAddress(_ text: String) throws -> SocketAddress {

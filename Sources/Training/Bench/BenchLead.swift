@@ -41,6 +41,10 @@ package final class BenchLead: CoordinatorDelegate {
     package func generationOpened(_ generation: GenerationDescription) {
         arithmetic = generation.arithmetic
     }
+    package func generationRunning(_ generation: GenerationDescription, pause: Duration?) {}
+    package func stateToRestore(step: Int) throws -> [(name: String, bytes: Data)] {
+        throw BenchError(description: "a benchmark does not go on after a loss")
+    }
     package func stepsReported(_ reports: [StepReport]) { self.reports += reports }
     package func evaluationReported(_ report: EvaluationReport) {
         parameterCount = report.sampleCount

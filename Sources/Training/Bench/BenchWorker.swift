@@ -42,7 +42,9 @@ package final class BenchWorker {
 
     private init(_ client: WorkerControlClient, _ listener: Listener) throws {
         self.client = client
-        let assignment = try client.awaitAssignment(deadline: .after(Self.deadline))
+        try client.sendPrepared()
+        guard case .assignment(let assignment) = try client.awaitNext(deadline: .after(Self.deadline))
+        else { throw BenchError(description: "the benchmark ended before it began") }
         self.assignment = assignment
         let group = try RingConnector.connect(
             rank: assignment.rank, generation: assignment.generation,
@@ -72,11 +74,12 @@ package final class BenchWorker {
         let workload = name.workload(replica: assignment.rank)
         let store = ParameterStore(adopting: workload.model)
         let executor = ReplicatedStep(
-            store: store, optimizer: workload.makeOptimizer(store.values.count), group: group,
-            seed: 1, bucketByteCount: 1 << 20)
+            store: store, optimizer: workload.makeOptimizer(store.values.count), seed: 1,
+            bucketByteCount: 1 << 20)
+        executor.join(group)
         defer {
             group.shutdown()
-            executor.close()
+            executor.leave()
         }
         func digest() -> String { Self.digest(of: store) }
         try client.sendReady(
@@ -86,7 +89,7 @@ package final class BenchWorker {
         for step in 0..<(warmup + steps) {
             let start = ContinuousClock.now
             let sums = try executor.run(
-                step: step, learningRate: workload.learningRate, stopRequested: false,
+                step: step, learningRate: workload.learningRate, votes: StepVotes(),
                 phase: { _ in },
                 passes: { _ in
                     [MicroBatchPass(sampleCount: workload.batchSize, forward: workload.forward)]
@@ -164,6 +167,8 @@ package final class BenchWorker {
             FinishedReport(
                 step: step, epoch: 1, weightsDigest: digest, stopped: false,
                 peakResidentBytes: ProcessArithmetic.peakResidentByteCount))
-        try client.awaitEnd(deadline: .after(Self.deadline))
+        guard case .end = try client.awaitNext(deadline: .after(Self.deadline)) else {
+            throw BenchError(description: "the benchmark lost a worker at its end")
+        }
     }
 }

@@ -98,7 +98,7 @@ package final class CoordinatorRun: @unchecked Sendable {
         do {
             recorder = try RunRecorder(
                 folder: options.folder, configuration: configuration, preflight: preflight,
-                startStep: start.step, workerCount: options.workerCount, display: display,
+                startStep: start.step, display: display,
                 announce: announce)
         } catch {
             leavings.remove()
@@ -113,9 +113,11 @@ package final class CoordinatorRun: @unchecked Sendable {
                     productVersion: ProductVersion.current, arithmeticLevels: Arithmetic.levels,
                     requiredArithmetic: start.arithmetic,
                     startTimeout: communication.startTimeout,
-                    heartbeatTimeout: communication.timeout, startStep: start.step),
+                    heartbeatTimeout: communication.silenceTimeout,
+                    haltTimeout: communication.timeout, startStep: start.step),
                 configurationJSON: String(decoding: configuration.resolvedJSON(), as: UTF8.self),
-                heartbeatInterval: communication.heartbeatInterval, resumeState: start.files),
+                heartbeatInterval: communication.heartbeatInterval,
+                coordinatorTimeout: communication.timeout, resumeState: start.files),
             delegate: recorder)
         describe(configuration, preflight, start)
     }

@@ -85,6 +85,18 @@ final class MetricsFile {
 
     deinit { try? file.close() }
 
+    /// Cuts off the lines after a step: the run goes on from there.
+    func rewind(to step: Int) throws(RunFolderError) {
+        do {
+            let (kept, _) = Self.lines(of: folder.metricsPath, upTo: step, names)
+            try file.truncate(atOffset: 0)
+            try file.write(contentsOf: kept)
+            try file.synchronize()
+        } catch {
+            throw folder.cannotWrite("metrics.jsonl", error)
+        }
+    }
+
     private static func lines(
         of path: String, upTo step: Int, _ names: EvaluationNames
     ) -> (kept: Data, evaluation: EvaluationFigures?) {

@@ -37,6 +37,8 @@ package final class ProgressDisplay {
     private static let plainInterval: Duration = .seconds(5)
 
     private let settings: Settings
+    /// Those of the open generation.
+    package var workerCount: Int
     private let write: (String) -> Void
     private var isBarVisible = false
     private var lastDrawn: ContinuousClock.Instant?
@@ -50,6 +52,7 @@ package final class ProgressDisplay {
 
     package init(_ settings: Settings, write: @escaping (String) -> Void) {
         self.settings = settings
+        workerCount = settings.workers
         self.write = write
         step = settings.startStep
     }
@@ -132,7 +135,7 @@ package final class ProgressDisplay {
         let speed = Double(epochSampleCount) / max(epochSeconds, 1e-9)
         var right = "\(done)/\(count)  loss \(ProgressText.fixed(loss, 4))"
         right += "  \(Int(speed.rounded())) samples/s"
-        right += "  \(settings.workers) worker" + (settings.workers == 1 ? "" : "s")
+        right += "  \(workerCount) worker" + (workerCount == 1 ? "" : "s")
         if let remaining = remainingSeconds {
             right += "  \(ProgressText.duration(remaining)) left"
         }

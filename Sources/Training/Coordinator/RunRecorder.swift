@@ -19,6 +19,18 @@ struct ModelMismatch: Error, CustomStringConvertible {
     }
 }
 
+/// The checkpoint that the run could go on from is not there any more.
+struct CheckpointGone: Error, CustomStringConvertible {
+    let step: Int
+    let found: Int?
+    let path: String
+
+    var description: String {
+        "the checkpoint of step \(step) in \(path) is missing or damaged"
+            + (found.map { "; the last whole one is that of step \($0)" } ?? "")
+    }
+}
+
 /// Records a run.
 package final class RunRecorder: CoordinatorDelegate {
     private let folder: RunFolder
@@ -34,10 +46,10 @@ package final class RunRecorder: CoordinatorDelegate {
     private var arithmetic = ""
     private var started: ContinuousClock.Instant?
     private var sampleCount = 0
+    /// The last step that is in the metrics.
+    private var reportedStep = 0
     private var lastEvaluation: EvaluationReport?
     private var savedModelDigest: String?
-    private let workerCount: Int
-    private var joinedRanks: Set<Int> = []
     /// The first failure to write to the folder's files. The run is stopped for it, not broken off:
     /// the state may still find room.
     private(set) package var writeFailure: RunFolderError?
@@ -46,13 +58,12 @@ package final class RunRecorder: CoordinatorDelegate {
     /// Opens the files of a folder that has been prepared.
     package init(
         folder: RunFolder, configuration: RunConfiguration, preflight: RunPreflight,
-        startStep: Int, workerCount: Int, display: ProgressDisplay,
+        startStep: Int, display: ProgressDisplay,
         announce: @escaping (SocketAddress) -> Void
     ) throws {
         self.folder = folder
         self.configuration = configuration
         self.preflight = preflight
-        self.workerCount = workerCount
         self.display = display
         self.announce = announce
         let resolved = configuration.resolvedJSON()
@@ -109,30 +120,62 @@ package final class RunRecorder: CoordinatorDelegate {
 
     package func workerJoined(_ worker: WorkerDescription) {
         let text =
-            "rank \(worker.rank) of \(workerCount) joined: process \(worker.processID) on "
+            "worker \(worker.slot) joined: process \(worker.processID) on "
             + "\(worker.hostName), arithmetic \(worker.arithmetic)"
-        joinedRanks.insert(worker.rank)
-        // Nobody needs to read of the last one: the generation opens with it.
-        if joinedRanks.count < workerCount { log(text) } else { logOnly(text) }
+        // At the start nobody needs to read of each; the generation opens with all of them.
+        if generation == nil { logOnly(text) } else { log(text) }
     }
 
     package func generationOpened(_ generation: GenerationDescription) {
+        let before = self.generation
         self.generation = generation
         arithmetic = generation.arithmetic
         if started == nil { started = .now }
+        if before != nil, generation.startStep < reportedStep {
+            recording { () throws(RunFolderError) in try metrics.rewind(to: generation.startStep) }
+            log(
+                "going back from step \(reportedStep) to step \(generation.startStep): no worker has"
+                    + " a later state")
+            reportedStep = generation.startStep
+        }
+        logOnly(
+            "generation \(generation.number) opened from step \(generation.startStep), transfer of"
+                + " \(generation.transfer.rawValue)")
+        display.workerCount = generation.workers.count
+    }
+
+    package func generationRunning(_ generation: GenerationDescription, pause: Duration?) {
         let deal = generation.deal.ranges.map { "\($0.lowerBound)-\($0.upperBound - 1)" }
         let hosts = Set(generation.workers.map(\.hostName)).sorted().joined(separator: ", ")
         let threads = configuration.threads
-        let text =
+        var text =
             "generation \(generation.number): \(generation.workers.count) "
             + "worker\(generation.workers.count == 1 ? "" : "s") on \(hosts), "
             + "replicas \(deal.joined(separator: ", ")), from step \(generation.startStep); "
-            + "OpenBLAS \(arithmetic), \(threads) thread\(threads == 1 ? "" : "s") per worker"
+        if let pause {
+            text += "paused for \(ProgressText.fixed(pause / .seconds(1), 2)) s"
+            if generation.recomputedCount > 0 {
+                text += ", \(generation.recomputedCount) replicas computed again"
+            }
+        } else {
+            text += "OpenBLAS \(arithmetic), \(threads) thread\(threads == 1 ? "" : "s") per worker"
+        }
         log(text)
+    }
+
+    package func stateToRestore(step: Int) throws -> [(name: String, bytes: Data)] {
+        let (found, skipped) = try store.latestComplete()
+        for problem in skipped { log("warning: skipped a checkpoint: \(problem)") }
+        guard let found, found.description.step == step else {
+            throw CheckpointGone(
+                step: step, found: found?.description.step, path: folder.checkpointsPath)
+        }
+        return found.files
     }
 
     package func stepsReported(_ reports: [StepReport]) throws(RunFolderError) {
         sampleCount += reports.reduce(0) { $0 + $1.sampleCount }
+        reportedStep = reports.last?.step ?? reportedStep
         recording { () throws(RunFolderError) in
             try metrics.append(
                 reports, workers: generation?.workers.count ?? 0,

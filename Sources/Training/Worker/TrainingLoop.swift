@@ -6,17 +6,21 @@ import Datasets
 import Foundation
 import Rendezvous
 import RunConfiguration
+import Tensors
 import WireFormat
 
-// The steps of one worker within one generation: every worker runs this same loop, in lock step through the
-// ring. What differs is only which replicas it computes, and that rank 0 reports and uploads.
+// The steps of one worker, generation after generation: every worker runs this same loop, in lock step
+// through the ring. What differs is only which replicas it computes, and that the first rank reports and
+// uploads.
 
-/// How the loop ended.
-struct LoopEnd {
-    /// Committed steps.
-    let step: Int
-    /// Whether it was asked to stop before the last step.
-    let stopped: Bool
+/// How a worker's part in a generation ended, when it did not break.
+enum GenerationEnd {
+    /// All steps are done.
+    case finished
+    /// The run was asked to stop before its last step.
+    case stopped
+    /// The members are about to change.
+    case paused
 }
 
 /// Used by the worker's main thread.
@@ -24,64 +28,167 @@ final class TrainingLoop {
     private let configuration: RunConfiguration
     private let task: any TrainingTask
     private let model: TrainedModel
-    private let group: ProcessGroup
     private let client: WorkerControlClient
     private let executor: ReplicatedStep
     private var reporter: StepReporter
-
-    private var isReporting: Bool { group.rank == 0 }
+    private var group: ProcessGroup?
+    /// What the coordinator has; the same on all workers of a generation.
+    private var record = RecordPosition()
+    /// False while a state is on its way into the model.
+    private(set) var hasWholeState = true
 
     init(
         configuration: RunConfiguration, task: any TrainingTask, model: TrainedModel,
-        group: ProcessGroup,
         client: WorkerControlClient
     ) {
         self.configuration = configuration
         self.task = task
         self.model = model
-        self.group = group
         self.client = client
         executor = ReplicatedStep(
             store: model.store, optimizer: model.optimizer, clipping: model.clipping,
-            average: model.average, group: group, seed: configuration.seed,
+            average: model.average, seed: configuration.seed,
             bucketByteCount: Int(configuration.bucketMegabytes * 1_048_576))
         reporter = StepReporter(client: client)
     }
 
-    /// Ends the loop's threads; the group must have been shut down if `run` threw.
-    func close() { executor.close() }
+    /// Committed steps.
+    var step: Int { model.step }
+
+    var weightsDigest: String { model.weightsDigest }
+    var scalarCount: Int { model.store.scalarCount }
+
+    /// Whether the assignment is that of a run that begins again, because all state was lost before the first
+    /// checkpoint: this loop's state is of no use then.
+    func isBehind(_ assignment: Assignment) -> Bool {
+        assignment.transfer == .none && (assignment.startStep != model.step || !hasWholeState)
+    }
+
+    /// The replicas of the coming step whose gradients are here.
+    var keptReplicas: [Int] { hasWholeState ? executor.computedReplicas(step: model.step) : [] }
+
+    // MARK: - Entering and leaving a ring
+
+    /// Brings this worker to the step at which the generation starts.
+    func enter(_ group: ProcessGroup, _ assignment: Assignment) throws {
+        executor.join(group)
+        self.group = group
+        record = assignment.record
+        reporter.begin(isSending: group.rank == 0)
+        switch assignment.transfer {
+        case .none: break
+        case .gradient: try receiveGradient(group, assignment)
+        case .state: try receiveState(group, assignment)
+        }
+        reporter.rewind(to: model.step)
+        if group.rank == assignment.root {
+            try reporter.repeatReports(after: assignment.record.reportedStep)
+        }
+    }
+
+    /// Leaves the ring, which must have been shut down if it broke.
+    func leave() {
+        executor.leave()
+        group = nil
+    }
+
+    /// The last committed step's reduced gradient, for those who missed it.
+    private func receiveGradient(_ group: ProcessGroup, _ assignment: Assignment) throws {
+        let step = assignment.startStep - 1
+        try broadcast([executor.reducedGradient(step: step)], group, assignment)
+        guard model.step == step else { return }
+        let start = ContinuousClock.now
+        let rate = model.schedule.learningRate(step: step)
+        let sums = try executor.commitReceived(step: step, learningRate: rate)
+        model.step = assignment.startStep
+        try report(sums, step: step, start: start, learningRate: rate)
+    }
+
+    private func receiveState(_ group: ProcessGroup, _ assignment: Assignment) throws {
+        let isRoot = group.rank == assignment.root
+        let wasThere = model.step == assignment.startStep && hasWholeState
+        if !wasThere {
+            hasWholeState = false
+            executor.forgetGradients()
+        }
+        if isRoot, assignment.stateFollows { try restore(step: assignment.startStep) }
+        try broadcast(model.replicatedState, group, assignment)
+        model.step = assignment.startStep
+        hasWholeState = true
+    }
+
+    private func broadcast(
+        _ tensors: [Tensor], _ group: ProcessGroup, _ assignment: Assignment
+    ) throws {
+        for flat in tensors {
+            try group.broadcast(
+                step: UInt64(assignment.startStep), root: assignment.root,
+                buffer: UnsafeMutableRawBufferPointer(
+                    start: flat.pointer, count: flat.count * MemoryLayout<Float>.stride))
+        }
+    }
+
+    /// Takes the state of a checkpoint from the coordinator.
+    private func restore(step: Int) throws {
+        let files = try client.awaitState(deadline: .after(.seconds(600)))
+        func file(_ name: String) throws -> SafetensorsFile {
+            guard let bytes = files.first(where: { $0.name == name })?.bytes else {
+                throw StateMismatch(file: name, problem: "is missing in the checkpoint")
+            }
+            return try SafetensorsReader.read(bytes, name: name)
+        }
+        try model.load(
+            model: try file(TrainedModel.modelFileName),
+            optimizer: try file(TrainedModel.optimizerFileName), step: step)
+    }
+
+    // MARK: - Steps
 
     /// Trains from the model's step up to `lastStep`.
-    func run(lastStep: Int) throws -> LoopEnd {
-        let replicas = group.deal.ranges[group.rank]
-        let source = task.passes(
-            steps: model.step..<max(model.step, lastStep), replicas: replicas)
+    func run(lastStep: Int) throws -> GenerationEnd {
+        guard let group else { preconditionFailure("no ring to run in") }
+        // What was due when the generation before broke, or was paused.
+        if model.step > 0 { try afterStep(model.step - 1, isLast: model.step == lastStep) }
+        let source = StepSource(
+            task: task, replicas: group.deal.ranges[group.rank],
+            steps: model.step..<max(model.step, lastStep),
+            missing: executor.missingReplicas(step: model.step))
         defer { source.stop() }
-        var isStopped = false
-        while model.step < lastStep, !isStopped {
+        while model.step < lastStep {
             let step = model.step
             let start = ContinuousClock.now
             let rate = model.schedule.learningRate(step: step)
             let sums = try executor.run(
-                step: step, learningRate: rate, stopRequested: client.stopRequested,
+                step: step, learningRate: rate,
+                votes: StepVotes(
+                    stop: client.stopRequested,
+                    pause: client.isPauseRequested(generation: group.generation)),
                 phase: { client.setProgress(step: step, phase: $0.rawValue) },
-                passes: { _ in
-                    try (0..<configuration.accumulation).map { _ in try source.next(model) }
+                passes: { replica in
+                    try (0..<configuration.accumulation).map { _ in
+                        try source.next(step: step, replica: replica, model)
+                    }
                 })
             model.step = step + 1
-            isStopped = sums.stopRequested && model.step < lastStep
             try report(sums, step: step, start: start, learningRate: rate)
-            // A person who stops a run waits for its checkpoint, not for an evaluation.
-            if !isStopped { try afterStep(step, isLast: model.step == lastStep) }
+            let isLast = model.step == lastStep
+            // A person who stops a run waits for its checkpoint, not for an evaluation; after a pause
+            // the next generation does what is due.
+            if sums.votes.stop, !isLast { return try flushed(.stopped) }
+            if sums.votes.pause, !isLast { return try flushed(.paused) }
+            try afterStep(step, isLast: isLast)
         }
+        return try flushed(.finished)
+    }
+
+    private func flushed(_ end: GenerationEnd) throws -> GenerationEnd {
         try reporter.flush()
-        return LoopEnd(step: model.step, stopped: isStopped)
+        return end
     }
 
     private func report(
         _ sums: StepSums, step: Int, start: ContinuousClock.Instant, learningRate: Double
     ) throws {
-        guard isReporting else { return }
         try reporter.add(
             StepReport(
                 step: step + 1, epoch: task.plan.epoch(ofStep: step) + 1,
@@ -91,8 +198,8 @@ final class TrainingLoop {
                 gradientNorm: sums.gradientNorm))
     }
 
-    /// Evaluation and checkpoints that are due after a step. The last step's checkpoint is written by the
-    /// caller, which knows how the run ended.
+    /// Evaluation and checkpoints that are due after a step and that the coordinator does not have. The last
+    /// step's checkpoint is written by the caller, which knows how the run ended.
     private func afterStep(_ step: Int, isLast: Bool) throws {
         let committed = step + 1
         let endsEpoch = task.plan.endsEpoch(step)
@@ -102,21 +209,25 @@ final class TrainingLoop {
                 || everySteps.map { committed % $0 == 0 } ?? false
         }
         let evaluation = configuration.evaluation
-        if isLast
-            || isDue(everyEpochs: evaluation.everyEpochs, everySteps: evaluation.everySteps)
-        {
+        let isEvaluationDue =
+            isLast || isDue(everyEpochs: evaluation.everyEpochs, everySteps: evaluation.everySteps)
+        if isEvaluationDue, record.evaluatedStep < committed {
             try evaluate(epoch: epoch)
+            record.evaluatedStep = committed
         }
         let checkpoint = configuration.checkpoint
-        if !isLast
+        let isCheckpointDue =
+            !isLast
             && isDue(everyEpochs: checkpoint.everyEpochs, everySteps: checkpoint.everySteps)
-        {
+        if isCheckpointDue, record.checkpointStep < committed {
             try uploadCheckpoint(isFinal: false)
+            record.checkpointStep = committed
         }
     }
 
     /// The test split, each batch by one worker; the sums are added in the data's order everywhere.
     private func evaluate(epoch: Int) throws {
+        guard let group else { preconditionFailure("no ring to evaluate in") }
         try reporter.flush()
         client.setProgress(step: model.step, phase: StepPhase.evaluation.rawValue)
         let start = ContinuousClock.now
@@ -136,7 +247,7 @@ final class TrainingLoop {
                     output: output)
             }
         }
-        guard isReporting else { return }
+        guard group.rank == 0 else { return }
         let total = EvaluationSums.total(all)
         try client.sendEvaluation(
             EvaluationReport(
@@ -146,11 +257,19 @@ final class TrainingLoop {
                 seconds: (ContinuousClock.now - start) / .seconds(1)))
     }
 
-    /// Rank 0 sends the state to the coordinator, which owns the run's folder.
+    /// The first rank sends the state to the coordinator, which owns the run's folder.
     func uploadCheckpoint(isFinal: Bool) throws {
-        guard isReporting else { return }
+        guard group?.rank == 0 else { return }
         try reporter.flush()
         client.setProgress(step: model.step, phase: StepPhase.checkpoint.rawValue)
         try client.sendCheckpoint(step: model.step, isFinal: isFinal, files: try model.files())
+    }
+
+    /// What a finished part comes to.
+    func finishedReport(stopped: Bool) -> FinishedReport {
+        FinishedReport(
+            step: model.step, epoch: task.plan.epoch(ofStep: max(0, model.step - 1)) + 1,
+            weightsDigest: model.weightsDigest, stopped: stopped,
+            peakResidentBytes: ProcessArithmetic.peakResidentByteCount)
     }
 }

@@ -7,12 +7,13 @@ import Kernels
 import Models
 import Rendezvous
 import RunConfiguration
+import Synchronization
 import Tensors
 import Transport
 import WireFormat
 
-// A worker's life: join, read the data, take a place in a generation, train, end. Everything it needs to know
-// comes from the coordinator.
+// A worker's life: join, read the data, take part in one generation after another, end. Everything it needs to
+// know comes from the coordinator.
 
 /// What the command line tells a worker.
 package struct WorkerOptions: Sendable {
@@ -43,31 +44,49 @@ package struct WorkerFailure: Error, CustomStringConvertible {
 }
 
 /// One worker process.
-package final class WorkerRun {
+package final class WorkerRun: Sendable {
     private static let joinTimeout = Duration.seconds(20)
     /// The coordinator ends the wait for the others by its own start deadline; this is the bound behind it.
     private static let assignmentTimeout = Duration.seconds(86_400 + 60)
-    /// Longer than the coordinator waits itself before it names the culprit.
-    private static let verdictTimeout = Duration.seconds(3)
-    private static let ringTimeout = Duration.seconds(30)
-    /// The coordinator writes the last checkpoint before it ends the run.
-    private static let endTimeout = Duration.seconds(600)
+    /// A neighbour that cannot be reached for so long is reported.
+    private static let ringTimeout = Duration.seconds(10)
 
     private let options: WorkerOptions
+    private let leaving = Mutex(Leaving())
 
-    private init(_ options: WorkerOptions) { self.options = options }
+    private struct Leaving {
+        var reason: String?
+        var client: WorkerControlClient?
+    }
+
+    package init(_ options: WorkerOptions) { self.options = options }
+
+    /// Asks to be left out after the step that is under way; the run goes on without this worker. From any
+    /// thread.
+    package func requestLeave(reason: String) {
+        let client = leaving.withLock { leaving in
+            leaving.reason = leaving.reason ?? reason
+            return leaving.client
+        }
+        client.map { Self.sendLeaving($0, reason) }
+    }
+
+    /// A coordinator that cannot be told is gone, which ends this worker too.
+    private static func sendLeaving(_ client: WorkerControlClient, _ reason: String) {
+        do { try client.sendLeaving(reason: reason) } catch { return }
+    }
 
     /// Joins the coordinator, trains to the end of the run and returns the exit code.
-    package static func run(options: WorkerOptions) -> Int32 {
+    package func run() -> Int32 {
         do {
-            try WorkerRun(options).run()
+            try work()
             return 0
         } catch let failure as WorkerFailure {
             options.log("error: \(failure.message)")
             return failure.exitCode
         } catch {
-            options.log("error: \(words(error))")
-            return exitCode(of: error)
+            options.log("error: \(Self.words(error))")
+            return Self.exitCode(of: error)
         }
     }
 
@@ -83,7 +102,7 @@ package final class WorkerRun {
         }
     }
 
-    private func run() throws {
+    private func work() throws {
         try ProcessArithmetic.ensure(level: ProcessArithmetic.wanted, threads: nil)
         MemoryPool.returnLargeSystemBlocks()
         let listener = try DataListener(coordinator: options.coordinator)
@@ -98,7 +117,7 @@ package final class WorkerRun {
                     client.sendFailed(
                         exitCode: Self.exitCode(of: error), message: Self.words(error))
                 }
-                throw cause(of: error, client)
+                throw error
             }
         } catch let error as RendezvousError {
             // The run's arithmetic is another one: start anew with it. Does not return on success.
@@ -115,19 +134,6 @@ package final class WorkerRun {
             return false
         }
         return true
-    }
-
-    /// A broken ring is a symptom: why it broke, the coordinator knows and says in a moment, unless it is
-    /// itself what was lost.
-    private func cause(of error: any Error, _ client: WorkerControlClient) -> any Error {
-        switch error {
-        case is CollectiveError, StepError.collective:
-            let loss = client.awaitLoss(deadline: .after(Self.verdictTimeout))
-            guard let loss, loss.code != .closed else { return error }
-            return loss
-        default:
-            return error
-        }
     }
 
     package static func words(_ error: any Error) -> String {
@@ -159,41 +165,105 @@ package final class WorkerRun {
         Arithmetic.setThreadCount(configuration.threads)
         let task = try configuration.loadTask()
         let totalSteps = configuration.totalSteps(task.plan)
-        let model = try TrainedModel(
-            configuration, input: task.input, outputs: task.outputCount,
-            stepsPerEpoch: task.plan.stepsPerEpoch, totalSteps: totalSteps)
-        let assignment = try client.awaitAssignment(deadline: .after(Self.assignmentTimeout))
-        let group = try connect(assignment, client, listener, configuration.communication)
-        defer { group.close() }
-        // A lost coordinator, or its abort, ends a wait in the ring.
-        client.onConnectionLost { _ in group.shutdown() }
-        try loadState(assignment, client, model, group)
-        logHeader(assignment, model, configuration)
-        try client.sendReady(
-            ReadyReport(
-                generation: assignment.generation, step: model.step,
-                weightsDigest: model.weightsDigest))
-        let loop = TrainingLoop(
-            configuration: configuration, task: task, model: model, group: group, client: client)
-        let lastStep = min(totalSteps, assignment.stopAfterStep ?? totalSteps)
-        do {
-            defer { loop.close() }
-            let end = try shuttingDown(group) { try loop.run(lastStep: lastStep) }
-            try loop.uploadCheckpoint(isFinal: !end.stopped)
-            try client.sendFinished(
-                FinishedReport(
-                    step: end.step, epoch: task.plan.epoch(ofStep: max(0, end.step - 1)) + 1,
-                    weightsDigest: model.weightsDigest, stopped: end.stopped,
-                    peakResidentBytes: ProcessArithmetic.peakResidentByteCount))
+        func makeLoop() throws -> TrainingLoop {
+            let model = try TrainedModel(
+                configuration, input: task.input, outputs: task.outputCount,
+                stepsPerEpoch: task.plan.stepsPerEpoch, totalSteps: totalSteps)
+            return TrainingLoop(
+                configuration: configuration, task: task, model: model, client: client)
         }
-        try client.awaitEnd(deadline: .after(Self.endTimeout))
-        options.log("done after \(model.step) steps")
+        var loop = try makeLoop()
+        let ring = RingSwitch()
+        client.onHalt { ring.halt(generation: $0) }
+        // A lost coordinator, or its abort, ends a wait in the ring.
+        client.onConnectionLost { _ in ring.close() }
+        try client.sendPrepared()
+        beLeavable(client)
+        while true {
+            client.setProgress(step: loop.step, phase: "waiting")
+            switch try client.awaitNext(deadline: .after(Self.assignmentTimeout)) {
+            case .end:
+                options.log("done after \(loop.step) steps")
+                return
+            case .assignment(let assignment):
+                let place = RingPlace(
+                    assignment: assignment, client: client, listener: listener, ring: ring,
+                    communication: configuration.communication)
+                if loop.isBehind(assignment) { loop = try makeLoop() }
+                let lastStep = min(totalSteps, assignment.stopAfterStep ?? totalSteps)
+                if let halt = try takePart(in: place, loop, lastStep: lastStep) {
+                    if let cause = halt.cause { options.log("left the ring: \(cause)") }
+                    try client.sendHalted(halt)
+                }
+            }
+        }
     }
 
-    /// A failing body must not leave the reducing thread waiting in the ring.
+    /// From here on a request to leave reaches the coordinator; one that came before is told now.
+    private func beLeavable(_ client: WorkerControlClient) {
+        let reason = leaving.withLock { leaving in
+            leaving.client = client
+            return leaving.reason
+        }
+        if let reason { Self.sendLeaving(client, reason) }
+    }
+
+    /// Where a worker stands in a generation, and by what it gets there.
+    private struct RingPlace {
+        let assignment: Assignment
+        let client: WorkerControlClient
+        let listener: DataListener
+        let ring: RingSwitch
+        let communication: CommunicationConfiguration
+    }
+
+    /// One generation; nil when this worker has done its part of the run, else what it leaves the ring with.
+    private func takePart(
+        in place: RingPlace, _ loop: TrainingLoop, lastStep: Int
+    ) throws -> HaltReport? {
+        let assignment = place.assignment
+        func halt(_ error: CollectiveError?) -> HaltReport {
+            HaltReport(
+                generation: assignment.generation, step: loop.step, hasState: loop.hasWholeState,
+                keptReplicas: loop.keptReplicas, cause: error.map { "\($0)" },
+                suspect: error.flatMap { $0.isAboutNeighbour ? $0.neighbour : nil })
+        }
+        do {
+            let group = try connect(place)
+            place.ring.arm(generation: assignment.generation) { group.shutdown() }
+            defer {
+                place.ring.disarm()
+                group.close()
+            }
+            let end = try shuttingDown(group, loop) {
+                try loop.enter(group, assignment)
+                logHeader(assignment, loop)
+                try place.client.sendReady(
+                    ReadyReport(
+                        generation: assignment.generation, step: loop.step,
+                        weightsDigest: loop.weightsDigest))
+                let end = try loop.run(lastStep: lastStep)
+                if case .paused = end { return end }
+                var isStopped = false
+                if case .stopped = end { isStopped = true }
+                try loop.uploadCheckpoint(isFinal: !isStopped)
+                try place.client.sendFinished(loop.finishedReport(stopped: isStopped))
+                return end
+            }
+            if case .paused = end { return halt(nil) }
+            return nil
+        } catch let error as CollectiveError {
+            return halt(error)
+        } catch StepError.collective(let error) {
+            return halt(error)
+        }
+    }
+
+    /// The loop leaves the ring in any case; a failing body must not leave the reducing thread waiting in it.
     private func shuttingDown<Result>(
-        _ group: ProcessGroup, _ body: () throws -> Result
+        _ group: ProcessGroup, _ loop: TrainingLoop, _ body: () throws -> Result
     ) throws -> Result {
+        defer { loop.leave() }
         do {
             return try body()
         } catch {
@@ -202,60 +272,40 @@ package final class WorkerRun {
         }
     }
 
-    private func connect(
-        _ assignment: Assignment, _ client: WorkerControlClient, _ listener: DataListener,
-        _ communication: CommunicationConfiguration
-    ) throws -> ProcessGroup {
-        client.setProgress(step: assignment.startStep, phase: "connecting")
+    private func connect(_ place: RingPlace) throws -> ProcessGroup {
+        let assignment = place.assignment
+        place.client.setProgress(step: assignment.startStep, phase: "connecting")
         let addresses = try assignment.addresses.map { try SocketAddress.parse($0) }
         let interrupt = try WakeSignal()
-        client.onConnectionLost { _ in interrupt.signal() }
+        place.ring.arm(generation: assignment.generation) { interrupt.signal() }
+        defer { place.ring.disarm() }
         return try RingConnector.connect(
             rank: assignment.rank, generation: assignment.generation,
-            token: client.description.runToken, deal: assignment.deal, addresses: addresses,
-            listener: try listener.opened(for: addresses), timeout: communication.timeout,
-            deadline: .after(Self.ringTimeout), segmentByteCount: communication.segmentByteCount,
-            interrupt: interrupt, add: ringAddition)
+            token: place.client.description.runToken, deal: assignment.deal, addresses: addresses,
+            listener: try place.listener.opened(for: addresses),
+            timeout: place.communication.timeout, deadline: .after(Self.ringTimeout),
+            segmentByteCount: place.communication.segmentByteCount, interrupt: interrupt,
+            add: ringAddition)
     }
 
-    /// Rank 0 gets the state to resume from and broadcasts it; a fresh run begins with the seed's weights.
-    private func loadState(
-        _ assignment: Assignment, _ client: WorkerControlClient, _ model: TrainedModel,
-        _ group: ProcessGroup
-    ) throws {
-        // `stateFollows` is for rank 0 alone; the others learn from the step that a state will come.
-        guard assignment.startStep > 0 else { return }
-        let step = assignment.startStep
-        if assignment.rank == 0 {
-            let files = try client.awaitState(deadline: .after(Self.endTimeout))
-            func file(_ name: String) throws -> SafetensorsFile {
-                guard let bytes = files.first(where: { $0.name == name })?.bytes else {
-                    throw StateMismatch(file: name, problem: "is missing in the checkpoint")
-                }
-                return try SafetensorsReader.read(bytes, name: name)
-            }
-            try model.load(
-                model: try file(TrainedModel.modelFileName),
-                optimizer: try file(TrainedModel.optimizerFileName), step: step)
-        }
-        for flat in model.replicatedState {
-            try group.broadcast(
-                step: UInt64(step), root: 0,
-                buffer: UnsafeMutableRawBufferPointer(
-                    start: flat.pointer, count: flat.count * MemoryLayout<Float>.stride))
-        }
-        model.step = step
-    }
-
-    private func logHeader(
-        _ assignment: Assignment, _ model: TrainedModel, _ configuration: RunConfiguration
-    ) {
+    private func logHeader(_ assignment: Assignment, _ loop: TrainingLoop) {
         let replicas = assignment.deal.ranges[assignment.rank]
         options.log(
             "rank \(assignment.rank) of \(assignment.worldSize), generation"
-                + " \(assignment.generation), replicas \(replicas.lowerBound)-\(replicas.upperBound - 1)"
-                + " of \(configuration.replicas), \(model.store.scalarCount) parameters; OpenBLAS"
+                + " \(assignment.generation) from step \(loop.step), replicas"
+                + " \(replicas.lowerBound)-\(replicas.upperBound - 1) of"
+                + " \(assignment.deal.replicaCount), \(loop.scalarCount) parameters; OpenBLAS"
                 + " \(Arithmetic.loadedCoreType), \(Arithmetic.threadCount)"
                 + " thread\(Arithmetic.threadCount == 1 ? "" : "s")")
+    }
+}
+
+extension CollectiveError {
+    /// Whether it says that the neighbour does not answer; a closed link says nothing about it.
+    fileprivate var isAboutNeighbour: Bool {
+        switch cause {
+        case .stalled, .notConnected: true
+        case .closed, .unexpectedFrame, .malformedFrame, .transport, .shutDown: false
+        }
     }
 }

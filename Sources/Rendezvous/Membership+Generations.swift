@@ -1,0 +1,233 @@
+// Opening generations, and what makes the next one necessary: a worker that is lost, comes or goes.
+
+import WireFormat
+
+extension Membership {
+    // MARK: - Opening
+
+    /// Opens the next generation with everybody who has left the ring or is prepared to join.
+    mutating func openNext(_ now: Instant) -> [Action] {
+        var actions: [Action] = []
+        for member in bySlot where member.leaveReason != nil {
+            members[member.id] = nil
+            actions += [
+                .end([member.id]),
+                .note("\(MembershipWords.name(member)) has left: \(member.leaveReason ?? "")"),
+            ]
+        }
+        let holders = ring.compactMap(\.stateStep)
+        let isFirst = generation == nil
+        if holders.isEmpty, !isFirst { members = members.mapValues(\.withoutPlace) }
+        let next = members.values.filter { $0.isPrepared || $0.rank != nil }
+            .sorted { $0.slot < $1.slot }
+        guard !next.isEmpty, !isFirst || next.count >= settings.workerCount else {
+            phase = .waiting(until: now + settings.startTimeout, openAt: nil)
+            disturbedSince = disturbedSince ?? now
+            return actions + [.note(MembershipWords.nobodyLeft(savedStep: savedStep))]
+        }
+        if holders.isEmpty, !isFirst, !isReturnComplete(next.count, now) {
+            phase = .waiting(until: now + settings.startTimeout, openAt: nil)
+            return actions + [.note(MembershipWords.nobodyLeft(savedStep: savedStep))]
+        }
+        let description = describe(next, holders: holders)
+        generation = description
+        for (rank, member) in next.enumerated() {
+            members[member.id] = member.withoutPlace
+            members[member.id]?.rank = rank
+        }
+        isPauseRequested = false
+        phase = .preparing(until: now + settings.startTimeout)
+        return actions + [.openGeneration(description, members: next.map(\.id))]
+    }
+
+    /// Whether the wait for workers after the loss of all of them is over.
+    private func isReturnComplete(_ preparedCount: Int, _ now: Instant) -> Bool {
+        guard case .waiting(_, let openAt) = phase else { return false }
+        return preparedCount >= settings.workerCount || openAt.map { now >= $0 } ?? false
+    }
+
+    private func describe(_ next: [Member], holders: [Int]) -> GenerationDescription {
+        let step = holders.max() ?? savedStep
+        let transfer: StateTransfer
+        let root: Int
+        if holders.isEmpty {
+            transfer = step > 0 ? .state : .none
+            root = 0
+        } else {
+            root = next.firstIndex { $0.stateStep == step } ?? 0
+            let states = next.map(\.stateStep)
+            transfer =
+                states.contains { $0 == nil || $0 ?? 0 < step - 1 }
+                ? .state : states.contains(step - 1) ? .gradient : .none
+        }
+        let kept = next.map { member -> Set<Int> in
+            guard member.stateStep == step, let halted = member.halted else { return [] }
+            return Set(halted.keptReplicas)
+        }
+        let deal = RecoveryDeal.deal(replicaCount: settings.replicaCount, kept: kept)
+        let held = kept.reduce(into: Set<Int>()) { $0.formUnion($1) }
+        let used = zip(deal.ranges, kept).reduce(0) { sum, pair in
+            sum + pair.0.filter { pair.1.contains($0) }.count
+        }
+        return GenerationDescription(
+            number: (generation?.number ?? 0) + 1, deal: deal,
+            workers: next.enumerated().map { rank, member in
+                var description = member.description
+                description.rank = rank
+                return description
+            }, startStep: step, arithmetic: generation?.arithmetic ?? lowestArithmetic,
+            transfer: transfer, root: root, restores: holders.isEmpty && step > 0,
+            recomputedCount: held.count - used)
+    }
+
+    mutating func ready(_ id: MemberID, _ report: ReadyReport, _ now: Instant) -> [Action] {
+        guard let member = members[id], !isEnding else { return [] }
+        // A report of a generation that is over has crossed the request to leave it.
+        guard let generation, report.generation >= generation.number else { return [] }
+        guard report.generation == generation.number, member.rank != nil, member.ready == nil
+        else { return lost(id, .protocolViolation("an unexpected 'ready'"), now) }
+        members[id]?.ready = report
+        members[id]?.lastHeard = now
+        guard case .preparing = phase, ring.count == generation.workers.count,
+            ring.allSatisfy({ $0.ready != nil })
+        else { return [] }
+        let states = ring.compactMap { member in
+            member.ready.map { (member.slot, "\($0.weightsDigest) at step \($0.step)") }
+        }
+        if let difference = MembershipWords.difference(of: states) {
+            return fail(1, "the workers do not start from the same weights: \(difference)", now)
+        }
+        phase = .running
+        let pause = disturbedSince.map { now - $0 }
+        disturbedSince = nil
+        return [.running(generation, pause: pause)]
+    }
+
+    // MARK: - Coming and going
+
+    /// Asks the members to leave the ring after the step, for those who wait to join or to go.
+    mutating func pauseForChange(_ now: Instant) -> [Action] {
+        guard !isPauseRequested, stopReason == nil, let generation else { return [] }
+        let leavers = ring.filter { $0.leaveReason != nil }
+        let joiners = bySlot.filter { $0.rank == nil && $0.isPrepared && $0.leaveReason == nil }
+        guard !leavers.isEmpty || !joiners.isEmpty else { return [] }
+        if leavers.count == ring.count, joiners.isEmpty {
+            // Nobody would have the state: it is saved, and the run can be resumed.
+            return stop(leavers[0].leaveReason ?? "all workers leave", now)
+        }
+        isPauseRequested = true
+        return [.pause(ring.map(\.id), generation: generation.number)]
+    }
+
+    mutating func leaving(_ id: MemberID, _ request: LeaveRequest, _ now: Instant) -> [Action] {
+        guard let member = members[id], member.leaveReason == nil, !isEnding else { return [] }
+        guard member.rank != nil else {
+            members[id] = nil
+            return [
+                .end([id]), .note("\(MembershipWords.name(member)) has left: \(request.reason)"),
+            ]
+        }
+        members[id]?.leaveReason = request.reason
+        return []
+    }
+
+    // MARK: - Regrouping
+
+    mutating func halted(_ id: MemberID, _ report: HaltReport, _ now: Instant) -> [Action] {
+        guard let member = members[id], !isEnding else { return [] }
+        guard let generation, report.generation >= generation.number else { return [] }
+        guard report.generation == generation.number, member.rank != nil, !member.hasLeftRing
+        else { return lost(id, .protocolViolation("an unexpected 'halted'"), now) }
+        members[id]?.halted = report
+        members[id]?.lastHeard = now
+        if case .preparing = phase, let suspect = report.suspect, report.cause != nil {
+            let accused = ring.first { $0.rank == suspect }?.slot ?? -1
+            return [
+                .note(
+                    "\(MembershipWords.name(member)) cannot join the ring: \(report.cause ?? "")")
+            ] + regroup(isBroken: true, now) + cutOff(accused, by: member, now)
+        }
+        return regroup(isBroken: report.cause != nil, now)
+    }
+
+    /// A ring that does not come to stand twice in a row goes on without whoever could not be reached.
+    private mutating func cutOff(
+        _ accusedSlot: Int, by accuser: Member, _ now: Instant
+    ) -> [Action] {
+        guard let number = generation?.number else { return [] }
+        let isAgain = failedRing > 0 && failedRing == number - 1
+        failedRing = number
+        guard isAgain, let accused = ring.first(where: { $0.slot == accusedSlot }) else {
+            return []
+        }
+        failedRing = 0
+        return lost(accused.id, .cutOff, now)
+    }
+
+    /// Waits for all members to leave the ring, and makes them do it at once if it is broken.
+    mutating func regroup(isBroken: Bool, _ now: Instant) -> [Action] {
+        guard let generation, isUnderWay else { return [] }
+        disturbedSince = disturbedSince ?? now
+        var wasBroken = false
+        if case .regrouping(_, let isBroken) = phase { wasBroken = isBroken }
+        phase = .regrouping(until: now + settings.haltTimeout, isBroken: isBroken || wasBroken)
+        guard isBroken, !wasBroken else { return [] }
+        let others = ring.filter { !$0.hasLeftRing }.map(\.id)
+        return others.isEmpty ? [] : [.halt(others, generation: generation.number)]
+    }
+
+    // MARK: - Losing
+
+    mutating func failed(_ id: MemberID, _ report: FailureReport, _ now: Instant) -> [Action] {
+        guard let member = members[id], !isEnding else { return [] }
+        let words = "\(MembershipWords.name(member)) failed: \(report.message)"
+        // Lost peers are no fault of its own. What one worker cannot read, or finds to be no number,
+        // is the run's affair; of a newcomer to a run that goes well it is its own.
+        if report.exitCode == 4 || (member.rank == nil && generation != nil) {
+            return lost(id, .gaveUp(report.message), now)
+        }
+        if case .gathering = phase, report.exitCode != 2, report.exitCode != 3 {
+            members[id] = nil
+            return [.drop(id), .note(words)]
+        }
+        return fail(report.exitCode, words, now)
+    }
+
+    mutating func lost(_ id: MemberID, _ cause: LossCause, _ now: Instant) -> [Action] {
+        guard let member = members.removeValue(forKey: id) else { return [] }
+        let words = MembershipWords.loss(of: member, cause)
+        switch phase {
+        case .gathering, .waiting:
+            return [.drop(id), .note(words)]
+        case .preparing, .running, .regrouping:
+            let actions: [Action] = [.drop(id), .note(words)]
+            guard member.rank != nil else { return actions }
+            if let end = endsTheRun(member, cause, words, now) { return actions + end }
+            return actions + regroup(isBroken: true, now)
+        case .ending(_, let outcome):
+            return [.drop(id)] + (members.isEmpty ? conclude(outcome) : [])
+        case .over:
+            return []
+        }
+    }
+
+    /// A place whose workers are lost at one step again and again will not get beyond it.
+    private mutating func endsTheRun(
+        _ member: Member, _ cause: LossCause, _ words: String, _ now: Instant
+    ) -> [Action]? {
+        switch cause {
+        case .connectionClosed, .connectionFailed, .gaveUp: break
+        case .silent, .protocolViolation, .notReading, .stuck, .cutOff: return nil
+        }
+        let step = member.progress?.step ?? generation?.startStep ?? 0
+        let before = losses[member.slot]
+        let count = before?.step == step ? (before?.count ?? 0) + 1 : 1
+        losses[member.slot] = (step, count)
+        guard count >= Self.lossLimit else { return nil }
+        return fail(
+            4, "\(words); that was the \(count). worker in this place lost at step \(step)", now)
+    }
+
+    /// Losses of one place at one step after which the run is given up.
+    private static let lossLimit = 3
+}

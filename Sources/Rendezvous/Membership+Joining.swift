@@ -1,0 +1,116 @@
+// Who may take part, and when the first generation opens.
+
+import WireFormat
+
+extension Membership {
+    mutating func joined(_ id: MemberID, _ hello: WorkerHello, _ now: Instant) -> [Action] {
+        if let refusal = refusal(for: hello) {
+            lastRefusal = refusal.message
+            return [
+                .refuse(id, refusal),
+                .note("refused \(MembershipWords.name(hello)): \(refusal.message)"),
+            ]
+        }
+        if let wanted = boundArithmetic ?? settledArithmetic,
+            level(hello.arithmetic) > level(wanted)
+        {
+            return restart([(id, hello)], with: wanted)
+        }
+        let member = Member(id: id, hello: hello, slot: freeSlot(for: hello.slot), now: now)
+        members[id] = member
+        return [.welcome(id, member.description)] + settleArithmetic()
+    }
+
+    /// The level that the run's state was made with.
+    private var boundArithmetic: String? {
+        generation?.arithmetic ?? settings.requiredArithmetic
+    }
+
+    private func refusal(for hello: WorkerHello) -> Refusal? {
+        if hello.productVersion != settings.productVersion
+            || hello.protocolVersion != ControlProtocol.version
+        {
+            return MembershipWords.versionMismatch(hello, settings)
+        }
+        if let token = settings.joinToken, hello.token != token {
+            return Refusal(
+                reason: .wrongToken, message: "the worker does not know the run's token")
+        }
+        if isEnding { return Refusal(reason: .runOver, message: "the run is ending") }
+        if stopReason != nil { return Refusal(reason: .runOver, message: "the run is stopping") }
+        if members.count >= settings.replicaCount { return MembershipWords.runFull(settings) }
+        let isKnown = settings.arithmeticLevels.contains(hello.arithmetic)
+        if !isKnown || level(hello.arithmetic) < boundArithmetic.map(level) ?? 0 {
+            return MembershipWords.arithmeticMismatch(hello, settings, bound: boundArithmetic)
+        }
+        return nil
+    }
+
+    private func level(_ arithmetic: String) -> Int {
+        settings.arithmeticLevels.firstIndex(of: arithmetic) ?? 0
+    }
+
+    /// The place asked for, if it is free, or the first free one.
+    private func freeSlot(for wanted: Int?) -> Int {
+        let taken = Set(members.values.map(\.slot))
+        if let wanted, wanted < settings.replicaCount, !taken.contains(wanted) { return wanted }
+        return (0..<settings.replicaCount).first { !taken.contains($0) } ?? 0
+    }
+
+    private func restart(
+        _ workers: [(MemberID, WorkerHello)], with arithmetic: String
+    ) -> [Action] {
+        workers.flatMap { id, hello in
+            [
+                Action.restart(id, arithmetic: arithmetic),
+                .note(
+                    "\(MembershipWords.name(hello)) runs \(hello.arithmetic); it starts anew with "
+                        + "\(arithmetic), which all workers have"),
+            ]
+        }
+    }
+
+    /// Once every place is taken: workers above the level that all of them can run start anew.
+    private mutating func settleArithmetic() -> [Action] {
+        guard case .gathering = phase, members.count >= settings.workerCount else { return [] }
+        let arithmetic = lowestArithmetic
+        let higher = members.values.filter { $0.hello.arithmetic != arithmetic }.sorted {
+            $0.id < $1.id
+        }
+        guard !higher.isEmpty else { return [] }
+        settledArithmetic = arithmetic
+        for member in higher { members[member.id] = nil }
+        return restart(higher.map { ($0.id, $0.hello) }, with: arithmetic)
+    }
+
+    var lowestArithmetic: String {
+        let lowest = members.values.map { level($0.hello.arithmetic) }.min() ?? 0
+        return settings.arithmeticLevels[lowest]
+    }
+
+    /// Opens the first generation once every place is taken by a worker that has read its data.
+    mutating func openFirst(_ now: Instant) -> [Action] {
+        guard members.count >= settings.workerCount,
+            members.values.allSatisfy({
+                $0.isPrepared && $0.hello.arithmetic == lowestArithmetic
+            })
+        else { return [] }
+        return openNext(now)
+    }
+
+    /// After the loss of all workers: opens with those who are back, a moment after the first.
+    mutating func openAfterReturn(_ now: Instant) -> [Action] {
+        guard case .waiting(let until, let openAt) = phase else { return [] }
+        let prepared = members.values.filter(\.isPrepared).count
+        if prepared > 0, prepared >= settings.workerCount { return openNext(now) }
+        guard let openAt else {
+            if prepared > 0 { phase = .waiting(until: until, openAt: now + settings.returnGrace) }
+            return []
+        }
+        if prepared == 0 {
+            phase = .waiting(until: until, openAt: nil)
+            return []
+        }
+        return now >= openAt ? openNext(now) : []
+    }
+}

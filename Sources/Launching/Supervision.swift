@@ -38,6 +38,8 @@ package struct Supervision: Sendable {
     package enum Action: Equatable, Sendable {
         /// Start the worker of that place again.
         case startWorker(Int)
+        /// Start a coordinator in the place of the one that was killed.
+        case startCoordinator
         case interruptCoordinator
         case terminateAll
         case killAll
@@ -81,9 +83,14 @@ package struct Supervision: Sendable {
     /// A worker that has lived so long is not one that fails at every start.
     package static let longLife: Duration = .seconds(60)
 
+    /// Coordinators killed within so long of each other are not replaced for ever.
+    package static let coordinatorLossLimit = 3
+
     private var phase: Phase = .running
     private var living: Set<Child>
     private var places: [Int: Place] = [:]
+    /// When coordinators were killed, in the last minute of their kind of life.
+    private var coordinatorLosses: [ContinuousClock.Instant] = []
     private var isSpawning = true
     private(set) package var casualties: [Casualty] = []
     private(set) package var coordinatorStatus: ProcessEnd?
@@ -201,7 +208,14 @@ package struct Supervision: Sendable {
         _ child: Child, _ status: ProcessEnd, _ now: ContinuousClock.Instant
     ) -> [Action] {
         living.remove(child)
-        if child == .coordinator { coordinatorStatus = status }
+        if child == .coordinator {
+            // One that ends by itself has settled the run; one that was killed has not.
+            if case .signalled = status, phase == .running, !isSpawning, isReplaceable(now) {
+                living.insert(.coordinator)
+                return [.startCoordinator]
+            }
+            coordinatorStatus = status
+        }
         // Ends that this supervision has brought about itself say nothing.
         guard phase != .terminating, phase != .killing else { return [] }
         if case .worker(let slot) = child, phase == .running, !status.isSuccess,
@@ -219,6 +233,11 @@ package struct Supervision: Sendable {
             enter(.finishing(child), until: now + Self.finishingTime)
         }
         return []
+    }
+
+    private mutating func isReplaceable(_ now: ContinuousClock.Instant) -> Bool {
+        coordinatorLosses = coordinatorLosses.filter { now - $0 < .seconds(10) } + [now]
+        return coordinatorLosses.count <= Self.coordinatorLossLimit
     }
 
     /// Whether another start would end in the same way: a worker that cannot read its configuration or

@@ -50,29 +50,33 @@ package final class Supervisor: Sendable {
     ///
     /// - Parameters:
     ///   - coordinator: must have `announces`; it writes its address first.
+    ///   - successor: a coordinator that takes the place of a killed one at the address announced.
     ///   - workers: the workers for a coordinator at the address that was announced.
     package func run(
-        coordinator: ChildProcess.Command,
+        coordinator first: ChildProcess.Command,
+        successor: (String) -> ChildProcess.Command,
         workers: (String) throws(LaunchingError) -> [WorkerLaunch]
     ) throws(LaunchingError) -> Outcome {
         var supervision = Supervision()
-        let root = try start("the coordinator", .coordinator, coordinator)
-        var children: [Supervision.Child: ChildProcess] = [.coordinator: root]
+        var coordinator = try start("the coordinator", .coordinator, first)
+        var children: [Supervision.Child: ChildProcess] = [.coordinator: coordinator]
         var launches: [WorkerLaunch] = []
         var startFailure: LaunchingError?
         var lastWords: String?
-        awaitAnnouncement(of: root)
+        var address = ""
+        awaitAnnouncement(of: coordinator)
 
         while !supervision.isOver {
             let event = events.next(until: supervision.deadline) ?? .child(.deadlinePassed)
             let now = ContinuousClock.now
             switch event {
             case .announced(let line):
-                let address = line.flatMap { $0.hasPrefix("listening ") ? $0.dropFirst(10) : nil }
-                if address == nil { lastWords = line }
+                let announced = line.flatMap { $0.hasPrefix("listening ") ? $0.dropFirst(10) : nil }
+                if announced == nil { lastWords = line }
                 do throws(LaunchingError) {
-                    if let address, !supervision.wasInterrupted {
-                        launches = try workers(String(address))
+                    if let announced, !supervision.wasInterrupted {
+                        address = String(announced)
+                        launches = try workers(address)
                         for launch in launches {
                             try start(launch, &children)
                             supervision.started(.worker(launch.slot), now: now)
@@ -86,6 +90,12 @@ package final class Supervisor: Sendable {
             case .child(let event):
                 let actions = supervision.handle(event, now: now)
                 do throws(LaunchingError) {
+                    if actions.contains(.startCoordinator) {
+                        let child = try start(
+                            "the coordinator", .coordinator, successor(address))
+                        children[.coordinator] = child
+                        coordinator = child
+                    }
                     for case .startWorker(let slot) in actions {
                         guard let launch = launches.first(where: { $0.slot == slot }) else {
                             continue
@@ -103,7 +113,7 @@ package final class Supervisor: Sendable {
         if let startFailure { throw startFailure }
         return Outcome(
             supervision, launches,
-            coordinatorLine: lastWords ?? root.announcements?.nextLine(until: .now))
+            coordinatorLine: lastWords ?? coordinator.lastAnnouncement)
     }
 
     private func start(
@@ -139,7 +149,7 @@ package final class Supervisor: Sendable {
         for action in actions {
             switch action {
             // Done by the caller, which knows the command.
-            case .startWorker: break
+            case .startWorker, .startCoordinator: break
             case .interruptCoordinator: children[.coordinator]?.signal(SIGINT)
             case .terminateAll: end(children, with: SIGTERM)
             case .killAll: end(children, with: SIGKILL)
@@ -152,5 +162,14 @@ package final class Supervisor: Sendable {
             child.cutLifeline()
             child.signalGroup(number)
         }
+    }
+}
+
+extension ChildProcess {
+    /// The last line that an ended child has announced, but not where it listened.
+    fileprivate var lastAnnouncement: String? {
+        var last: String?
+        while let line = announcements?.nextLine(until: .now) { last = line }
+        return last
     }
 }

@@ -70,6 +70,9 @@ package enum RunOutcome: Hashable, Sendable {
 package protocol CoordinatorDelegate: AnyObject {
     func coordinatorListening(at address: SocketAddress)
     func workerJoined(_ worker: WorkerDescription)
+    /// To be kept where a coordinator that takes this one's place finds it. A throw stops the run after the
+    /// current step, with a checkpoint.
+    func journal(_ journal: MembershipJournal) throws
     func generationOpened(_ generation: GenerationDescription)
     /// A throw stops the run after the current step, with a checkpoint.
     func stepsReported(_ reports: [StepReport]) throws

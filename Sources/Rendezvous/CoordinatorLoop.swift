@@ -50,9 +50,15 @@ final class CoordinatorLoop {
         self.wake = wake
         self.takeRequests = takeRequests
         let now = ContinuousClock.now
-        membership = Membership(settings: settings.membership, now: now)
         let start = settings.membership.startStep
-        record = RecordPosition(reportedStep: start, evaluatedStep: start, checkpointStep: start)
+        if let (journal, position) = settings.takeover {
+            membership = Membership(settings: settings.membership, journal: journal, now: now)
+            record = position
+        } else {
+            membership = Membership(settings: settings.membership, now: now)
+            record = RecordPosition(
+                reportedStep: start, evaluatedStep: start, checkpointStep: start)
+        }
         nextHeartbeat = now + settings.heartbeatInterval
     }
 
@@ -157,6 +163,11 @@ final class CoordinatorLoop {
         case .welcome(let id, let worker):
             enqueue(.welcome(settings.runDescription), to: id)
             delegate.workerJoined(worker)
+        case .attach(let id, let worker):
+            var description = settings.runDescription
+            description.attachedRecord = record
+            enqueue(.welcome(description), to: id)
+            delegate.workerJoined(worker)
         case .refuse(let id, let refusal):
             enqueue(.refused(refusal), to: id)
             letGo(id)
@@ -189,6 +200,12 @@ final class CoordinatorLoop {
     /// Sends every member its assignment, and the root the state to restore.
     private func open(_ generation: GenerationDescription, _ members: [MemberID]) {
         record.rewind(to: generation.startStep)
+        do {
+            // Before anybody hears of the generation: whoever takes this coordinator's place must know it.
+            try delegate.journal(journal(of: generation, members))
+        } catch {
+            events.append(.stopRequested(reason: "\(error)"))
+        }
         delegate.generationOpened(generation)
         let endpoints = members.compactMap { peers[$0]?.endpoint }
         guard endpoints.count == members.count else {
@@ -208,6 +225,19 @@ final class CoordinatorLoop {
                         arithmetic: generation.arithmetic)), to: id)
             if stateFollows { sendState(of: generation.startStep, to: id) }
         }
+    }
+
+    private func journal(
+        of generation: GenerationDescription, _ members: [MemberID]
+    ) -> MembershipJournal {
+        MembershipJournal(
+            runToken: settings.runToken, generation: generation.number, deal: generation.deal,
+            startStep: generation.startStep, arithmetic: generation.arithmetic,
+            members: zip(members, generation.workers).map { id, worker in
+                .init(
+                    key: membership.members[id]?.hello.key ?? "none", slot: worker.slot,
+                    hostName: worker.hostName, processID: worker.processID)
+            })
     }
 
     private func sendState(of step: Int, to id: MemberID) {

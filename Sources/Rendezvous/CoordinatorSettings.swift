@@ -20,6 +20,9 @@ package struct CoordinatorSettings: Sendable {
     package var coordinatorTimeout: Duration
     /// Stop after this many steps in all, though the configuration asks for more.
     package var stopAfterStep: Int?
+    /// The generation of another coordinator whose place this one takes, and how far its run is recorded;
+    /// nil for a run of its own.
+    package var takeover: (journal: MembershipJournal, record: RecordPosition)?
     /// The files to resume from; empty for a run from the start.
     package var resumeState: [(name: String, bytes: Data)]
     /// How long a fresh connection may take to introduce itself.
@@ -32,6 +35,7 @@ package struct CoordinatorSettings: Sendable {
         runToken: String = CoordinatorSettings.randomToken(),
         heartbeatInterval: Duration = .seconds(1), coordinatorTimeout: Duration = .seconds(30),
         stopAfterStep: Int? = nil,
+        takeover: (journal: MembershipJournal, record: RecordPosition)? = nil,
         resumeState: [(name: String, bytes: Data)] = [],
         handshakeTimeout: Duration = .seconds(5), strangerLimit: Int = 32
     ) {
@@ -41,6 +45,7 @@ package struct CoordinatorSettings: Sendable {
         self.heartbeatInterval = heartbeatInterval
         self.coordinatorTimeout = coordinatorTimeout
         self.stopAfterStep = stopAfterStep
+        self.takeover = takeover
         self.resumeState = resumeState
         self.handshakeTimeout = handshakeTimeout
         self.strangerLimit = strangerLimit

@@ -31,6 +31,7 @@ extension Membership {
         }
         let description = describe(next, holders: holders)
         generation = description
+        lastNumber = description.number
         for (rank, member) in next.enumerated() {
             members[member.id] = member.withoutPlace
             members[member.id]?.rank = rank
@@ -70,7 +71,7 @@ extension Membership {
             sum + pair.0.filter { pair.1.contains($0) }.count
         }
         return GenerationDescription(
-            number: (generation?.number ?? 0) + 1, deal: deal,
+            number: lastNumber + 1, deal: deal,
             workers: next.enumerated().map { rank, member in
                 var description = member.description
                 description.rank = rank
@@ -167,6 +168,8 @@ extension Membership {
     /// Waits for all members to leave the ring, and makes them do it at once if it is broken.
     mutating func regroup(isBroken: Bool, _ now: Instant) -> [Action] {
         guard let generation, isUnderWay else { return [] }
+        // What has been said by then is looked at when all are back.
+        if case .attaching = phase { return [] }
         disturbedSince = disturbedSince ?? now
         var wasBroken = false
         if case .regrouping(_, let isBroken) = phase { wasBroken = isBroken }
@@ -198,6 +201,10 @@ extension Membership {
         let words = MembershipWords.loss(of: member, cause)
         switch phase {
         case .gathering, .waiting:
+            return [.drop(id), .note(words)]
+        case .attaching:
+            // It may come back once more, by its key.
+            if let rank = member.rank { expected[member.hello.key] = rank }
             return [.drop(id), .note(words)]
         case .preparing, .running, .regrouping:
             let actions: [Action] = [.drop(id), .note(words)]

@@ -4,6 +4,7 @@ import WireFormat
 
 extension Membership {
     mutating func joined(_ id: MemberID, _ hello: WorkerHello, _ now: Instant) -> [Action] {
+        if let actions = attached(id, hello, now) { return actions }
         if let refusal = refusal(for: hello) {
             lastRefusal = refusal.message
             return [
@@ -16,6 +17,7 @@ extension Membership {
         {
             return restart([(id, hello)], with: wanted)
         }
+        stopExpecting(slot: hello.slot)
         let member = Member(id: id, hello: hello, slot: freeSlot(for: hello.slot), now: now)
         members[id] = member
         return [.welcome(id, member.description)] + settleArithmetic()
@@ -52,7 +54,8 @@ extension Membership {
 
     /// The place asked for, if it is free, or the first free one.
     private func freeSlot(for wanted: Int?) -> Int {
-        let taken = Set(members.values.map(\.slot))
+        var taken = Set(members.values.map(\.slot))
+        for rank in expected.values { taken.insert(generation?.workers[rank].slot ?? -1) }
         if let wanted, wanted < settings.replicaCount, !taken.contains(wanted) { return wanted }
         return (0..<settings.replicaCount).first { !taken.contains($0) } ?? 0
     }

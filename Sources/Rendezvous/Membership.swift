@@ -61,10 +61,16 @@ package struct Membership: Sendable {
     var savedStep: Int
     /// The steps at which the worker of a place was lost, and how often in a row.
     var losses: [Int: (step: Int, count: Int)] = [:]
+    /// The number of the last generation that was opened.
+    var lastNumber: UInt32 = 0
+    /// Workers of another coordinator's generation that have not come back: rank by key.
+    var expected: [String: Int] = [:]
     /// The last generation whose ring did not come to stand.
     var failedRing: UInt32 = 0
 
     package enum Phase: Hashable, Sendable {
+        /// Another coordinator's workers are expected back.
+        case attaching(until: Instant)
         /// Places are free, or workers read their data.
         case gathering(until: Instant)
         /// No worker has the state; new ones are waited for, further ones until `openAt`.
@@ -125,6 +131,7 @@ package struct Membership: Sendable {
     /// Goes on to the next phase where nothing is left to wait for.
     private mutating func settle(_ now: Instant) -> [Action] {
         switch phase {
+        case .attaching: return endAttaching(now)
         case .gathering: return openFirst(now)
         case .waiting: return openAfterReturn(now)
         case .regrouping:
@@ -138,8 +145,8 @@ package struct Membership: Sendable {
     package var nextDeadline: Instant? {
         var earliest: Instant?
         switch phase {
-        case .gathering(let until), .preparing(let until), .regrouping(let until, _),
-            .ending(let until, _):
+        case .attaching(let until), .gathering(let until), .preparing(let until),
+            .regrouping(let until, _), .ending(let until, _):
             earliest = until
         case .waiting(let until, let openAt): earliest = openAt.map { min($0, until) } ?? until
         case .running: break
@@ -172,6 +179,7 @@ package struct Membership: Sendable {
     var isUnderWay: Bool {
         switch phase {
         case .preparing, .running, .regrouping: true
+        case .attaching: true
         case .gathering, .waiting, .ending, .over: false
         }
     }
@@ -258,6 +266,8 @@ package struct Membership: Sendable {
             return fail(130, "\(reason): stopped before the first step", now)
         case .waiting:
             return fail(130, "\(reason): stopped while no worker was there", now)
+        case .attaching where ring.isEmpty:
+            return fail(130, "\(reason): stopped before the workers were back", now)
         default:
             return [
                 .stop(connected, reason: reason),

@@ -30,6 +30,8 @@ package struct MembershipSettings: Hashable, Sendable {
     package var returnGrace: Duration
     /// How long workers may take to leave once the outcome is settled.
     package var closingGrace: Duration
+    /// How long a coordinator that takes another's place waits for its workers.
+    package var attachTimeout: Duration
     /// Steps that are committed already.
     package var startStep: Int
 
@@ -38,7 +40,8 @@ package struct MembershipSettings: Hashable, Sendable {
         arithmeticLevels: [String], requiredArithmetic: String? = nil,
         startTimeout: Duration, heartbeatTimeout: Duration,
         haltTimeout: Duration = .seconds(30), returnGrace: Duration = .seconds(1),
-        closingGrace: Duration = .seconds(2), startStep: Int = 0
+        closingGrace: Duration = .seconds(2), attachTimeout: Duration = .seconds(3),
+        startStep: Int = 0
     ) {
         self.workerCount = workerCount
         self.replicaCount = replicaCount
@@ -51,6 +54,7 @@ package struct MembershipSettings: Hashable, Sendable {
         self.haltTimeout = haltTimeout
         self.returnGrace = returnGrace
         self.closingGrace = closingGrace
+        self.attachTimeout = attachTimeout
         self.startStep = startStep
     }
 
@@ -122,6 +126,8 @@ extension Membership {
     /// What must be done.
     package enum Action: Hashable, Sendable {
         case welcome(MemberID, WorkerDescription)
+        /// The worker goes on in the open generation.
+        case attach(MemberID, WorkerDescription)
         /// Tell the worker and close its connection.
         case refuse(MemberID, Refusal)
         /// Tell the worker and close its connection; it will join again.

@@ -10,7 +10,11 @@ enum MembershipWords {
         "worker \(member.slot) (host \(member.hello.hostName), pid \(member.hello.processID))"
     }
 
-    /// For a worker that has no rank.
+    static func name(_ worker: WorkerDescription) -> String {
+        "worker \(worker.slot) (host \(worker.hostName), pid \(worker.processID))"
+    }
+
+    /// For a worker that has no place.
     static func name(_ hello: WorkerHello) -> String {
         "the worker on host \(hello.hostName) (pid \(hello.processID))"
     }

@@ -52,6 +52,8 @@ package struct CommunicationConfiguration: Sendable, Equatable {
     package var heartbeatSeconds: Double
     /// A worker without a sign of life for so long counts as lost.
     package var silenceSeconds: Double
+    /// Workers whose coordinator stays away for so long save their state and end.
+    package var coordinatorSeconds: Double
     /// The workers that were asked for must have joined by then.
     package var startSeconds: Double
     /// Bytes per frame of the ring, in units of 1024.
@@ -59,6 +61,7 @@ package struct CommunicationConfiguration: Sendable, Equatable {
 
     package var timeout: Duration { .seconds(timeoutSeconds) }
     package var heartbeatInterval: Duration { .seconds(heartbeatSeconds) }
+    package var coordinatorTimeout: Duration { .seconds(coordinatorSeconds) }
     package var silenceTimeout: Duration { .seconds(silenceSeconds) }
     package var startTimeout: Duration { .seconds(startSeconds) }
     package var segmentByteCount: Int { segmentKilobytes * 1024 }
@@ -67,14 +70,16 @@ package struct CommunicationConfiguration: Sendable, Equatable {
         let reader = try parent.object(
             "communication",
             keys: [
-                "timeoutSeconds", "heartbeatSeconds", "silenceSeconds", "startSeconds",
-                "segmentKilobytes",
+                "timeoutSeconds", "heartbeatSeconds", "silenceSeconds", "coordinatorSeconds",
+                "startSeconds", "segmentKilobytes",
             ])
         timeoutSeconds = try reader.number("timeoutSeconds", .from(0.1, to: 86_400)) ?? 30
         heartbeatSeconds = try reader.number("heartbeatSeconds", .from(0.01, to: 3600)) ?? 0.25
         silenceSeconds =
             try reader.number("silenceSeconds", .from(0.05, to: 86_400))
             ?? max(1.5, 4 * heartbeatSeconds)
+        coordinatorSeconds =
+            try reader.number("coordinatorSeconds", .from(0.1, to: 86_400)) ?? 60
         startSeconds = try reader.number("startSeconds", .from(0.1, to: 86_400)) ?? 60
         segmentKilobytes = try reader.integer("segmentKilobytes", 1...65_536) ?? 512
         for (name, limit) in [
@@ -91,6 +96,7 @@ package struct CommunicationConfiguration: Sendable, Equatable {
             "timeoutSeconds": .number(timeoutSeconds),
             "heartbeatSeconds": .number(heartbeatSeconds),
             "silenceSeconds": .number(silenceSeconds),
+            "coordinatorSeconds": .number(coordinatorSeconds),
             "startSeconds": .number(startSeconds),
             "segmentKilobytes": .integer(segmentKilobytes),
         ])

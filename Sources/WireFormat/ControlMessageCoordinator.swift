@@ -50,22 +50,26 @@ package struct RunDescription: ControlMessageBody {
     package var heartbeatIntervalSeconds: Double
     /// After how long a silence either side takes the other for lost.
     package var heartbeatTimeoutSeconds: Double
+    /// How far the record goes, for a worker that is still a member of the open generation and goes on in
+    /// it; nil for a newcomer.
+    package var attachedRecord: RecordPosition?
 
     package init(
         configurationJSON: String, runToken: String, heartbeatInterval: Duration,
-        heartbeatTimeout: Duration
+        heartbeatTimeout: Duration, attachedRecord: RecordPosition? = nil
     ) {
         self.configurationJSON = configurationJSON
         self.runToken = runToken
         heartbeatIntervalSeconds = heartbeatInterval / .seconds(1)
         heartbeatTimeoutSeconds = heartbeatTimeout / .seconds(1)
+        self.attachedRecord = attachedRecord
     }
 
     package var heartbeatInterval: Duration { .seconds(heartbeatIntervalSeconds) }
     package var heartbeatTimeout: Duration { .seconds(heartbeatTimeoutSeconds) }
 
     package var problem: String? {
-        ControlMessageBounds.name(runToken, "runToken")
+        ControlMessageBounds.name(runToken, "runToken") ?? attachedRecord?.problem
             ?? (heartbeatIntervalSeconds > 0
                 ? ControlMessageBounds.seconds(heartbeatIntervalSeconds, "heartbeatIntervalSeconds")
                 : "'heartbeatIntervalSeconds' is not positive")

@@ -18,10 +18,15 @@ package struct WorkerHello: ControlMessageBody {
     package var arithmetic: String
     /// The secret that the coordinator may ask for.
     package var token: String?
+    /// Tells this process from all others, whatever connection it speaks on.
+    package var key: String
+    /// Where it stands in a run that it takes part in already; nil for a newcomer.
+    package var standing: WorkerStanding?
 
     package init(
         productVersion: String, protocolVersion: Int = ControlProtocol.version, hostName: String,
-        processID: Int32, slot: Int?, dataPort: Int, arithmetic: String, token: String?
+        processID: Int32, slot: Int?, dataPort: Int, arithmetic: String, token: String?,
+        key: String = "none", standing: WorkerStanding? = nil
     ) {
         self.productVersion = productVersion
         self.protocolVersion = protocolVersion
@@ -31,16 +36,49 @@ package struct WorkerHello: ControlMessageBody {
         self.dataPort = dataPort
         self.arithmetic = arithmetic
         self.token = token
+        self.key = key
+        self.standing = standing
     }
 
     package var problem: String? {
-        ControlMessageBounds.name(productVersion, "productVersion")
+        if let problem = ControlMessageBounds.name(productVersion, "productVersion")
             ?? ControlMessageBounds.name(hostName, "hostName")
             ?? ControlMessageBounds.name(arithmetic, "arithmetic")
-            ?? slot.flatMap { ControlMessageBounds.count($0, "slot") }
-            ?? token.flatMap { ControlMessageBounds.name($0, "token") }
-            ?? (processID > 0 ? nil : "'processID' is out of range: \(processID)")
-            ?? ((1...65535).contains(dataPort) ? nil : "'dataPort' is out of range: \(dataPort)")
+            ?? ControlMessageBounds.name(key, "key")
+        {
+            return problem
+        }
+        if processID <= 0 { return "'processID' is out of range: \(processID)" }
+        if !(1...65535).contains(dataPort) { return "'dataPort' is out of range: \(dataPort)" }
+        return slot.flatMap { ControlMessageBounds.count($0, "slot") }
+            ?? token.flatMap { ControlMessageBounds.name($0, "token") } ?? standing?.problem
+    }
+}
+
+/// What a worker has told a coordinator that is gone, for the one that takes its place.
+package struct WorkerStanding: ControlMessageBody {
+    /// The last generation that it was assigned to.
+    package var generation: UInt32
+    package var rank: Int
+    /// What it has reported in that generation.
+    package var ready: ReadyReport?
+    package var halted: HaltReport?
+    package var finished: FinishedReport?
+
+    package init(
+        generation: UInt32, rank: Int, ready: ReadyReport? = nil, halted: HaltReport? = nil,
+        finished: FinishedReport? = nil
+    ) {
+        self.generation = generation
+        self.rank = rank
+        self.ready = ready
+        self.halted = halted
+        self.finished = finished
+    }
+
+    package var problem: String? {
+        ControlMessageBounds.count(rank, "rank") ?? ready?.problem ?? halted?.problem
+            ?? finished?.problem
     }
 }
 

@@ -50,4 +50,9 @@ struct RunOptions {
         }
         return words + arguments.texts("set").map { "--set=\($0)" }
     }
+
+    /// The same for a process that goes on with the run.
+    static func wordsToResume(_ words: [String]) -> [String] {
+        words.filter { $0 != "--overwrite" && $0 != "--resume" } + ["--resume"]
+    }
 }

@@ -46,13 +46,18 @@ enum TrainCommand {
 
         let supervisor = Supervisor()
         try SignalWatch.start { _ in supervisor.signalReceived() }
-        let outcome = try supervisor.run(
-            coordinator: ChildProcess.Command(
+        func coordinator(at address: String, _ words: [String]) -> ChildProcess.Command {
+            ChildProcess.Command(
                 executable: Fleet.ownExecutable,
-                arguments: ["rondo", "coordinator"] + RunOptions.words(from: arguments) + [
-                    "--listen=\(fleet.listenAddress)", "--workers=\(fleet.workerCount)",
+                arguments: ["rondo", "coordinator"] + words + [
+                    "--listen=\(address)", "--workers=\(fleet.workerCount)",
                     "--announce=\(ChildProcess.announcementDescriptor)", "--lifeline",
                 ], environment: fleet.crashEnvironment, announces: true)
+        }
+        let words = RunOptions.words(from: arguments)
+        let outcome = try supervisor.run(
+            coordinator: coordinator(at: fleet.listenAddress, words),
+            successor: { coordinator(at: $0, RunOptions.wordsToResume(words)) }
         ) { (announced) throws(LaunchingError) in
             try fleet.launches(coordinator: announced, folder: options.folder)
         }

@@ -41,6 +41,7 @@ package final class BenchLead: CoordinatorDelegate {
     package func generationOpened(_ generation: GenerationDescription) {
         arithmetic = generation.arithmetic
     }
+    package func journal(_ journal: MembershipJournal) {}
     package func generationRunning(_ generation: GenerationDescription, pause: Duration?) {}
     package func stateToRestore(step: Int) throws -> [(name: String, bytes: Data)] {
         throw BenchError(description: "a benchmark does not go on after a loss")

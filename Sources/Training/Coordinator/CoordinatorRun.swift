@@ -89,17 +89,21 @@ package final class CoordinatorRun: @unchecked Sendable {
         leavings = Leavings(options)
         try options.folder.prepare(options.mode)
 
+        let takeover =
+            options.mode == .resume
+            ? JournalFile(folder: options.folder).takeover(
+                names: configuration.evaluationNames, start: start) : nil
         display = ProgressDisplay(
             .init(
                 isTerminal: options.isTerminal, width: options.terminalWidth,
                 totalSteps: preflight.totalSteps, stepsPerEpoch: preflight.plan.stepsPerEpoch,
-                startStep: start.step, workers: options.workerCount,
+                startStep: takeover?.record.reportedStep ?? start.step,
+                workers: options.workerCount,
                 names: configuration.evaluationNames), write: write)
         do {
             recorder = try RunRecorder(
                 folder: options.folder, configuration: configuration, preflight: preflight,
-                startStep: start.step, display: display,
-                announce: announce)
+                start: start, takeover: takeover, display: display, announce: announce)
         } catch {
             leavings.remove()
             throw error
@@ -111,15 +115,17 @@ package final class CoordinatorRun: @unchecked Sendable {
                 membership: MembershipSettings(
                     workerCount: options.workerCount, replicaCount: configuration.replicas,
                     productVersion: ProductVersion.current, arithmeticLevels: Arithmetic.levels,
-                    requiredArithmetic: start.arithmetic,
+                    requiredArithmetic: start.arithmetic ?? takeover?.journal.arithmetic,
                     startTimeout: communication.startTimeout,
                     heartbeatTimeout: communication.silenceTimeout,
                     haltTimeout: communication.timeout, startStep: start.step),
                 configurationJSON: String(decoding: configuration.resolvedJSON(), as: UTF8.self),
+                runToken: takeover?.journal.runToken ?? CoordinatorSettings.randomToken(),
                 heartbeatInterval: communication.heartbeatInterval,
-                coordinatorTimeout: communication.timeout, resumeState: start.files),
+                coordinatorTimeout: communication.timeout, takeover: takeover,
+                resumeState: start.files),
             delegate: recorder)
-        describe(configuration, preflight, start)
+        describe(configuration, preflight, start, isTakeover: takeover != nil)
     }
 
     /// Asks the workers to finish their step, save and leave. From any thread.
@@ -128,6 +134,7 @@ package final class CoordinatorRun: @unchecked Sendable {
     /// Leads the run to its end.
     package func run() -> CoordinatorEnd {
         let outcome = service.run()
+        recorder.removeJournal()
         display.clear()
         switch outcome {
         case .finished(let report):
@@ -174,7 +181,8 @@ package final class CoordinatorRun: @unchecked Sendable {
 
     /// The run's header.
     private func describe(
-        _ configuration: RunConfiguration, _ preflight: RunPreflight, _ start: ResumePoint
+        _ configuration: RunConfiguration, _ preflight: RunPreflight, _ start: ResumePoint,
+        isTakeover: Bool
     ) {
         let plan = preflight.plan
         recorder.log(
@@ -189,7 +197,9 @@ package final class CoordinatorRun: @unchecked Sendable {
                 + "(\(configuration.replicas) replicas x \(configuration.accumulation) x "
                 + "\(configuration.batchSize)), \(plan.stepsPerEpoch) steps per epoch")
         for warning in start.warnings { recorder.log("warning: \(warning)") }
-        if options.mode == .resume {
+        if isTakeover {
+            recorder.log("taking the place of a coordinator that is gone; waiting for its workers")
+        } else if options.mode == .resume {
             recorder.log(
                 start.step > 0
                     ? "resuming after step \(start.step)"

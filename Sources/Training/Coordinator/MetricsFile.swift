@@ -62,6 +62,25 @@ final class MetricsFile {
     /// The figures after the step at which the run goes on, where they were measured.
     let evaluationAtStart: EvaluationFigures?
 
+    /// The last step and the last evaluation in a run's file; 0 for none.
+    static func recorded(
+        in folder: RunFolder, names: EvaluationNames
+    ) -> (step: Int, evaluatedStep: Int) {
+        let bytes = FileManager.default.contents(atPath: folder.metricsPath) ?? Data()
+        var recorded = (step: 0, evaluatedStep: 0)
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            guard let read = (try? JSONSerialization.jsonObject(with: line)) as? [String: Any],
+                let step = (read["step"] as? NSNumber)?.intValue
+            else { continue }
+            if read["learning_rate"] != nil {
+                recorded.step = max(recorded.step, step)
+            } else if read[names.loss] != nil {
+                recorded.evaluatedStep = max(recorded.evaluatedStep, step)
+            }
+        }
+        return recorded
+    }
+
     /// Opens the file and keeps its lines up to `startStep`.
     init(
         folder: RunFolder, names: EvaluationNames, startStep: Int

@@ -7,6 +7,7 @@
 //     checkpoints/         step-00000060/, each complete or absent
 //     workers/             worker-0.log, ... when `rondo train` started the workers
 //     log.txt              what the coordinator had to say, with times
+//     journal.json         who takes part, while the run is led
 
 import Foundation
 
@@ -70,7 +71,7 @@ package struct RunFolder: Equatable, Sendable {
     private static let ownNames =
         [
             "config.json", "metrics.jsonl", "model.safetensors", "checkpoints", "log.txt",
-            "workers",
+            "workers", "journal.json",
         ] + RunVocabularies.fileNames
 
     /// Whether a folder at `path` may be used in `mode`; changes nothing.

@@ -58,7 +58,7 @@ package final class RunRecorder: CoordinatorDelegate {
     /// Opens the files of a folder that has been prepared.
     package init(
         folder: RunFolder, configuration: RunConfiguration, preflight: RunPreflight,
-        startStep: Int, display: ProgressDisplay,
+        start: ResumePoint, takeover: Takeover?, display: ProgressDisplay,
         announce: @escaping (SocketAddress) -> Void
     ) throws {
         self.folder = folder
@@ -71,7 +71,9 @@ package final class RunRecorder: CoordinatorDelegate {
         try AtomicFile.write(resolved, to: folder.configurationPath)
         try preflight.vocabularies?.write(to: folder)
         metrics = try MetricsFile(
-            folder: folder, names: configuration.evaluationNames, startStep: startStep)
+            folder: folder, names: configuration.evaluationNames, 
+            startStep: takeover?.record.reportedStep ?? start.step)
+        reportedStep = takeover?.record.reportedStep ?? start.step
         do {
             if !FileManager.default.fileExists(atPath: folder.logPath) {
                 try Data().write(to: URL(fileURLWithPath: folder.logPath))
@@ -84,7 +86,7 @@ package final class RunRecorder: CoordinatorDelegate {
         store = CheckpointStore(
             directory: folder.checkpointsPath, keep: configuration.checkpoint.keep)
         try store.prepare()
-        if startStep > 0 { lastCheckpointStep = startStep }
+        if start.step > 0 { lastCheckpointStep = start.step }
     }
 
     deinit { try? logFile.close() }
@@ -127,11 +129,10 @@ package final class RunRecorder: CoordinatorDelegate {
     }
 
     package func generationOpened(_ generation: GenerationDescription) {
-        let before = self.generation
         self.generation = generation
         arithmetic = generation.arithmetic
         if started == nil { started = .now }
-        if before != nil, generation.startStep < reportedStep {
+        if generation.startStep < reportedStep {
             recording { () throws(RunFolderError) in try metrics.rewind(to: generation.startStep) }
             log(
                 "going back from step \(reportedStep) to step \(generation.startStep): no worker has"
@@ -143,6 +144,15 @@ package final class RunRecorder: CoordinatorDelegate {
                 + " \(generation.transfer.rawValue)")
         display.workerCount = generation.workers.count
     }
+
+    package func journal(_ journal: MembershipJournal) throws {
+        try journalFile.write(journal)
+    }
+
+    /// The run has ended in order: nobody can take over any more.
+    func removeJournal() { journalFile.remove() }
+
+    private var journalFile: JournalFile { JournalFile(folder: folder) }
 
     package func generationRunning(_ generation: GenerationDescription, pause: Duration?) {
         let deal = generation.deal.ranges.map { "\($0.lowerBound)-\($0.upperBound - 1)" }

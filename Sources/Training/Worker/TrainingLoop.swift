@@ -28,7 +28,7 @@ final class TrainingLoop {
     private let configuration: RunConfiguration
     private let task: any TrainingTask
     private let model: TrainedModel
-    private let client: WorkerControlClient
+    private let link: CoordinatorLink
     private let executor: ReplicatedStep
     private var reporter: StepReporter
     private var group: ProcessGroup?
@@ -39,17 +39,17 @@ final class TrainingLoop {
 
     init(
         configuration: RunConfiguration, task: any TrainingTask, model: TrainedModel,
-        client: WorkerControlClient
+        link: CoordinatorLink
     ) {
         self.configuration = configuration
         self.task = task
         self.model = model
-        self.client = client
+        self.link = link
         executor = ReplicatedStep(
             store: model.store, optimizer: model.optimizer, clipping: model.clipping,
             average: model.average, seed: configuration.seed,
             bucketByteCount: Int(configuration.bucketMegabytes * 1_048_576))
-        reporter = StepReporter(client: client)
+        reporter = StepReporter(link: link)
     }
 
     /// Committed steps.
@@ -82,7 +82,7 @@ final class TrainingLoop {
         }
         reporter.rewind(to: model.step)
         if group.rank == assignment.root {
-            try reporter.repeatReports(after: assignment.record.reportedStep)
+            reporter.repeatReports(after: assignment.record)
         }
     }
 
@@ -101,7 +101,7 @@ final class TrainingLoop {
         let rate = model.schedule.learningRate(step: step)
         let sums = try executor.commitReceived(step: step, learningRate: rate)
         model.step = assignment.startStep
-        try report(sums, step: step, start: start, learningRate: rate)
+        report(sums, step: step, start: start, learningRate: rate)
     }
 
     private func receiveState(_ group: ProcessGroup, _ assignment: Assignment) throws {
@@ -130,7 +130,7 @@ final class TrainingLoop {
 
     /// Takes the state of a checkpoint from the coordinator.
     private func restore(step: Int) throws {
-        let files = try client.awaitState(deadline: .after(.seconds(600)))
+        let files = try link.awaitState(deadline: .after(.seconds(600)))
         func file(_ name: String) throws -> SafetensorsFile {
             guard let bytes = files.first(where: { $0.name == name })?.bytes else {
                 throw StateMismatch(file: name, problem: "is missing in the checkpoint")
@@ -161,35 +161,35 @@ final class TrainingLoop {
             let sums = try executor.run(
                 step: step, learningRate: rate,
                 votes: StepVotes(
-                    stop: client.stopRequested,
-                    pause: client.isPauseRequested(generation: group.generation)),
-                phase: { client.setProgress(step: step, phase: $0.rawValue) },
+                    stop: link.stopRequested,
+                    pause: link.isPauseRequested(generation: group.generation)),
+                phase: { link.setProgress(step: step, phase: $0.rawValue) },
                 passes: { replica in
                     try (0..<configuration.accumulation).map { _ in
                         try source.next(step: step, replica: replica, model)
                     }
                 })
             model.step = step + 1
-            try report(sums, step: step, start: start, learningRate: rate)
+            report(sums, step: step, start: start, learningRate: rate)
             let isLast = model.step == lastStep
             // A person who stops a run waits for its checkpoint, not for an evaluation; after a pause
             // the next generation does what is due.
-            if sums.votes.stop, !isLast { return try flushed(.stopped) }
-            if sums.votes.pause, !isLast { return try flushed(.paused) }
+            if sums.votes.stop, !isLast { return flushed(.stopped) }
+            if sums.votes.pause, !isLast { return flushed(.paused) }
             try afterStep(step, isLast: isLast)
         }
-        return try flushed(.finished)
+        return flushed(.finished)
     }
 
-    private func flushed(_ end: GenerationEnd) throws -> GenerationEnd {
-        try reporter.flush()
+    private func flushed(_ end: GenerationEnd) -> GenerationEnd {
+        reporter.flush()
         return end
     }
 
     private func report(
         _ sums: StepSums, step: Int, start: ContinuousClock.Instant, learningRate: Double
-    ) throws {
-        try reporter.add(
+    ) {
+        reporter.add(
             StepReport(
                 step: step + 1, epoch: task.plan.epoch(ofStep: step) + 1,
                 lossSum: Double(sums.lossSum), correctCount: sums.correctCount,
@@ -228,8 +228,8 @@ final class TrainingLoop {
     /// The test split, each batch by one worker; the sums are added in the data's order everywhere.
     private func evaluate(epoch: Int) throws {
         guard let group else { preconditionFailure("no ring to evaluate in") }
-        try reporter.flush()
-        client.setProgress(step: model.step, phase: StepPhase.evaluation.rawValue)
+        reporter.flush()
+        link.setProgress(step: model.step, phase: StepPhase.evaluation.rawValue)
         let start = ContinuousClock.now
         let own = model.asKept {
             task.evaluationBatches(rank: group.rank, worldSize: group.worldSize)
@@ -247,9 +247,8 @@ final class TrainingLoop {
                     output: output)
             }
         }
-        guard group.rank == 0 else { return }
         let total = EvaluationSums.total(all)
-        try client.sendEvaluation(
+        reporter.add(
             EvaluationReport(
                 step: model.step, epoch: epoch, lossSum: total.lossSum,
                 lossCount: total.lossCount, correctCount: total.correctCount,
@@ -260,9 +259,24 @@ final class TrainingLoop {
     /// The first rank sends the state to the coordinator, which owns the run's folder.
     func uploadCheckpoint(isFinal: Bool) throws {
         guard group?.rank == 0 else { return }
-        try reporter.flush()
-        client.setProgress(step: model.step, phase: StepPhase.checkpoint.rawValue)
-        try client.sendCheckpoint(step: model.step, isFinal: isFinal, files: try model.files())
+        reporter.flush()
+        link.setProgress(step: model.step, phase: StepPhase.checkpoint.rawValue)
+        try link.sendCheckpoint(step: model.step, isFinal: isFinal) { try model.files() }
+    }
+
+    /// Writes a checkpoint into this process' working folder.
+    /// - Returns: its path.
+    func saveHere(configurationJSON: String, arithmetic: String) throws -> String {
+        let folder = FileManager.default.currentDirectoryPath + "/rondo-rescued-\(configuration.name)"
+        let store = CheckpointStore(directory: folder, keep: configuration.checkpoint.keep)
+        try store.prepare()
+        try store.write(
+            CheckpointDescription(
+                step: model.step, epoch: model.step / task.plan.stepsPerEpoch,
+                seed: configuration.seed,
+                configurationDigest: SHA256Digest.hexadecimal(of: Data(configurationJSON.utf8)),
+                arithmetic: arithmetic), files: try model.files())
+        return "\(folder)/\(CheckpointStore.folderName(model.step))"
     }
 
     /// What a finished part comes to.

@@ -56,7 +56,7 @@ package final class WorkerRun: Sendable {
 
     private struct Leaving {
         var reason: String?
-        var client: WorkerControlClient?
+        var link: CoordinatorLink?
     }
 
     package init(_ options: WorkerOptions) { self.options = options }
@@ -64,16 +64,11 @@ package final class WorkerRun: Sendable {
     /// Asks to be left out after the step that is under way; the run goes on without this worker. From any
     /// thread.
     package func requestLeave(reason: String) {
-        let client = leaving.withLock { leaving in
+        let link = leaving.withLock { leaving in
             leaving.reason = leaving.reason ?? reason
-            return leaving.client
+            return leaving.link
         }
-        client.map { Self.sendLeaving($0, reason) }
-    }
-
-    /// A coordinator that cannot be told is gone, which ends this worker too.
-    private static func sendLeaving(_ client: WorkerControlClient, _ reason: String) {
-        do { try client.sendLeaving(reason: reason) } catch { return }
+        link?.sendLeaving(reason: reason)
     }
 
     /// Joins the coordinator, trains to the end of the run and returns the exit code.
@@ -108,13 +103,14 @@ package final class WorkerRun: Sendable {
         let listener = try DataListener(coordinator: options.coordinator)
         defer { listener.close() }
         do {
-            let client = try join(dataPort: listener.port)
-            defer { client.close() }
+            let ring = RingSwitch()
+            let link = try join(dataPort: listener.port, ring)
+            defer { link.close() }
             do {
-                try train(client: client, listener: listener)
+                try train(link, listener, ring)
             } catch {
                 if !Self.isRestart(error) {
-                    client.sendFailed(
+                    link.sendFailed(
                         exitCode: Self.exitCode(of: error), message: Self.words(error))
                 }
                 throw error
@@ -146,22 +142,29 @@ package final class WorkerRun: Sendable {
         }
     }
 
-    private func join(dataPort: Int) throws -> WorkerControlClient {
-        let hello = WorkerHello(
-            productVersion: options.productVersion,
-            hostName: ProcessInfo.processInfo.hostName,
-            processID: ProcessInfo.processInfo.processIdentifier, slot: options.slot,
-            dataPort: dataPort, arithmetic: ProcessArithmetic.wanted, token: nil)
-        return try WorkerControlClient.join(
-            coordinator: options.coordinator, hello: hello, deadline: .after(Self.joinTimeout)
-        ) { options.log("waiting for the coordinator at \(options.coordinator)") }
+    private func join(dataPort: Int, _ ring: RingSwitch) throws -> CoordinatorLink {
+        let key = UUID().uuidString
+        let options = options
+        return try CoordinatorLink(
+            coordinator: options.coordinator, ring: ring, deadline: .after(Self.joinTimeout),
+            hello: { standing in
+                WorkerHello(
+                    productVersion: options.productVersion,
+                    hostName: ProcessInfo.processInfo.hostName,
+                    processID: ProcessInfo.processInfo.processIdentifier, slot: options.slot,
+                    dataPort: dataPort, arithmetic: ProcessArithmetic.wanted, token: nil,
+                    key: key, standing: standing)
+            }, log: options.log)
     }
 
-    private func train(client: WorkerControlClient, listener: DataListener) throws {
-        client.setProgress(step: 0, phase: "data")
+    private func train(
+        _ link: CoordinatorLink, _ listener: DataListener, _ ring: RingSwitch
+    ) throws {
+        link.setProgress(step: 0, phase: "data")
         let configuration = try RunConfiguration.parse(
-            Data(client.description.configurationJSON.utf8),
+            Data(link.description.configurationJSON.utf8),
             origin: "the coordinator's configuration")
+        link.setPatience(configuration.communication.coordinatorTimeout)
         Arithmetic.setThreadCount(configuration.threads)
         let task = try configuration.loadTask()
         let totalSteps = configuration.totalSteps(task.plan)
@@ -170,48 +173,44 @@ package final class WorkerRun: Sendable {
                 configuration, input: task.input, outputs: task.outputCount,
                 stepsPerEpoch: task.plan.stepsPerEpoch, totalSteps: totalSteps)
             return TrainingLoop(
-                configuration: configuration, task: task, model: model, client: client)
+                configuration: configuration, task: task, model: model, link: link)
         }
         var loop = try makeLoop()
-        let ring = RingSwitch()
-        client.onHalt { ring.halt(generation: $0) }
-        // A lost coordinator, or its abort, ends a wait in the ring.
-        client.onConnectionLost { _ in ring.close() }
-        try client.sendPrepared()
-        beLeavable(client)
+        link.sendPrepared()
+        beLeavable(link)
         while true {
-            client.setProgress(step: loop.step, phase: "waiting")
-            switch try client.awaitNext(deadline: .after(Self.assignmentTimeout)) {
+            link.setProgress(step: loop.step, phase: "waiting")
+            switch try link.awaitNext(deadline: .after(Self.assignmentTimeout)) {
             case .end:
                 options.log("done after \(loop.step) steps")
                 return
             case .assignment(let assignment):
                 let place = RingPlace(
-                    assignment: assignment, client: client, listener: listener, ring: ring,
+                    assignment: assignment, link: link, listener: listener, ring: ring,
                     communication: configuration.communication)
                 if loop.isBehind(assignment) { loop = try makeLoop() }
                 let lastStep = min(totalSteps, assignment.stopAfterStep ?? totalSteps)
                 if let halt = try takePart(in: place, loop, lastStep: lastStep) {
                     if let cause = halt.cause { options.log("left the ring: \(cause)") }
-                    try client.sendHalted(halt)
+                    link.sendHalted(halt)
                 }
             }
         }
     }
 
     /// From here on a request to leave reaches the coordinator; one that came before is told now.
-    private func beLeavable(_ client: WorkerControlClient) {
+    private func beLeavable(_ link: CoordinatorLink) {
         let reason = leaving.withLock { leaving in
-            leaving.client = client
+            leaving.link = link
             return leaving.reason
         }
-        if let reason { Self.sendLeaving(client, reason) }
+        if let reason { link.sendLeaving(reason: reason) }
     }
 
     /// Where a worker stands in a generation, and by what it gets there.
     private struct RingPlace {
         let assignment: Assignment
-        let client: WorkerControlClient
+        let link: CoordinatorLink
         let listener: DataListener
         let ring: RingSwitch
         let communication: CommunicationConfiguration
@@ -238,7 +237,7 @@ package final class WorkerRun: Sendable {
             let end = try shuttingDown(group, loop) {
                 try loop.enter(group, assignment)
                 logHeader(assignment, loop)
-                try place.client.sendReady(
+                place.link.sendReady(
                     ReadyReport(
                         generation: assignment.generation, step: loop.step,
                         weightsDigest: loop.weightsDigest))
@@ -246,8 +245,9 @@ package final class WorkerRun: Sendable {
                 if case .paused = end { return end }
                 var isStopped = false
                 if case .stopped = end { isStopped = true }
+                if isStopped, place.link.wasAbandoned { try rescue(loop, place) }
                 try loop.uploadCheckpoint(isFinal: !isStopped)
-                try place.client.sendFinished(loop.finishedReport(stopped: isStopped))
+                place.link.sendFinished(loop.finishedReport(stopped: isStopped))
                 return end
             }
             if case .paused = end { return halt(nil) }
@@ -256,7 +256,25 @@ package final class WorkerRun: Sendable {
             return halt(error)
         } catch StepError.collective(let error) {
             return halt(error)
+        } catch let error as CoordinatorLink.Expelled {
+            options.log("\(error)")
+            return nil
         }
+    }
+
+    /// The coordinator stays away, and all workers have stopped at this step: the first rank saves the state
+    /// where it is.
+    private func rescue(_ loop: TrainingLoop, _ place: RingPlace) throws -> Never {
+        var words = "the coordinator at \(options.coordinator) stays away; stopped after step \(loop.step)"
+        if place.assignment.rank == 0 {
+            let path = try loop.saveHere(
+                configurationJSON: place.link.description.configurationJSON,
+                arithmetic: place.assignment.arithmetic)
+            words +=
+                ", whose state is saved in \(path): move that folder into the run's 'checkpoints' and go"
+                + " on with --resume"
+        }
+        throw WorkerFailure(exitCode: 4, message: words)
     }
 
     /// The loop leaves the ring in any case; a failing body must not leave the reducing thread waiting in it.
@@ -274,14 +292,14 @@ package final class WorkerRun: Sendable {
 
     private func connect(_ place: RingPlace) throws -> ProcessGroup {
         let assignment = place.assignment
-        place.client.setProgress(step: assignment.startStep, phase: "connecting")
+        place.link.setProgress(step: assignment.startStep, phase: "connecting")
         let addresses = try assignment.addresses.map { try SocketAddress.parse($0) }
         let interrupt = try WakeSignal()
         place.ring.arm(generation: assignment.generation) { interrupt.signal() }
         defer { place.ring.disarm() }
         return try RingConnector.connect(
             rank: assignment.rank, generation: assignment.generation,
-            token: place.client.description.runToken, deal: assignment.deal, addresses: addresses,
+            token: place.link.description.runToken, deal: assignment.deal, addresses: addresses,
             listener: try place.listener.opened(for: addresses),
             timeout: place.communication.timeout, deadline: .after(Self.ringTimeout),
             segmentByteCount: place.communication.segmentByteCount, interrupt: interrupt,

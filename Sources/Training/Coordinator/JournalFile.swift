@@ -1,0 +1,51 @@
+// journal.json: who takes part in the open generation, for a coordinator that takes the place of one that
+// died. It is there while a run is led, and gone when it has ended in order.
+
+import Checkpoints
+import Foundation
+import Rendezvous
+import WireFormat
+
+/// What a coordinator that takes another's place knows of it.
+package typealias Takeover = (journal: MembershipJournal, record: RecordPosition)
+
+/// The journal in a run's folder.
+struct JournalFile {
+    let folder: RunFolder
+
+    private var path: String { "\(folder.path)/journal.json" }
+
+    func write(_ journal: MembershipJournal) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        do {
+            try AtomicFile.write(try encoder.encode(journal), to: path)
+        } catch {
+            throw folder.cannotWrite("journal.json", error)
+        }
+    }
+
+    /// Nil when there is none, or none that can be used: the run is then resumed from its checkpoint.
+    func read() -> MembershipJournal? {
+        guard let bytes = FileManager.default.contents(atPath: path),
+            let journal = try? JSONDecoder().decode(MembershipJournal.self, from: bytes),
+            journal.problem == nil
+        else { return nil }
+        return journal
+    }
+
+    /// The generation that the folder's last coordinator has left behind; `start` is the checkpoint to go back
+    /// to if none of its workers is there any more.
+    func takeover(names: EvaluationNames, start: ResumePoint) -> Takeover? {
+        guard let journal = read() else { return nil }
+        let recorded = MetricsFile.recorded(in: folder, names: names)
+        return (
+            journal,
+            RecordPosition(
+                reportedStep: recorded.step, evaluatedStep: recorded.evaluatedStep,
+                checkpointStep: start.step)
+        )
+    }
+
+    func remove() { try? FileManager.default.removeItem(atPath: path) }
+}

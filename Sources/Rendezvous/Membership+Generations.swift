@@ -37,6 +37,10 @@ extension Membership {
             members[member.id]?.rank = rank
         }
         isPauseRequested = false
+        fruitlessCount += 1
+        guard fruitlessCount <= Self.fruitlessLimit else {
+            return actions + fail(4, MembershipWords.fruitless(fruitlessCount - 1, lastCause), now)
+        }
         phase = .preparing(until: now + settings.startTimeout)
         return actions + [.openGeneration(description, members: next.map(\.id))]
     }
@@ -99,6 +103,7 @@ extension Membership {
             return fail(1, "the workers do not start from the same weights: \(difference)", now)
         }
         phase = .running
+        fruitlessCount = 0
         let pause = disturbedSince.map { now - $0 }
         disturbedSince = nil
         return [.running(generation, pause: pause)]
@@ -141,6 +146,7 @@ extension Membership {
         else { return lost(id, .protocolViolation("an unexpected 'halted'"), now) }
         members[id]?.halted = report
         members[id]?.lastHeard = now
+        if let cause = report.cause { lastCause = cause }
         if case .preparing = phase, let suspect = report.suspect, report.cause != nil {
             let accused = ring.first { $0.rank == suspect }?.slot ?? -1
             return [
@@ -235,6 +241,8 @@ extension Membership {
             4, "\(words); that was the \(count). worker in this place lost at step \(step)", now)
     }
 
+    /// Generations in a row that may break before the first step.
+    private static let fruitlessLimit = 20
     /// Losses of one place at one step after which the run is given up.
     private static let lossLimit = 3
 }

@@ -61,6 +61,10 @@ package struct Membership: Sendable {
     var savedStep: Int
     /// The steps at which the worker of a place was lost, and how often in a row.
     var losses: [Int: (step: Int, count: Int)] = [:]
+    /// Why a member last left its ring.
+    var lastCause: String?
+    /// Generations in a row that broke before all members were ready.
+    var fruitlessCount = 0
     /// The number of the last generation that was opened.
     var lastNumber: UInt32 = 0
     /// Workers of another coordinator's generation that have not come back: rank by key.

@@ -77,6 +77,11 @@ enum MembershipWords {
             + " as soon as one is there"
     }
 
+    static func fruitless(_ count: Int, _ cause: String?) -> String {
+        "the workers could not form a ring \(count) times in a row; the last complaint: "
+            + (cause ?? "none")
+    }
+
     static func nobodyCame(_ settings: MembershipSettings, _ lastRefusal: String?) -> String {
         "all workers are lost and none has come for \(seconds(settings.startTimeout)) s"
             + (lastRefusal.map { "; one was refused: \($0)" } ?? "")

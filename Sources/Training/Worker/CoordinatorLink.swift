@@ -95,7 +95,7 @@ final class CoordinatorLink: @unchecked Sendable {
             condition.broadcast()
             return (self.isPrepared && standing == nil, self.leaveReason, self.progress)
         }
-        if locked({ isExpelled }) { ring.halt(generation: .max - 1) }
+        if locked({ isExpelled }) { ring.haltCurrent() }
         client.setProgress(step: progress.step, phase: progress.phase)
         client.onHalt { [ring] generation in ring.halt(generation: generation) }
         attempt(client) { client throws(RendezvousError) in

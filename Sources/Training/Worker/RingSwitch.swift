@@ -32,6 +32,12 @@ final class RingSwitch: @unchecked Sendable {
         stop?()
     }
 
+    /// Ends the ring that is open, whichever it is.
+    func haltCurrent() {
+        let stop = lock.withLock { current?.stop }
+        stop?()
+    }
+
     /// Ends this ring and all that will come.
     func close() {
         let stop = lock.withLock {

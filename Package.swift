@@ -127,6 +127,12 @@ let package = Package(
                 "Datasets", "RunConfiguration", "Collectives", "WireFormat", "Rendezvous",
                 "Transport", "Kernels", "Checkpoints",
             ]),
+        tests(
+            "ChaosTests",
+            [
+                "CommandLineTool", "Training", "Datasets", "Rendezvous", "Transport", "WireFormat",
+                "RunConfiguration", "Kernels",
+            ]),
         tests("WholeRunTests", ["Launching"]),
         tests("RepositoryTests", []),
     ],

@@ -26,7 +26,8 @@ public enum Program {
     static let commands = [
         TrainCommand.command, CoordinatorCommand.command, WorkerCommand.command,
         EvaluateCommand.command, PredictCommand.command, GenerateCommand.command,
-        InspectCommand.command, DataCommand.command, BenchCommand.command,
+        InspectCommand.command, DataCommand.command, StatusCommand.command,
+        AuditCommand.command, BenchCommand.command,
     ]
 
     /// Runs the program with `arguments` (without its name) and returns the exit code.

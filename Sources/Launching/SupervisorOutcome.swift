@@ -141,11 +141,13 @@ extension Supervisor {
     ) -> [String] {
         guard let file = FileHandle(forReadingAtPath: path) else { return [] }
         defer { try? file.close() }
-        let byteLimit: UInt64 = 16 * 1024
+        let byteLimit: UInt64 = 32 * 1024
         let size = (try? file.seekToEnd()) ?? 0
         try? file.seek(toOffset: max(min(start, size), size > byteLimit ? size - byteLimit : 0))
         let bytes = (try? file.readToEnd()) ?? Data()
+        // What a worker did before it failed fills a page; the failure is what is wanted here.
         let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+            .filter { !$0.hasPrefix("rondo: before: ") }
         return lines.suffix(count).map(String.init)
     }
 }

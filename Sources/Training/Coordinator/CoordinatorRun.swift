@@ -123,7 +123,8 @@ package final class CoordinatorRun: @unchecked Sendable {
                 runToken: takeover?.journal.runToken ?? CoordinatorSettings.randomToken(),
                 heartbeatInterval: communication.heartbeatInterval,
                 coordinatorTimeout: communication.timeout, takeover: takeover,
-                resumeState: start.files),
+                resumeState: start.files, runName: configuration.name,
+                totalSteps: preflight.totalSteps),
             delegate: recorder)
         describe(configuration, preflight, start, isTakeover: takeover != nil)
     }
@@ -135,6 +136,7 @@ package final class CoordinatorRun: @unchecked Sendable {
     package func run() -> CoordinatorEnd {
         let outcome = service.run()
         recorder.removeJournal()
+        CoordinatorPlace.remove(in: options.folder)
         display.clear()
         switch outcome {
         case .finished(let report):

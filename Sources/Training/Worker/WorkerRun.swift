@@ -50,6 +50,7 @@ package final class WorkerRun: Sendable {
     private static let assignmentTimeout = Duration.seconds(86_400 + 60)
     /// A neighbour that cannot be reached for so long is reported.
     private static let ringTimeout = Duration.seconds(10)
+    private static let trailPrefix = "before: "
 
     private let options: WorkerOptions
     private let leaving = Mutex(Leaving())
@@ -110,6 +111,8 @@ package final class WorkerRun: Sendable {
                 try train(link, listener, ring)
             } catch {
                 if !Self.isRestart(error) {
+                    // Before the failure itself, which is the last line of the log.
+                    for line in link.trail.lines() { options.log("\(Self.trailPrefix)\(line)") }
                     link.sendFailed(
                         exitCode: Self.exitCode(of: error), message: Self.words(error))
                 }

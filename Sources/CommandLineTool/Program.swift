@@ -27,7 +27,7 @@ public enum Program {
         TrainCommand.command, CoordinatorCommand.command, WorkerCommand.command,
         EvaluateCommand.command, PredictCommand.command, GenerateCommand.command,
         InspectCommand.command, DataCommand.command, StatusCommand.command,
-        AuditCommand.command, BenchCommand.command,
+        AuditCommand.command, ChaosCommand.command, BenchCommand.command,
     ]
 
     /// Runs the program with `arguments` (without its name) and returns the exit code.

@@ -86,15 +86,21 @@ struct Fleet {
     }
 
     /// The workers for a coordinator that listens on the port of `address`.
+    ///
+    /// - Parameter relay: where workers on this machine reach it instead; nil is there itself.
     func launches(
-        coordinator address: String, folder: RunFolder
+        coordinator address: String, folder: RunFolder, relay: String? = nil
     ) throws(LaunchingError) -> [Supervisor.WorkerLaunch] {
         guard let port = try? SocketAddress.parse(address).port else {
             throw .notAnnounced(reason: "it listens on '\(address)', which is no address")
         }
         return places.enumerated().map { slot, place in
             let host = place.route.contains(":") ? "[\(place.route)]" : place.route
-            let words = ["worker", "--coordinator=\(host):\(port)", "--slot=\(slot)", "--lifeline"]
+            let reached = place.host == nil ? relay : nil
+            let words = [
+                "worker", "--coordinator=\(reached ?? "\(host):\(port)")", "--slot=\(slot)",
+                "--lifeline",
+            ]
             let log = folder.workerLogPath(slot: slot)
             var command = ChildProcess.Command(
                 executable: Self.ownExecutable, arguments: ["rondo"] + words,

@@ -25,7 +25,12 @@ enum TrainCommand {
                 .init(
                     "advertise", value: "ADDRESS",
                     "this machine's address as the hosts reach it (default: that of the route)"),
-            ] + RunOptions.specifications,
+            ] + RunOptions.specifications + [
+                .init(
+                    "relay", value: "HOST:PORT", isHidden: true,
+                    "where workers on this machine reach the coordinator"),
+                .init("lifeline", isHidden: true, "end when standard input ends"),
+            ],
             examples: [
                 "rondo train configs/fashion-mnist-cnn.json --workers 2",
                 "rondo train configs/fashion-mnist-cnn.json --workers 3 --resume",
@@ -44,6 +49,10 @@ enum TrainCommand {
         }
         try options.folder.check(options.mode)
 
+        if arguments.has("lifeline") {
+            // The children have lifelines of their own, which end with this process.
+            Lifeline.watch { CoordinatorCommand.exitAtOnce(4) }
+        }
         let supervisor = Supervisor()
         try SignalWatch.start { _ in supervisor.signalReceived() }
         func coordinator(at address: String, _ words: [String]) -> ChildProcess.Command {
@@ -59,7 +68,8 @@ enum TrainCommand {
             coordinator: coordinator(at: fleet.listenAddress, words),
             successor: { coordinator(at: $0, RunOptions.wordsToResume(words)) }
         ) { (announced) throws(LaunchingError) in
-            try fleet.launches(coordinator: announced, folder: options.folder)
+            try fleet.launches(
+                coordinator: announced, folder: options.folder, relay: arguments.text("relay"))
         }
         if let message = outcome.message {
             Console.error(message)

@@ -72,7 +72,9 @@ package struct StallWatch {
         restart(now: now)
     }
 
-    package mutating func evaluated(_ report: EvaluationReport) { evaluationSeconds = report.seconds }
+    package mutating func evaluated(_ report: EvaluationReport) {
+        evaluationSeconds = report.seconds
+    }
 
     /// Steps are expected from now on.
     package mutating func restart(now: Instant) {

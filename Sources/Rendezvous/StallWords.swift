@@ -31,7 +31,8 @@ enum StallWords {
     /// A checkpoint that the coordinator took long to write; nil when it did not.
     static func checkpoint(step: Int, took time: Duration) -> String? {
         guard time >= .seconds(5) else { return nil }
-        return "the coordinator took \(seconds(time)) s to store the checkpoint of step \(step): disk"
+        return
+            "the coordinator took \(seconds(time)) s to store the checkpoint of step \(step): disk"
     }
 
     private static func waiting(_ suspect: StallSuspect, _ worldSize: Int) -> String {

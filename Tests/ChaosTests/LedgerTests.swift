@@ -243,7 +243,8 @@ private func report(_ step: Int) throws -> StepReport {
         lines[2] = .step(LedgerStep(step: 2, epoch: 1, first: 3, count: 4, generation: 1))
         let found = try audit(lines)
         #expect(
-            found.faults.contains("step 2 used samples 3-6 of epoch 1, but has samples 4-7 of epoch 1")
+            found.faults.contains(
+                "step 2 used samples 3-6 of epoch 1, but has samples 4-7 of epoch 1")
         )
         #expect(found.faults.contains("epoch 1: 1 samples were used more than once"))
         #expect(found.faults.contains("epoch 1: 1 samples were not used"))
@@ -290,7 +291,8 @@ private func report(_ step: Int) throws -> StepReport {
         let moved = lines.remove(at: 4)
         lines.insert(moved, at: 5)
         #expect(
-            try audit(lines).faults.contains("generation 2 begins after step 3, but follows step 4"))
+            try audit(lines).faults.contains("generation 2 begins after step 3, but follows step 4")
+        )
     }
 
     @Test func stepsOfUnknownMembersAreFound() throws {

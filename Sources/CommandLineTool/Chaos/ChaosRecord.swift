@@ -54,7 +54,13 @@ private struct TimedStep: Decodable {
     let step: Int
     let time: Double?
     let seconds: Double
-    let learning_rate: Double?
+    /// Steps have one, evaluations do not.
+    let learningRate: Double?
+
+    enum CodingKeys: String, CodingKey {
+        case step, time, seconds
+        case learningRate = "learning_rate"
+    }
 }
 
 package enum ChaosFiles {
@@ -104,7 +110,7 @@ package enum ChaosFiles {
         var found: (time: Double, seconds: Double)?
         for line in bytes.split(separator: UInt8(ascii: "\n")).reversed() {
             guard let read = try? decoder.decode(TimedStep.self, from: line),
-                read.learning_rate != nil, let commitTime = read.time
+                read.learningRate != nil, let commitTime = read.time
             else { continue }
             if let step {
                 if read.step == step { return (commitTime, read.seconds) }
@@ -118,7 +124,8 @@ package enum ChaosFiles {
     }
 }
 
-/// The table at the end.
+/// The table at the end: per kind the median, the 95th percentile and the maximum of the pauses and of the
+/// times to the next step.
 package enum ChaosTable {
     package static func lines(_ outcomes: [ChaosOutcome]) -> [String] {
         var rows: [[String]] = []
@@ -135,8 +142,8 @@ package enum ChaosTable {
         }
         return TextTable.lines(
             head: [
-                "event", "count", "pause: median", "95 %", "max", "to the next step: median",
-                "95 %", "max", "steps again, at most",
+                "event", "count", "pause (s)", "95 %", "max", "to a step (s)", "95 %", "max",
+                "steps again",
             ], rows: rows)
     }
 
@@ -152,9 +159,10 @@ package enum ChaosTable {
         return values[min(values.count - 1, (values.count * 95 + 99) / 100 - 1)]
     }
 
+    /// Hundredths.
     static func text(_ seconds: Double) -> String {
         let hundredths = Int((seconds * 100).rounded())
         let fraction = hundredths % 100
-        return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction) s"
+        return "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction)"
     }
 }

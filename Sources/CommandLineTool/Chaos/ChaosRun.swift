@@ -141,8 +141,8 @@ final class ChaosRun {
         }
         outcomes.append(outcome)
         words +=
-            "; next step after \(ChaosTable.text(outcome.recoverySeconds)), of which "
-            + "\(ChaosTable.text(outcome.computingSeconds)) the step itself"
+            "; next step after \(ChaosTable.text(outcome.recoverySeconds)) s, of which "
+            + "\(ChaosTable.text(outcome.computingSeconds)) s the step itself"
         if outcome.recomputedSteps > 0 { words += "; steps again: \(outcome.recomputedSteps)" }
         print(words)
     }

@@ -63,10 +63,13 @@ enum AuditText {
     static func verdict(_ report: AuditReport) -> String {
         guard report.isClean else { return counted(report.faultCount, "fault") }
         let whole = report.epochs.filter(\.isComplete).count
-        let words =
-            "clean; each sample of \(counted(whole, "whole epoch")) was used exactly once"
-        guard let last = report.epochs.last, !last.isComplete else { return words }
-        return words + ", \(last.usedOnce) of \(last.samples) samples of epoch \(last.epoch) so far"
+        let last = report.epochs.last.flatMap { $0.isComplete ? nil : $0 }
+        let part = last.map {
+            "\($0.usedOnce) of \($0.samples) samples of epoch \($0.epoch) so far"
+        }
+        if whole == 0, let part { return "clean; no sample was used twice, \(part)" }
+        let words = "clean; each sample of \(counted(whole, "whole epoch")) was used exactly once"
+        return words + (part.map { ", \($0)" } ?? "")
     }
 
     private static func rows(_ epochs: [AuditReport.Epoch]) -> [AuditReport.Epoch] {

@@ -220,17 +220,27 @@ private final class Chaos {
                 "the \(name) run \(end): \(last.joined(separator: " | ")); see "
                     + "\(path)/\(name)-log.txt")
         }
-        return result.model_sha256
+        return result.modelDigest
     }
 
-    private struct ResultLine: Decodable { let model_sha256: String }
+    private struct ResultLine: Decodable {
+        let modelDigest: String
+
+        enum CodingKeys: String, CodingKey { case modelDigest = "model_sha256" }
+    }
 
     private struct Summary: Encodable {
         let events: [ChaosOutcome]
         let missed: [String]
-        let model_sha256: String
-        let reference_sha256: String
+        let modelDigest: String
+        let referenceDigest: String
         let audit: String
+
+        enum CodingKeys: String, CodingKey {
+            case events, missed, audit
+            case modelDigest = "model_sha256"
+            case referenceDigest = "reference_sha256"
+        }
     }
 
     private func report(_ run: ChaosRun, _ folder: RunFolder, _ reference: String) throws -> Int32 {
@@ -247,8 +257,8 @@ private final class Chaos {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let summary = Summary(
-            events: run.outcomes, missed: run.missed, model_sha256: found,
-            reference_sha256: reference, audit: AuditText.verdict(audit))
+            events: run.outcomes, missed: run.missed, modelDigest: found,
+            referenceDigest: reference, audit: AuditText.verdict(audit))
         Console.output("result " + String(decoding: try encoder.encode(summary), as: UTF8.self))
         return found == reference && audit.isClean && run.missed.isEmpty ? 0 : 1
     }

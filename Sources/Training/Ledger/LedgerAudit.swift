@@ -137,7 +137,8 @@ package struct LedgerAudit {
             for replica in worker.first..<worker.first + worker.count { owners[replica] += 1 }
         }
         for (replica, count) in owners.enumerated() where count != 1 {
-            fault("\(name): replica \(replica) belongs to \(count == 0 ? "no" : "\(count)") workers")
+            fault(
+                "\(name): replica \(replica) belongs to \(count == 0 ? "no" : "\(count)") workers")
         }
     }
 
@@ -168,7 +169,8 @@ package struct LedgerAudit {
     /// start.
     private mutating func checkMembers(_ line: LedgerStep) {
         guard let own = generations.lastIndex(where: { $0.after < line.step }) else {
-            return fault("step \(line.step) names generation \(line.generation), but no members precede it")
+            return fault(
+                "step \(line.step) names generation \(line.generation), but no members precede it")
         }
         if own > 0 || !hasGeneration, line.step != generations[own].after + 1 {
             fault(

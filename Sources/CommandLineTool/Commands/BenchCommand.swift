@@ -1,6 +1,7 @@
 import Foundation
 import Launching
 import Models
+import RunProcesses
 import Synchronization
 import Training
 import Transport
@@ -60,7 +61,7 @@ enum BenchCommand {
     }
 
     private static func work(_ coordinator: String, slot: Int) throws -> Int32 {
-        Lifeline.watch { CoordinatorCommand.exitAtOnce(4) }
+        Lifeline.watch { ProcessExit.atOnce(4) }
         try BenchWorker.run(
             coordinator: try SocketAddress.parse(coordinator), slot: slot,
             productVersion: ProductVersion.current)
@@ -128,7 +129,7 @@ enum BenchCommand {
                 try ChildProcess(
                     name: "worker \(slot)",
                     ChildProcess.Command(
-                        executable: Fleet.ownExecutable,
+                        executable: RunningProgram(name: "rondo").executable,
                         arguments: [
                             "rondo", "bench", "worker", "--coordinator=\(lead.address)",
                             "--slot=\(slot)",

@@ -1,8 +1,7 @@
 import Foundation
 import Launching
-import RunConfiguration
+import RunProcesses
 import Training
-import Transport
 
 /// `rondo train`: starts a coordinator and workers and looks after them.
 enum TrainCommand {
@@ -37,25 +36,17 @@ enum TrainCommand {
 
     private static func run(_ arguments: ParsedArguments) throws -> Int32 {
         let options = try RunOptions(arguments)
-        let fleet = try Fleet(arguments, threads: options.configuration.threads)
-        guard fleet.workerCount <= options.configuration.replicas else {
+        let places = try Fleet.places(arguments, threads: options.configuration.threads)
+        guard places.workerCount <= options.configuration.replicas else {
             throw WorkerCountError(
-                workers: fleet.workerCount, replicas: options.configuration.replicas)
+                workers: places.workerCount, replicas: options.configuration.replicas)
         }
         try options.folder.check(options.mode)
 
-        let supervisor = Supervisor()
-        try SignalWatch.start { _ in supervisor.signalReceived() }
-        let outcome = try supervisor.run(
-            coordinator: ChildProcess.Command(
-                executable: Fleet.ownExecutable,
-                arguments: ["rondo", "coordinator"] + RunOptions.words(from: arguments) + [
-                    "--listen=\(fleet.listenAddress)", "--workers=\(fleet.workerCount)",
-                    "--announce=\(ChildProcess.announcementDescriptor)", "--lifeline",
-                ], environment: fleet.crashEnvironment, announces: true)
-        ) { (announced) throws(LaunchingError) in
-            try fleet.launches(coordinator: announced, folder: options.folder)
-        }
+        let outcome = try RunSupervisor.run(
+            places, program: RunningProgram(name: "rondo"),
+            coordinator: ["coordinator"] + RunOptions.words(from: arguments),
+            folder: options.folder)
         if let message = outcome.message {
             Console.error(message)
             for line in outcome.logLines { Console.errorText("    \(line)") }

@@ -1,8 +1,5 @@
-import Foundation
-import Launching
-import Training
+import RunProcesses
 import Transport
-import WireFormat
 
 /// `rondo worker`: one of the processes that compute.
 enum WorkerCommand {
@@ -26,28 +23,11 @@ enum WorkerCommand {
         guard let place = arguments.text("coordinator") else {
             throw UsageError("'rondo worker' needs --coordinator HOST:PORT")
         }
-        let address = try coordinatorAddress(place)
-        let slot = try arguments.integer("slot", in: 0...1023)
-        if arguments.has("lifeline") {
-            Lifeline.watch {
-                Console.error("the process that started this worker is gone")
-                CoordinatorCommand.exitAtOnce(4)
-            }
-        } else {
-            // Started by hand: Ctrl-C ends this worker, and the coordinator sees it leave. Under a
-            // supervisor signals keep their default action, so that it can end a worker.
-            try SignalWatch.start { _ in
-                Console.error("interrupted; this worker leaves the run")
-                CoordinatorCommand.exitAtOnce(130)
-            }
-        }
-        return WorkerRun.run(
-            options: WorkerOptions(
-                coordinator: address, slot: slot, productVersion: ProductVersion.current,
-                log: { line in
-                    let text = line.split(whereSeparator: \.isNewline).joined(separator: " ")
-                    Console.errorText("rondo: \(text)")
-                }))
+        return try WorkerRole(
+            coordinator: try coordinatorAddress(place),
+            slot: try arguments.integer("slot", in: 0...1023),
+            hasLifeline: arguments.has("lifeline")
+        ).play()
     }
 
     private static func coordinatorAddress(_ text: String) throws -> SocketAddress {

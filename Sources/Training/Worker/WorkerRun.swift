@@ -54,13 +54,17 @@ package final class WorkerRun {
     private static let endTimeout = Duration.seconds(600)
 
     private let options: WorkerOptions
+    private let parts: ProgramParts
 
-    private init(_ options: WorkerOptions) { self.options = options }
+    private init(_ options: WorkerOptions, _ parts: ProgramParts) {
+        self.options = options
+        self.parts = parts
+    }
 
     /// Joins the coordinator, trains to the end of the run and returns the exit code.
-    package static func run(options: WorkerOptions) -> Int32 {
+    package static func run(options: WorkerOptions, parts: ProgramParts = .none) -> Int32 {
         do {
-            try WorkerRun(options).run()
+            try WorkerRun(options, parts).run()
             return 0
         } catch let failure as WorkerFailure {
             options.log("error: \(failure.message)")
@@ -157,11 +161,11 @@ package final class WorkerRun {
             Data(client.description.configurationJSON.utf8),
             origin: "the coordinator's configuration")
         Arithmetic.setThreadCount(configuration.threads)
-        let task = try configuration.loadTask()
+        let task = try configuration.loadTask(parts)
         let totalSteps = configuration.totalSteps(task.plan)
         let model = try TrainedModel(
             configuration, input: task.input, outputs: task.outputCount,
-            stepsPerEpoch: task.plan.stepsPerEpoch, totalSteps: totalSteps)
+            stepsPerEpoch: task.plan.stepsPerEpoch, totalSteps: totalSteps, parts: parts)
         let assignment = try client.awaitAssignment(deadline: .after(Self.assignmentTimeout))
         let group = try connect(assignment, client, listener, configuration.communication)
         defer { group.close() }

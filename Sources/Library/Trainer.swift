@@ -137,8 +137,8 @@ public final class Trainer<Model: Layer> {
         let sums = try Evaluator.evaluate(
             runFolder: folder, dataPath: nil, isWhole: false, parts: parts)
         return TestFigures(
-            accuracy: configuration.evaluationNames.accuracy.map { _ in sums.accuracy }, loss: sums.loss,
-            sampleCount: sums.sampleCount)
+            accuracy: configuration.evaluationNames.accuracy == nil ? nil : sums.accuracy,
+            loss: sums.loss, sampleCount: sums.sampleCount)
     }
 }
 

@@ -20,7 +20,7 @@ package enum DataConfiguration: Sendable, Equatable {
         let open = try parent.object(
             "data",
             keys: ImageDataConfiguration.keys + TextDataConfiguration.keys
-                + PairDataConfiguration.keys)
+                + PairDataConfiguration.keys + OwnDataConfiguration.keys)
         switch try open.name("format", Format.self) ?? .idx {
         case .idx: self = .images(try ImageDataConfiguration(parent))
         case .text: self = .text(try TextDataConfiguration(parent))

@@ -3,7 +3,7 @@
 //
 //     28x28 -conv 5x5-> 24x24 -pool-> 12x12 -conv 5x5-> 8x8 -pool-> 4x4 -linear-> 10
 //
-// A number after the name is that of the steps to train for; none: two epochs.
+// Numbers after the name: the steps to train for (none: two epochs), and the workers (none: two).
 
 import Foundation
 import Rondo
@@ -28,7 +28,9 @@ struct ValidNetwork: Layer {
     }
 }
 
-let steps = CommandLine.arguments.dropFirst().first.flatMap { Int($0) }
+let numbers = CommandLine.arguments.dropFirst().compactMap { Int($0) }
+let steps = numbers.first
+let workers = numbers.dropFirst().first ?? 2
 let trainer = try Trainer(
     configuration: """
         {
@@ -44,6 +46,8 @@ let trainer = try Trainer(
     settings: steps.map { ["steps=\($0)", "data.testSamples=1000"] } ?? []
 ) { _, _, stream in ValidNetwork(stream: &stream) }
 
-let result = try trainer.train(workers: 2, start: .overwriting, showsProgress: steps == nil)
+let result = try trainer.train(
+    workers: workers, start: .overwriting, showsProgress: steps == nil)
 let accuracy = String(format: "%.4f", result.testAccuracy ?? 0)
 print("test accuracy \(accuracy) after \(result.steps) steps")
+print("SHA-256 \(result.modelDigest)")

@@ -105,7 +105,7 @@ let package = Package(
         tests("KernelsTests", ["Kernels", "CKernels"]),
         tests(
             "AutodiffTests", ["TestSupport", "Autodiff", "NeuralNetworks", "Tensors", "Kernels"]),
-        tests("OperationTableTests", ["TestSupport", "Autodiff", "Tensors"]),
+        tests("OperationTableTests", ["TestSupport", "NeuralNetworks", "Autodiff", "Tensors"]),
         tests(
             "AttentionTests", ["TestSupport", "NeuralNetworks", "Autodiff", "Tensors"],
             exclude: ["reference"]),

@@ -12,15 +12,19 @@ import Testing
         try copySources(to: library)
         try commit(library, tag: "1.0.0")
         let examples = folder.appendingPathComponent("examples")
-        try FileManager.default.copyItem(
-            at: Repository.root.appendingPathComponent("Tests/Examples"), to: examples)
+        for file in try Repository.files() where file.hasPrefix("Tests/Examples/") {
+            try write(
+                try Repository.text(file),
+                to: examples.appendingPathComponent(String(file.dropFirst("Tests/Examples/".count)))
+            )
+        }
         let manifest = examples.appendingPathComponent("Package.swift")
         let pathDependency = #".package(name: "rondo", path: "../..")"#
         let text = try String(contentsOf: manifest, encoding: .utf8)
         try #require(text.contains(pathDependency))
         try write(
             text.replacing(
-                pathDependency, with: #".package(url: "\(library.path)", from: "1.0.0")"#),
+                pathDependency, with: #".package(url: "\#(library.path)", from: "1.0.0")"#),
             to: manifest)
         try Repository.run("swift", ["build", "-c", "release", "--quiet"], in: examples)
         let programs = examples.appendingPathComponent(".build/release")

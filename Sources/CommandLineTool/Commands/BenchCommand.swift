@@ -86,16 +86,17 @@ enum BenchCommand {
                 #"{"workload":"\#(workload.rawValue)","workers":\#(workers),"#
                     + String(
                         format: #""samples_per_s":%.1f,"ms_per_step":%.3f,"params":%d,"#
-                            + #""peak_rss_mb":%.1f}"#,
-                        rate, median * 1000, lead.parameterCount, megabytes))
+                            + #""peak_rss_mb":%.1f,"system_allocations":%d}"#,
+                        rate, median * 1000, lead.parameterCount, megabytes,
+                        lead.allocationCount))
         } else {
             Console.output(
                 String(
                     format: "%@  %d workers  %.0f samples/s  %.2f ms/step (best %.2f, 95 %% %.2f)"
-                        + "  %d parameters  %.0f MB  OpenBLAS %@",
+                        + "  %d parameters  %.0f MB, %d allocations in the steps  OpenBLAS %@",
                     workload.rawValue, workers, rate, median * 1000, times[0] * 1000,
                     times[times.count * 95 / 100] * 1000, lead.parameterCount, megabytes,
-                    lead.arithmetic))
+                    lead.allocationCount, lead.arithmetic))
         }
     }
 

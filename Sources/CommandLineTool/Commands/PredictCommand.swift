@@ -62,7 +62,8 @@ enum PredictCommand {
                     + "or for pairs of texts")
         case .own:
             throw UsageError(
-                "the run in \(folder) is on the samples of a program, which alone can use its model")
+                "the run in \(folder) is on the samples of a program, which alone can use its model"
+            )
         }
         return 0
     }

@@ -16,6 +16,8 @@ extension Supervisor {
         package var message: String?
         /// The last lines of the log of the worker that is to blame.
         package var logLines: [String]
+        /// What the coordinator announced of a finished run, for a parent that asked for it.
+        package var result: String?
 
         package init(exitCode: Int32, message: String? = nil, logLines: [String] = []) {
             self.exitCode = exitCode
@@ -39,6 +41,7 @@ extension Supervisor.Outcome {
         }
         if supervision.coordinatorStatus == .exited(0) {
             self.init(exitCode: 0)
+            result = coordinatorLine?.hasPrefix("result ") == true ? coordinatorLine : nil
         } else if supervision.endedByInterrupt {
             self.init(exitCode: 130)
         } else if let message, case .exited(let code) = supervision.coordinatorStatus, code != 4 {

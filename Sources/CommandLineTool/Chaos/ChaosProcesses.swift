@@ -1,6 +1,7 @@
 // The processes of a chaos run: a `rondo train` and the workers that join beside it. All of them and
 // all that they start carry a mark in their environment, by which the end finds what is left.
 
+import RunProcesses
 import Foundation
 import Glibc
 import Launching
@@ -34,7 +35,7 @@ final class ChaosProcesses {
         train = try ChildProcess(
             name: "rondo train",
             ChildProcess.Command(
-                executable: Fleet.ownExecutable,
+                executable: RunningProgram(name: "rondo").executable,
                 arguments: ["rondo", "train"] + words + ["--lifeline"],
                 environment: [Self.mark: number],
                 standardOutput: .appended(to: outputPath(name)),
@@ -49,7 +50,7 @@ final class ChaosProcesses {
             try ChildProcess(
                 name: "a worker that joins",
                 ChildProcess.Command(
-                    executable: Fleet.ownExecutable,
+                    executable: RunningProgram(name: "rondo").executable,
                     arguments: ["rondo", "worker", "--coordinator=\(coordinator)", "--lifeline"],
                     environment: ProcessArithmetic.environment(threads: threads)
                         .merging([Self.mark: number, "SWIFT_BACKTRACE": "enable=no"]) { $1 },

@@ -6,6 +6,7 @@
 // ring ports, which stand in the first message of each, are opened there by the relay too and lead
 // to the real ones at 127.0.0.1.
 
+import RunProcesses
 import Foundation
 import Rendezvous
 import Synchronization

@@ -1,5 +1,6 @@
 // Two connections whose bytes go from one to the other, both ways. Nothing here waits.
 
+import RunProcesses
 import Glibc
 import Transport
 

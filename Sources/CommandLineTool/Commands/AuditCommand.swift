@@ -1,3 +1,4 @@
+import RunProcesses
 import Foundation
 import Training
 

@@ -73,12 +73,14 @@ package final class CoordinatorRun: @unchecked Sendable {
     ///   - write: writes text for the person watching.
     /// - Throws: an error for each way the run cannot be; the folder is then untouched.
     package init(
-        _ options: CoordinatorOptions, announce: @escaping (SocketAddress) -> Void,
+        _ options: CoordinatorOptions, parts: ProgramParts = .none,
+        announce: @escaping (SocketAddress) -> Void,
         write: @escaping (String) -> Void
     ) throws {
         self.options = options
         let configuration = options.configuration.withAbsoluteDataPaths
-        let preflight = try RunPreflight(configuration, workerCount: options.workerCount)
+        let preflight = try RunPreflight(
+            configuration, workerCount: options.workerCount, parts: parts)
         try options.folder.check(options.mode)
         let start =
             options.mode == .resume

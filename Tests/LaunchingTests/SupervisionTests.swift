@@ -167,12 +167,35 @@ import Testing
     }
 
     @Test func coordinatorIsTheCauseWhenWorkersOnlyLostIt() {
-        for status in [ProcessEnd.signalled(SIGKILL), .exited(1)] {
-            var supervision = running(workers: 1)
-            _ = supervision.handle(.ended(.worker(0), .exited(4)), now: start)
-            _ = supervision.handle(.ended(.coordinator, status), now: start)
-            #expect(supervision.firstCause == .init(child: .coordinator, status: status))
+        var supervision = running(workers: 1)
+        _ = supervision.handle(.ended(.worker(0), .exited(4)), now: start)
+        _ = supervision.handle(.ended(.coordinator, .exited(1)), now: start)
+        #expect(supervision.firstCause == .init(child: .coordinator, status: .exited(1)))
+    }
+
+    @Test func killedCoordinatorIsReplacedButNotForEver() {
+        var supervision = running(workers: 1)
+        let killed = Supervision.Event.ended(.coordinator, .signalled(SIGKILL))
+        for _ in 0..<Supervision.coordinatorLossLimit {
+            #expect(supervision.handle(killed, now: start) == [.startCoordinator])
         }
+        // Those that have done their work for a while do not count.
+        let later = start + .seconds(30)
+        for _ in 0..<Supervision.coordinatorLossLimit {
+            #expect(supervision.handle(killed, now: later) == [.startCoordinator])
+        }
+        #expect(supervision.handle(killed, now: later) == [])
+        #expect(supervision.deadline == later + Supervision.drainTime)
+        #expect(supervision.coordinatorStatus == .signalled(SIGKILL))
+        #expect(
+            supervision.firstCause == .init(child: .coordinator, status: .signalled(SIGKILL)))
+    }
+
+    @Test func coordinatorThatIsKilledWhileItStopsIsNotReplaced() {
+        var supervision = running(workers: 1)
+        _ = supervision.handle(.signal, now: start)
+        #expect(supervision.handle(.ended(.coordinator, .signalled(SIGKILL)), now: start) == [])
+        #expect(supervision.coordinatorStatus == .signalled(SIGKILL))
     }
 
     @Test func failedStartTerminatesWhatRuns() {

@@ -15,6 +15,15 @@ struct ControlMessageTests {
         .hello(hello(1, slot: 3, token: "secret")),
         .ready(ReadyReport(generation: 1, step: 40, weightsDigest: "abc")),
         .prepared,
+        .hello(
+            hello(
+                2,
+                standing: WorkerStanding(
+                    generation: 3, rank: 1,
+                    ready: ReadyReport(generation: 3, step: 40, weightsDigest: "abc"),
+                    halted: HaltReport(
+                        generation: 3, step: 41, hasState: false, keptReplicas: [], cause: nil,
+                        suspect: nil), finished: report()))),
         .halted(
             HaltReport(
                 generation: 2, step: 41, hasState: true, keptReplicas: [0, 3], cause: "closed",
@@ -38,6 +47,12 @@ struct ControlMessageTests {
             RunDescription(
                 configurationJSON: "{\"seed\": 1}", runToken: "0123",
                 heartbeatInterval: .seconds(1), heartbeatTimeout: .seconds(5))),
+        .welcome(
+            RunDescription(
+                configurationJSON: "{}", runToken: "0123", heartbeatInterval: .seconds(1),
+                heartbeatTimeout: .seconds(5),
+                attachedRecord: RecordPosition(
+                    reportedStep: 7, evaluatedStep: 5, checkpointStep: 3))),
         .assignment(
             Assignment(
                 generation: 1, rank: 1, deal: .equal(replicaCount: 5, worldSize: 2),
@@ -122,7 +137,7 @@ struct ControlMessageTests {
     }
 
     @Test func anAssignmentMustAddUp() throws {
-        let good = try Self.fromCoordinator[3].encoded()
+        let good = try Self.fromCoordinator[4].encoded()
         let text = String(decoding: good, as: UTF8.self)
         for (old, new) in [
             (#""rank":1"#, #""rank":2"#), (#""root":1"#, #""root":2"#),

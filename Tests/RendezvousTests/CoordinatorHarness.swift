@@ -44,6 +44,7 @@ final class RecordingDelegate: CoordinatorDelegate, @unchecked Sendable {
         var joined: [WorkerDescription] = []
         var generations: [GenerationDescription] = []
         var running: [UInt32] = []
+        var journals: [MembershipJournal] = []
         var steps: [StepReport] = []
         var evaluations: [EvaluationReport] = []
         var checkpoints: [(step: Int, isFinal: Bool, files: [TransferredFile])] = []
@@ -89,6 +90,7 @@ final class RecordingDelegate: CoordinatorDelegate, @unchecked Sendable {
     func generationOpened(_ generation: GenerationDescription) {
         change { $0.generations.append(generation) }
     }
+    func journal(_ journal: MembershipJournal) { change { $0.journals.append(journal) } }
     func generationRunning(_ generation: GenerationDescription, pause: Duration?) {
         change { $0.running.append(generation.number) }
     }

@@ -131,6 +131,7 @@ struct MembershipHarness {
 
     var phaseName: String {
         switch membership.phase {
+        case .attaching: "attaching"
         case .gathering: "gathering"
         case .preparing: "preparing"
         case .running: "running"
@@ -152,11 +153,12 @@ struct MembershipHarness {
 
 func hello(
     _ number: Int, arithmetic: String = "high", slot: Int? = nil, version: String = "1.0",
-    token: String? = nil
+    token: String? = nil, key: String? = nil, standing: WorkerStanding? = nil
 ) -> WorkerHello {
     WorkerHello(
         productVersion: version, hostName: "host\(number)", processID: Int32(100 + number),
-        slot: slot, dataPort: 4000 + number, arithmetic: arithmetic, token: token)
+        slot: slot, dataPort: 4000 + number, arithmetic: arithmetic, token: token,
+        key: key ?? "key\(number)", standing: standing)
 }
 
 func report(digest: String = "bbb", stopped: Bool = false, bytes: Int = 1) -> FinishedReport {
@@ -172,6 +174,7 @@ func summary(_ actions: [Membership.Action]) -> String {
     return actions.compactMap { action in
         switch action {
         case .welcome(let id, let worker): "welcome \(id.number) place \(worker.slot)"
+        case .attach(let id, let worker): "attach \(id.number) rank \(worker.rank)"
         case .refuse(let id, let refusal): "refuse \(id.number) \(refusal.reason)"
         case .restart(let id, let arithmetic): "restart \(id.number) \(arithmetic)"
         case .openGeneration(let generation, let members):

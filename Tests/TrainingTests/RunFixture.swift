@@ -66,8 +66,8 @@ final class RunFixture {
     func recorder(_ configuration: RunConfiguration) throws -> RunRecorder {
         let preflight = try RunPreflight(configuration, workerCount: 1)
         return try RunRecorder(
-            folder: folder, configuration: configuration, preflight: preflight, startStep: 0,
-            display: display { _ in }, announce: { _ in })
+            folder: folder, configuration: configuration, preflight: preflight, start: .start,
+            takeover: nil, display: display { _ in }, announce: { _ in })
     }
 
     func display(write: @escaping (String) -> Void) -> ProgressDisplay {

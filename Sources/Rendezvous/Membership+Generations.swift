@@ -20,6 +20,10 @@ extension Membership {
         if holders.isEmpty, !isFirst { members = members.mapValues(\.withoutPlace) }
         let next = members.values.filter { $0.isPrepared || $0.rank != nil }
             .sorted { $0.slot < $1.slot }
+        if holders.isEmpty, !isFirst, let stopReason {
+            // Nobody may join any more, and the last checkpoint is all that is left to stop with.
+            return actions + fail(130, MembershipWords.stoppedWithoutWorkers(stopReason), now)
+        }
         guard !next.isEmpty, !isFirst || next.count >= settings.workerCount else {
             phase = .waiting(until: now + settings.startTimeout, openAt: nil)
             disturbedSince = disturbedSince ?? now

@@ -130,6 +130,8 @@ final class Simulation {
 
     func killCoordinator(awayFor duration: Int) {
         guard let victim = coordinator, !victim.isGone else { return }
+        // Once the workers are told that all is done, nobody is left who could come back to another.
+        if case .ending = victim.membership.phase { return }
         victim.die()
         after(duration) { [self] in coordinator = SimulatedCoordinator(self) }
     }
@@ -149,6 +151,14 @@ final class Simulation {
     func opened(_ generation: GenerationDescription) {
         generationCount += 1
         if generationCount > 500 { violation("more than 500 generations") }
+        for worker in workers where worker.isAlive && !worker.isSuspended {
+            guard let halted = worker.standing?.halted, worker.link != nil, halted.hasState,
+                halted.generation + 1 == generation.number, halted.step > generation.startStep
+            else { continue }
+            violation(
+                "generation \(generation.number) goes back to step \(generation.startStep); "
+                    + "\(worker.name) has the state of step \(halted.step)")
+        }
         let waiting = ambushes
         ambushes = []
         for ambush in waiting { after(random.duration(100, 150_000), ambush) }

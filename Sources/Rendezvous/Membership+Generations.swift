@@ -8,7 +8,10 @@ extension Membership {
     /// Opens the next generation with everybody who has left the ring or is prepared to join.
     mutating func openNext(_ now: Instant) -> [Action] {
         var actions: [Action] = []
-        for member in bySlot where member.leaveReason != nil {
+        // A leaver that alone has the last state hands it over in one more generation.
+        let lastStep = ring.compactMap(\.stateStep).max()
+        let isHeldByOthers = ring.contains { $0.leaveReason == nil && $0.stateStep == lastStep }
+        for member in bySlot where member.leaveReason != nil && (isHeldByOthers || lastStep == nil) {
             members[member.id] = nil
             actions += [
                 .end([member.id]),

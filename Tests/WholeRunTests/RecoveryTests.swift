@@ -101,7 +101,6 @@ extension WholeRunTests {
             try midst.wait("the loss of all") { midst.log.contains(" no worker is left; ") }
             try midst.waitForMembers(3)
             try midst.expectUndisturbedModel()
-            #expect(midst.log.contains(" going back from step "))
         }
 
         @Test func stoppedWorkerIsLeftBehindAndKilledAtTheEnd() throws {

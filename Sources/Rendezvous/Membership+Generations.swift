@@ -18,7 +18,8 @@ extension Membership {
                 .note("\(MembershipWords.name(member)) has left: \(member.leaveReason ?? "")"),
             ]
         }
-        let holders = ring.compactMap(\.stateStep)
+        // A newcomer that had not yet been given the state stands at the beginning, behind what is saved.
+        let holders = ring.compactMap(\.stateStep).filter { $0 >= savedStep }
         let isFirst = generation == nil
         if holders.isEmpty, !isFirst { members = members.mapValues(\.withoutPlace) }
         let next = members.values.filter { $0.isPrepared || $0.rank != nil }

@@ -97,6 +97,8 @@ final class SimulatedCoordinator {
     private var record: RecordPosition
     private var links: [Int: ControlLink] = [:]
     private var keys: [Int: String] = [:]
+    /// The last reports of workers that have left a ring.
+    private var halts: [Int: HaltReport] = [:]
     private var events: [Membership.Event] = []
     private var isHandling = false
     private var isAsleep = false
@@ -188,7 +190,9 @@ final class SimulatedCoordinator {
             handle(.joined(id, hello))
         case .prepared: handle(.prepared(id))
         case .ready(let report): handle(.ready(id, report))
-        case .halted(let report): handle(.halted(id, report))
+        case .halted(let report):
+            halts[id.number] = report
+            handle(.halted(id, report))
         case .leaving(let request): handle(.leaving(id, request))
         case .finished(let report): handle(.finished(id, report))
         case .heartbeat(let step): handle(.heard(id, WorkerHeartbeat(step: step, phase: "step")))
@@ -280,6 +284,14 @@ final class SimulatedCoordinator {
     }
 
     private func open(_ generation: GenerationDescription, _ members: [MemberID]) {
+        for (number, report) in halts
+        where links[number] != nil && report.generation + 1 == generation.number
+            && report.hasState && report.step > generation.startStep
+        {
+            simulation.violation(
+                "generation \(generation.number) goes back to step \(generation.startStep), "
+                    + "a worker has the state of step \(report.step)")
+        }
         record.reportedStep = min(record.reportedStep, generation.startStep)
         record.evaluatedStep = min(record.evaluatedStep, generation.startStep)
         record.checkpointStep = min(record.checkpointStep, generation.startStep)

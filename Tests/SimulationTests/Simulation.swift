@@ -151,13 +151,8 @@ final class Simulation {
     func opened(_ generation: GenerationDescription) {
         generationCount += 1
         if generationCount > 500 { violation("more than 500 generations") }
-        for worker in workers where worker.isAlive && !worker.isSuspended {
-            guard let halted = worker.standing?.halted, worker.link != nil, halted.hasState,
-                halted.generation + 1 == generation.number, halted.step > generation.startStep
-            else { continue }
-            violation(
-                "generation \(generation.number) goes back to step \(generation.startStep); "
-                    + "\(worker.name) has the state of step \(halted.step)")
+        if generation.startStep < checkpoint?.step ?? 0 {
+            violation("generation \(generation.number) goes back behind the checkpoint")
         }
         let waiting = ambushes
         ambushes = []

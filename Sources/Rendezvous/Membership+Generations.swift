@@ -160,7 +160,7 @@ extension Membership {
             return [
                 .note(
                     "\(MembershipWords.name(member)) cannot join the ring: \(report.cause ?? "")")
-            ] + regroup(isBroken: true, now) + cutOff(accused, by: member, now)
+            ] + regroup(isBroken: true, now) + cutOff(accused, by: members[id] ?? member, now)
         }
         return regroup(isBroken: report.cause != nil, now)
     }
@@ -176,7 +176,9 @@ extension Membership {
             return []
         }
         failedRing = 0
-        return lost(accused.id, .cutOff, now)
+        // Of two that cannot reach each other, the one goes that has nothing to lose.
+        let isNewcomer = (accuser.stateStep ?? 0) < generation?.startStep ?? 0
+        return lost(isNewcomer ? accuser.id : accused.id, .cutOff, now)
     }
 
     /// Waits for all members to leave the ring, and makes them do it at once if it is broken.

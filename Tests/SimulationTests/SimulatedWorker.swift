@@ -16,6 +16,8 @@ final class SimulatedWorker {
     private(set) var link: ControlLink?
     private var calling: ControlLink?
     var standing: WorkerStanding?
+    /// The standing in the last hello.
+    private var introduced: WorkerStanding?
     private var isPrepared = false
     private var isReading = false
     private var isExpelled = false
@@ -121,6 +123,7 @@ final class SimulatedWorker {
             }
             let link = coordinator.accept(self)
             calling = link
+            introduced = standing
             link.up(
                 .hello(
                     WorkerHello(
@@ -171,6 +174,14 @@ final class SimulatedWorker {
             isExpelled = true
             halt(haltedGeneration)
             shutDown()
+        }
+        // What was said while the answer was on its way.
+        if let standing {
+            if let ready = standing.ready, introduced?.ready == nil { link.up(.ready(ready)) }
+            if let halted = standing.halted, introduced?.halted == nil { link.up(.halted(halted)) }
+            if let finished = standing.finished, introduced?.finished == nil {
+                link.up(.finished(finished))
+            }
         }
         if isPrepared, standing == nil { link.up(.prepared) }
         if leaveRequested { link.up(.leaving(LeaveRequest(reason: "asked to"))) }

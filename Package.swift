@@ -127,6 +127,7 @@ let package = Package(
         tests("TransportTests", ["Transport"]),
         tests("CollectivesTests", ["Collectives", "Transport", "WireFormat"]),
         tests("RendezvousTests", ["Rendezvous", "Transport", "WireFormat"]),
+        tests("SimulationTests", ["Rendezvous", "WireFormat"]),
         tests("LaunchingTests", ["Launching", "Transport"]),
         tests(
             "CommandLineToolTests",

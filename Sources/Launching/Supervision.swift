@@ -139,7 +139,9 @@ package struct Supervision: Sendable {
             || coordinatorStatus == .signalled(SIGINT)
     }
 
-    package var isOver: Bool { living.isEmpty && !isSpawning && deadline == nil }
+    package var isOver: Bool {
+        living.isEmpty && !isSpawning && places.values.allSatisfy { $0.restartAt == nil }
+    }
 
     package mutating func handle(_ event: Event, now: ContinuousClock.Instant) -> [Action] {
         switch event {

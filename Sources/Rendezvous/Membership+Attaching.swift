@@ -61,9 +61,10 @@ extension Membership {
         let missing = expected
         expected = [:]
         guard !ring.isEmpty else {
-            // Nobody is left of that generation: the run is resumed as from a folder.
-            self.generation = nil
-            phase = .gathering(until: now + settings.startTimeout)
+            // Nobody is left of that generation: the last checkpoint is gone on from with those who come.
+            // Some may have left for good, so that it need not be as many as at the start.
+            disturbedSince = now
+            phase = .waiting(until: now + settings.startTimeout, openAt: nil)
             return [.note("no worker of generation \(generation.number) is there any more")]
         }
         let isWhole = ring.count == generation.workers.count

@@ -8,18 +8,26 @@ extension Membership {
     /// Opens the next generation with everybody who has left the ring or is prepared to join.
     mutating func openNext(_ now: Instant) -> [Action] {
         var actions: [Action] = []
-        for member in bySlot where member.leaveReason != nil {
+        // A leaver that alone has the last state hands it over in one more generation.
+        let lastStep = ring.compactMap(\.stateStep).max()
+        let isHeldByOthers = ring.contains { $0.leaveReason == nil && $0.stateStep == lastStep }
+        for member in bySlot where member.leaveReason != nil && (isHeldByOthers || lastStep == nil) {
             members[member.id] = nil
             actions += [
                 .end([member.id]),
                 .note("\(MembershipWords.name(member)) has left: \(member.leaveReason ?? "")"),
             ]
         }
-        let holders = ring.compactMap(\.stateStep)
+        // A newcomer that had not yet been given the state stands at the beginning, behind what is saved.
+        let holders = ring.compactMap(\.stateStep).filter { $0 >= savedStep }
         let isFirst = generation == nil
         if holders.isEmpty, !isFirst { members = members.mapValues(\.withoutPlace) }
         let next = members.values.filter { $0.isPrepared || $0.rank != nil }
             .sorted { $0.slot < $1.slot }
+        if holders.isEmpty, !isFirst, let stopReason {
+            // Nobody may join any more, and the last checkpoint is all that is left to stop with.
+            return actions + fail(130, MembershipWords.stoppedWithoutWorkers(stopReason), now)
+        }
         guard !next.isEmpty, !isFirst || next.count >= settings.workerCount else {
             phase = .waiting(until: now + settings.startTimeout, openAt: nil)
             disturbedSince = disturbedSince ?? now
@@ -152,7 +160,7 @@ extension Membership {
             return [
                 .note(
                     "\(MembershipWords.name(member)) cannot join the ring: \(report.cause ?? "")")
-            ] + regroup(isBroken: true, now) + cutOff(accused, by: member, now)
+            ] + regroup(isBroken: true, now) + cutOff(accused, by: members[id] ?? member, now)
         }
         return regroup(isBroken: report.cause != nil, now)
     }
@@ -168,7 +176,9 @@ extension Membership {
             return []
         }
         failedRing = 0
-        return lost(accused.id, .cutOff, now)
+        // Of two that cannot reach each other, the one goes that has nothing to lose.
+        let isNewcomer = (accuser.stateStep ?? 0) < generation?.startStep ?? 0
+        return lost(isNewcomer ? accuser.id : accused.id, .cutOff, now)
     }
 
     /// Waits for all members to leave the ring, and makes them do it at once if it is broken.

@@ -40,7 +40,11 @@ extension Membership {
         }
         if isEnding { return Refusal(reason: .runOver, message: "the run is ending") }
         if stopReason != nil { return Refusal(reason: .runOver, message: "the run is stopping") }
-        if members.count >= settings.replicaCount { return MembershipWords.runFull(settings) }
+        // The place of a worker that is expected back is taken, unless this one comes for it.
+        let awaited = expected.values.filter { generation?.workers[$0].slot != hello.slot }
+        if members.count + awaited.count >= settings.replicaCount {
+            return MembershipWords.runFull(settings)
+        }
         let isKnown = settings.arithmeticLevels.contains(hello.arithmetic)
         if !isKnown || level(hello.arithmetic) < boundArithmetic.map(level) ?? 0 {
             return MembershipWords.arithmeticMismatch(hello, settings, bound: boundArithmetic)

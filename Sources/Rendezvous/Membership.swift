@@ -269,7 +269,7 @@ package struct Membership: Sendable {
         case .gathering:
             return fail(130, "\(reason): stopped before the first step", now)
         case .waiting:
-            return fail(130, "\(reason): stopped while no worker was there", now)
+            return fail(130, MembershipWords.stoppedWithoutWorkers(reason), now)
         case .attaching where ring.isEmpty:
             return fail(130, "\(reason): stopped before the workers were back", now)
         default:

@@ -82,6 +82,10 @@ enum MembershipWords {
             + (cause ?? "none")
     }
 
+    static func stoppedWithoutWorkers(_ reason: String) -> String {
+        "\(reason): stopped while no worker was there"
+    }
+
     static func nobodyCame(_ settings: MembershipSettings, _ lastRefusal: String?) -> String {
         "all workers are lost and none has come for \(seconds(settings.startTimeout)) s"
             + (lastRefusal.map { "; one was refused: \($0)" } ?? "")

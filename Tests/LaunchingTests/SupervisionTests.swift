@@ -7,7 +7,7 @@ import Testing
 
     private func running(workers: Int) -> Supervision {
         var supervision = Supervision()
-        for slot in 0..<workers { supervision.started(.worker(slot)) }
+        for slot in 0..<workers { supervision.started(.worker(slot), now: start) }
         supervision.allStarted()
         return supervision
     }
@@ -22,10 +22,72 @@ import Testing
         #expect(supervision.casualties.isEmpty)
     }
 
-    @Test func deadWorkerGivesOthersTimeThenTerminatesThenKills() {
+    @Test func lostWorkerIsStartedAgainAfterPausesThatGrow() {
         var supervision = running(workers: 2)
+        var now = start
+        var pauses: [Duration] = []
+        for loss in 0..<9 {
+            let end: ProcessEnd = loss.isMultiple(of: 2) ? .signalled(SIGKILL) : .exited(4)
+            #expect(supervision.handle(.ended(.worker(1), end), now: now) == [])
+            let again = supervision.deadline ?? now
+            pauses.append(again - now)
+            if again > now {
+                let early = again - .milliseconds(1)
+                #expect(supervision.handle(.deadlinePassed, now: early) == [])
+            }
+            #expect(supervision.handle(.deadlinePassed, now: again) == [.startWorker(1)])
+            supervision.started(.worker(1), now: again)
+            #expect(supervision.deadline == nil)
+            now = again
+        }
+        let expected: [Duration] =
+            [.zero] + [0.5, 1, 2, 4, 8, 16].map { .seconds($0) }
+            + [Supervision.longestPause, Supervision.longestPause]
+        #expect(pauses == expected)
+        #expect(supervision.casualties.isEmpty)
+        // One that has lived long begins anew.
+        now += Supervision.longLife
+        _ = supervision.handle(.ended(.worker(1), .exited(4)), now: now)
+        #expect(supervision.deadline == now)
+    }
+
+    @Test func workersRestartIndependently() {
+        var supervision = running(workers: 3)
+        for slot in 0..<3 {
+            _ = supervision.handle(.ended(.worker(slot), .signalled(SIGKILL)), now: start)
+        }
+        #expect(!supervision.isOver)
         #expect(
-            supervision.handle(.ended(.worker(1), .signalled(SIGKILL)), now: start) == [])
+            supervision.handle(.deadlinePassed, now: start)
+                == [.startWorker(0), .startWorker(1), .startWorker(2)])
+    }
+
+    @Test func nobodyIsStartedAgainOnceTheRunEnds() {
+        for event in [
+            Supervision.Event.signal, .ended(.coordinator, .exited(0)),
+            .ended(.coordinator, .exited(4)),
+        ] {
+            var supervision = running(workers: 2)
+            _ = supervision.handle(.ended(.worker(0), .signalled(SIGKILL)), now: start)
+            _ = supervision.handle(event, now: start)
+            #expect(supervision.deadline != start)
+            #expect(supervision.handle(.deadlinePassed, now: start) == [])
+            _ = supervision.handle(.ended(.worker(1), .exited(4)), now: start)
+            #expect(supervision.handle(.deadlinePassed, now: start) == [])
+        }
+    }
+
+    @Test(arguments: [1, 2, 3, 126, 127, 255] as [Int32])
+    func workerThatCannotStartIsNotStartedAgain(code: Int32) {
+        var supervision = running(workers: 2)
+        #expect(supervision.handle(.ended(.worker(1), .exited(code)), now: start) == [])
+        #expect(supervision.deadline == start + Supervision.drainTime)
+        #expect(supervision.casualties == [.init(child: .worker(1), status: .exited(code))])
+    }
+
+    @Test func failedWorkerGivesOthersTimeThenTerminatesThenKills() {
+        var supervision = running(workers: 2)
+        #expect(supervision.handle(.ended(.worker(1), .exited(3)), now: start) == [])
         let drained = start + Supervision.drainTime
         #expect(supervision.deadline == drained)
         #expect(supervision.handle(.deadlinePassed, now: drained) == [.terminateAll])
@@ -36,8 +98,7 @@ import Testing
         _ = supervision.handle(.ended(.worker(0), .signalled(SIGKILL)), now: terminated)
         _ = supervision.handle(.ended(.coordinator, .signalled(SIGKILL)), now: terminated)
         #expect(supervision.isOver)
-        #expect(
-            supervision.casualties == [.init(child: .worker(1), status: .signalled(SIGKILL))])
+        #expect(supervision.casualties == [.init(child: .worker(1), status: .exited(3))])
     }
 
     @Test func firstSignalInterruptsSecondKills() {
@@ -83,13 +144,16 @@ import Testing
         #expect(supervision.firstCause == .init(child: .worker(0), status: .exited(3)))
     }
 
-    @Test func workerThatEndsWithoutTheRunIsACasualty() {
+    @Test func workersThatEndWithoutTheRunAreACasualty() {
         var supervision = running(workers: 2)
+        // One alone may have left because it was asked to.
         #expect(supervision.handle(.ended(.worker(1), .exited(0)), now: start) == [])
+        #expect(supervision.deadline == nil)
+        #expect(supervision.handle(.ended(.worker(0), .exited(0)), now: start) == [])
         let late = start + Supervision.finishingTime
         #expect(supervision.deadline == late)
         #expect(supervision.handle(.deadlinePassed, now: late) == [.terminateAll])
-        #expect(supervision.firstCause == .init(child: .worker(1), status: .exited(0)))
+        #expect(supervision.firstCause == .init(child: .worker(0), status: .exited(0)))
     }
 
     @Test func signalledWorkerIsTheCauseBeforeOnesThatGaveUp() {
@@ -103,17 +167,40 @@ import Testing
     }
 
     @Test func coordinatorIsTheCauseWhenWorkersOnlyLostIt() {
-        for status in [ProcessEnd.signalled(SIGKILL), .exited(1)] {
-            var supervision = running(workers: 1)
-            _ = supervision.handle(.ended(.worker(0), .exited(4)), now: start)
-            _ = supervision.handle(.ended(.coordinator, status), now: start)
-            #expect(supervision.firstCause == .init(child: .coordinator, status: status))
+        var supervision = running(workers: 1)
+        _ = supervision.handle(.ended(.worker(0), .exited(4)), now: start)
+        _ = supervision.handle(.ended(.coordinator, .exited(1)), now: start)
+        #expect(supervision.firstCause == .init(child: .coordinator, status: .exited(1)))
+    }
+
+    @Test func killedCoordinatorIsReplacedButNotForEver() {
+        var supervision = running(workers: 1)
+        let killed = Supervision.Event.ended(.coordinator, .signalled(SIGKILL))
+        for _ in 0..<Supervision.coordinatorLossLimit {
+            #expect(supervision.handle(killed, now: start) == [.startCoordinator])
         }
+        // Those that have done their work for a while do not count.
+        let later = start + .seconds(30)
+        for _ in 0..<Supervision.coordinatorLossLimit {
+            #expect(supervision.handle(killed, now: later) == [.startCoordinator])
+        }
+        #expect(supervision.handle(killed, now: later) == [])
+        #expect(supervision.deadline == later + Supervision.drainTime)
+        #expect(supervision.coordinatorStatus == .signalled(SIGKILL))
+        #expect(
+            supervision.firstCause == .init(child: .coordinator, status: .signalled(SIGKILL)))
+    }
+
+    @Test func coordinatorThatIsKilledWhileItStopsIsNotReplaced() {
+        var supervision = running(workers: 1)
+        _ = supervision.handle(.signal, now: start)
+        #expect(supervision.handle(.ended(.coordinator, .signalled(SIGKILL)), now: start) == [])
+        #expect(supervision.coordinatorStatus == .signalled(SIGKILL))
     }
 
     @Test func failedStartTerminatesWhatRuns() {
         var supervision = Supervision()
-        supervision.started(.worker(0))
+        supervision.started(.worker(0), now: start)
         #expect(supervision.handle(.failed, now: start) == [.terminateAll])
         _ = supervision.handle(.ended(.worker(0), .signalled(SIGTERM)), now: start)
         #expect(!supervision.isOver)

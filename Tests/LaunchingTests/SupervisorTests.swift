@@ -21,12 +21,14 @@ import Testing
     }
 
     private func run(
-        coordinator: String, workers: [String], host: HostsFile.Host? = nil,
-        supervisor: Supervisor = Supervisor()
+        coordinator: String, successor: String = "exit 4", workers: [String],
+        host: HostsFile.Host? = nil, supervisor: Supervisor = Supervisor()
     ) throws -> Supervisor.Outcome {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        return try supervisor.run(coordinator: shell(coordinator)) {
-            (address) throws(LaunchingError) in
+        return try supervisor.run(
+            coordinator: shell(coordinator),
+            successor: { shell("ADDRESS=\($0); \(successor)") }
+        ) { (address) throws(LaunchingError) in
             workers.enumerated().map { slot, script in
                 let log = "\(folder)/worker-\(slot).log"
                 return Supervisor.WorkerLaunch(
@@ -43,24 +45,48 @@ import Testing
         #expect(outcome == .init(exitCode: 0, message: nil))
     }
 
-    @Test func deadWorkerIsNamedWithTheEndOfItsLog() throws {
+    @Test func lostWorkerIsStartedAgain() throws {
+        // The run ends when the worker's third life has left its mark.
+        let count = "\(folder)/count"
         let outcome = try run(
-            coordinator: "echo listening 127.0.0.1:5 >&3; read line; exit 4",
+            coordinator: "echo listening 127.0.0.1:5 >&3; "
+                + "until test \"$(wc -l < \(count) 2>&1)\" = 3; do sleep 0.05; done; exit 0",
+            workers: ["echo life >> \(count); test $(wc -l < \(count)) = 3 || kill -9 $$"])
+        #expect(outcome == .init(exitCode: 0, message: nil))
+    }
+
+    @Test func killedCoordinatorIsReplacedAtItsAddress() throws {
+        let outcome = try run(
+            coordinator: "echo listening 127.0.0.1:5 >&3; "
+                + "until test -e \(folder)/joined; do sleep 0.05; done; kill -9 $$",
+            successor: "echo listening $ADDRESS >&3; echo $ADDRESS > \(folder)/address",
+            workers: [
+                "touch \(folder)/joined; until test -s \(folder)/address; do sleep 0.05; done; "
+                    + "test $(cat \(folder)/address) = 127.0.0.1:5"
+            ])
+        #expect(outcome == .init(exitCode: 0, message: nil))
+    }
+
+    @Test func workerThatIsLostForGoodIsNamedWithTheEndOfItsLog() throws {
+        let outcome = try run(
+            coordinator: "echo listening 127.0.0.1:5 >&3; "
+                + "until test -s \(folder)/worker-1.log; do sleep 0.05; done; "
+                + "echo 'failed lost worker 1 (host a) again and again' >&3; exit 4",
             workers: ["read line; exit 4", "echo last words; kill -SEGV $$"])
         #expect(outcome.exitCode == 4)
         #expect(
             outcome.message
-                == "worker 1 (rank 1) was killed by signal 11 (SIGSEGV); the end of its log "
+                == "lost worker 1 (host a) again and again; the end of its log "
                 + "\(folder)/worker-1.log")
-        #expect(outcome.logLines == ["last words"])
+        #expect(Set(outcome.logLines) == ["last words"])
     }
 
     @Test func childrenThatIgnoreTerminationAreKilled() throws {
         let outcome = try run(
             coordinator: "trap '' TERM; echo listening 127.0.0.1:5 >&3; while :; do sleep 60; done",
-            workers: ["kill -9 $$", "trap '' TERM; while :; do sleep 60; done"])
-        #expect(outcome.exitCode == 4)
-        #expect(outcome.message?.hasPrefix("worker 0 (rank 0) was killed by signal 9") == true)
+            workers: ["exit 3", "trap '' TERM; while :; do sleep 60; done"])
+        #expect(outcome.exitCode == 3)
+        #expect(outcome.message?.hasPrefix("worker 0 (rank 0) ended with exit status 3") == true)
     }
 
     @Test func coordinatorsWordsAndCodeArePassedOn() throws {
@@ -104,20 +130,20 @@ import Testing
         // Worker 0 only lost its neighbour, and gave up first.
         let outcome = try run(
             coordinator:
-                "echo listening 127.0.0.1:5 >&3; echo 'failed rank 1 failed: nan' >&3; exit 1",
+                "echo listening 127.0.0.1:5 >&3; echo 'failed worker 1 failed: nan' >&3; exit 1",
             workers: ["exit 4", "echo the loss; exit 1"])
         #expect(
             outcome
                 == .init(
                     exitCode: 1,
-                    message: "rank 1 failed: nan; the end of its log \(folder)/worker-1.log",
+                    message: "worker 1 failed: nan; the end of its log \(folder)/worker-1.log",
                     logLines: ["the loss"]))
     }
 
     @Test func lostWorkerIsBlamedAndNotTheOneThatLostIt() throws {
         let outcome = try run(
             coordinator: "echo listening 127.0.0.1:5 >&3; "
-                + "echo 'failed rank 1 failed: lost rank 0 (host a)' >&3; exit 4",
+                + "echo 'failed worker 1 failed: lost worker 0 (host a)' >&3; exit 4",
             workers: ["echo about to hang; read line; exit 4", "echo innocent; exit 4"])
         #expect(outcome.exitCode == 4)
         #expect(
@@ -126,23 +152,36 @@ import Testing
         #expect(outcome.logLines == ["about to hang"])
     }
 
+    /// A worker that ends when the coordinator is gone, and so is not started again.
+    private func afterCoordinator(_ script: String) -> String {
+        "while kill -0 $(cat \(folder)/coordinator) 2>&-; do sleep 0.05; done; \(script)"
+    }
+
+    private func lostWorker(host: HostsFile.Host? = nil, _ script: String) throws
+        -> Supervisor.Outcome
+    {
+        try run(
+            coordinator: "echo $$ > \(folder)/coordinator; echo listening 127.0.0.1:5 >&3; "
+                + "echo 'failed lost worker 0' >&3; exit 4",
+            workers: [afterCoordinator(script)], host: host)
+    }
+
     @Test func killedWorkerIsNamedThoughTheCoordinatorLostIt() throws {
-        let outcome = try run(
-            coordinator: "echo listening 127.0.0.1:5 >&3; echo 'failed lost rank 0' >&3; exit 4",
-            workers: ["kill -9 $$", "exit 4"])
+        let outcome = try lostWorker("kill -9 $$")
+        #expect(outcome.exitCode == 4)
         #expect(
             outcome.message?.hasPrefix("worker 0 (rank 0) was killed by signal 9 (SIGKILL); ")
-                == true)
+                == true, "\(outcome)")
     }
 
     @Test func signalOnAHostIsNamed() throws {
-        let outcome = try run(
-            coordinator: "echo listening 127.0.0.1:5 >&3; echo 'failed lost rank 0' >&3; exit 4",
-            workers: ["echo rondo: rank 0 of 1; exit 137"], host: .init(name: "node7"))
+        let outcome = try lostWorker(
+            host: .init(name: "node7"), "echo rondo: rank 0 of 1; exit 137")
         #expect(outcome.exitCode == 4)
         #expect(
             outcome.message?.hasPrefix(
-                "worker 0 on host node7 (rank 0) was killed by signal 9 (SIGKILL); ") == true)
+                "worker 0 on host node7 (rank 0) was killed by signal 9 (SIGKILL); ") == true,
+            "\(outcome)")
     }
 
     @Test(arguments: [

@@ -56,13 +56,14 @@ import WireFormat
         let executor = ReplicatedStep(
             store: network.store,
             optimizer: try run.settings.optimizer(count: network.store.values.count),
-            group: group, seed: 1, bucketByteCount: 1 << 20)
-        defer { executor.close() }
+            seed: 1, bucketByteCount: 1 << 20)
+        executor.join(group)
+        defer { executor.leave() }
         var losses: [Double] = []
         for step in run.losses.indices {
             let batch = numbers.batch(step: step)
             let sums = try executor.run(
-                step: step, learningRate: run.settings.learningRate, stopRequested: false,
+                step: step, learningRate: run.settings.learningRate, votes: StepVotes(),
                 phase: { _ in }
             ) { _ in
                 [

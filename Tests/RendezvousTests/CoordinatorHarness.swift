@@ -43,6 +43,8 @@ final class RecordingDelegate: CoordinatorDelegate, @unchecked Sendable {
     struct Record {
         var joined: [WorkerDescription] = []
         var generations: [GenerationDescription] = []
+        var running: [UInt32] = []
+        var journals: [MembershipJournal] = []
         var steps: [StepReport] = []
         var evaluations: [EvaluationReport] = []
         var checkpoints: [(step: Int, isFinal: Bool, files: [TransferredFile])] = []
@@ -87,6 +89,13 @@ final class RecordingDelegate: CoordinatorDelegate, @unchecked Sendable {
     func workerJoined(_ worker: WorkerDescription) { change { $0.joined.append(worker) } }
     func generationOpened(_ generation: GenerationDescription) {
         change { $0.generations.append(generation) }
+    }
+    func journal(_ journal: MembershipJournal) { change { $0.journals.append(journal) } }
+    func generationRunning(_ generation: GenerationDescription, pause: Duration?) {
+        change { $0.running.append(generation.number) }
+    }
+    func stateToRestore(step: Int) throws -> [(name: String, bytes: Data)] {
+        seen.checkpoints.last { $0.step == step }?.files ?? []
     }
     func stepsReported(_ reports: [StepReport]) throws {
         if refusesSteps { throw Refused() }
@@ -144,10 +153,12 @@ struct CoordinatorHarness {
     func join(
         _ number: Int, arithmetic: String = "high", slot: Int? = nil, version: String = "1.0"
     ) throws -> WorkerControlClient {
-        try WorkerControlClient.join(
+        let client = try WorkerControlClient.join(
             coordinator: address,
             hello: hello(number, arithmetic: arithmetic, slot: slot, version: version),
             deadline: .after(patience))
+        try client.sendPrepared()
+        return client
     }
 
     /// A worker as a thread: joins for the slot, becomes ready, then does as told.
@@ -172,6 +183,21 @@ struct CoordinatorHarness {
             try client.sendFinished(report(digest: digest))
             try client.awaitEnd(deadline: .after(patience))
         }
+    }
+}
+
+extension WorkerControlClient {
+    struct Unexpected: Error {}
+
+    func awaitAssignment(deadline: Deadline) throws -> Assignment {
+        guard case .assignment(let assignment) = try awaitNext(deadline: deadline) else {
+            throw Unexpected()
+        }
+        return assignment
+    }
+
+    func awaitEnd(deadline: Deadline) throws {
+        guard case .end = try awaitNext(deadline: deadline) else { throw Unexpected() }
     }
 }
 

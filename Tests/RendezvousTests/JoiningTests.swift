@@ -19,7 +19,7 @@ struct JoiningTests {
 
     @Test func refusalsArriveWithTheirReason() throws {
         let harness = try CoordinatorHarness(
-            CoordinatorHarness.settings(requiredArithmetic: "middle"))
+            CoordinatorHarness.settings(replicaCount: 2, requiredArithmetic: "middle"))
         #expect(
             code { _ = try harness.join(5, version: "2.0") } == .refused(.versionMismatch))
         #expect(
@@ -31,7 +31,7 @@ struct JoiningTests {
         #expect(
             throws: RendezvousError(
                 .refused(.runFull),
-                "the coordinator refused this worker: all 2 places of the run are taken")
+                "the coordinator refused this worker: 2 workers take part, one for each replica")
         ) { try harness.join(5, arithmetic: "middle") }
         harness.service.requestAbort(exitCode: 1, reason: "enough")
         #expect(try harness.outcome() == .failed(exitCode: 1, message: "enough"))
@@ -90,9 +90,11 @@ struct JoiningTests {
         let address = try freeAddress()
         let isWaiting = DispatchSemaphore(value: 0)
         let joining = Background {
-            try WorkerControlClient.join(
+            let client = try WorkerControlClient.join(
                 coordinator: address, hello: hello(1), deadline: .after(patience),
                 onWaiting: { isWaiting.signal() })
+            try client.sendPrepared()
+            return client
         }
         #expect(isWaiting.wait(timeout: .now() + 10) == .success)
         let harness = try CoordinatorHarness(

@@ -13,13 +13,14 @@ struct MembershipHarness {
 
     static func settings(
         workerCount: Int = 2, replicaCount: Int = 4, requiredArithmetic: String? = nil,
-        joinToken: String? = nil
+        joinToken: String? = nil, startStep: Int = 0
     ) -> MembershipSettings {
         MembershipSettings(
             workerCount: workerCount, replicaCount: replicaCount, productVersion: "1.0",
             joinToken: joinToken, arithmeticLevels: levels,
             requiredArithmetic: requiredArithmetic, startTimeout: .seconds(30),
-            heartbeatTimeout: .seconds(10), blameGrace: .seconds(1), closingGrace: .seconds(2))
+            heartbeatTimeout: .seconds(10), haltTimeout: .seconds(5), returnGrace: .seconds(1),
+            closingGrace: .seconds(2), startStep: startStep)
     }
 
     init(_ settings: MembershipSettings = MembershipHarness.settings()) {
@@ -48,9 +49,54 @@ struct MembershipHarness {
     }
 
     @discardableResult
+    mutating func prepare(_ number: Int) -> [Membership.Action] {
+        handle(.prepared(MemberID(number)))
+    }
+
+    /// Joins with the data read already.
+    @discardableResult
+    mutating func enter(
+        _ number: Int, arithmetic: String = "high", slot: Int? = nil
+    ) -> [Membership.Action] {
+        join(number, arithmetic: arithmetic, slot: slot) + prepare(number)
+    }
+
+    /// Ready for the open generation.
+    @discardableResult
     mutating func ready(_ number: Int, digest: String = "aaa") -> [Membership.Action] {
+        let generation = membership.generation
+        return handle(
+            .ready(
+                MemberID(number),
+                ReadyReport(
+                    generation: generation?.number ?? 1, step: generation?.startStep ?? 0,
+                    weightsDigest: digest)))
+    }
+
+    /// Has left the ring of the open generation; a `cause` says that it is broken.
+    @discardableResult
+    mutating func halt(
+        _ number: Int, step: Int, hasState: Bool = true, kept: [Int] = [], cause: String? = nil,
+        suspect: Int? = nil
+    ) -> [Membership.Action] {
         handle(
-            .ready(MemberID(number), ReadyReport(generation: 1, step: 0, weightsDigest: digest)))
+            .halted(
+                MemberID(number),
+                HaltReport(
+                    generation: membership.generation?.number ?? 1, step: step, hasState: hasState,
+                    keptReplicas: kept, cause: cause, suspect: suspect)))
+    }
+
+    @discardableResult
+    mutating func leave(_ number: Int) -> [Membership.Action] {
+        handle(.leaving(MemberID(number), LeaveRequest(reason: "a signal")))
+    }
+
+    @discardableResult
+    mutating func lose(
+        _ number: Int, _ cause: LossCause = .connectionClosed
+    ) -> [Membership.Action] {
+        handle(.lost(MemberID(number), cause))
     }
 
     @discardableResult
@@ -65,13 +111,13 @@ struct MembershipHarness {
         handle(.failed(MemberID(number), FailureReport(exitCode: exitCode, message: "words")))
     }
 
-    /// Two workers, connections 1 and 2 with ranks 0 and 1, in the running phase.
-    static func running() -> MembershipHarness {
-        var harness = MembershipHarness()
-        harness.join(1)
-        harness.join(2)
-        harness.ready(1)
-        harness.ready(2)
+    /// Workers as connections 1, 2, ... in the places 0, 1, ..., in the running phase.
+    static func running(
+        _ settings: MembershipSettings = MembershipHarness.settings()
+    ) -> MembershipHarness {
+        var harness = MembershipHarness(settings)
+        for number in 1...settings.workerCount { harness.enter(number) }
+        for number in 1...settings.workerCount { harness.ready(number) }
         return harness
     }
 
@@ -85,10 +131,12 @@ struct MembershipHarness {
 
     var phaseName: String {
         switch membership.phase {
+        case .attaching: "attaching"
         case .gathering: "gathering"
         case .preparing: "preparing"
         case .running: "running"
-        case .blaming: "blaming"
+        case .regrouping(_, let isBroken): isBroken ? "regrouping, broken" : "regrouping"
+        case .waiting: "waiting"
         case .ending(_, let outcome): "ending(\(Self.name(outcome)))"
         case .over(let outcome): "over(\(Self.name(outcome)))"
         }
@@ -105,11 +153,12 @@ struct MembershipHarness {
 
 func hello(
     _ number: Int, arithmetic: String = "high", slot: Int? = nil, version: String = "1.0",
-    token: String? = nil
+    token: String? = nil, key: String? = nil, standing: WorkerStanding? = nil
 ) -> WorkerHello {
     WorkerHello(
         productVersion: version, hostName: "host\(number)", processID: Int32(100 + number),
-        slot: slot, dataPort: 4000 + number, arithmetic: arithmetic, token: token)
+        slot: slot, dataPort: 4000 + number, arithmetic: arithmetic, token: token,
+        key: key ?? "key\(number)", standing: standing)
 }
 
 func report(digest: String = "bbb", stopped: Bool = false, bytes: Int = 1) -> FinishedReport {
@@ -124,11 +173,18 @@ func summary(_ actions: [Membership.Action]) -> String {
     }
     return actions.compactMap { action in
         switch action {
-        case .welcome(let id, let worker): "welcome \(id.number) rank \(worker.rank)"
+        case .welcome(let id, let worker): "welcome \(id.number) place \(worker.slot)"
+        case .attach(let id, let worker): "attach \(id.number) rank \(worker.rank)"
         case .refuse(let id, let refusal): "refuse \(id.number) \(refusal.reason)"
         case .restart(let id, let arithmetic): "restart \(id.number) \(arithmetic)"
         case .openGeneration(let generation, let members):
-            "open \(generation.number) with \(list(members))"
+            "open \(generation.number) with \(list(members)) from \(generation.startStep)"
+                + (generation.transfer == .none
+                    ? "" : " by \(generation.transfer) of rank \(generation.root)")
+                + (generation.restores ? ", restored" : "")
+        case .running(let generation, _): "run \(generation.number)"
+        case .halt(let members, let generation): "halt \(list(members)) of \(generation)"
+        case .pause(let members, let generation): "pause \(list(members)) of \(generation)"
         case .stop(let members, _): "stop \(list(members))"
         case .end(let members): "end \(list(members))"
         case .abort(let members, let report): "abort \(report.exitCode) \(list(members))"

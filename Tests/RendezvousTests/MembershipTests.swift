@@ -8,27 +8,30 @@ import WireFormat
 struct MembershipTests {
     @Test func aRunOfOneWorkerIsSpokenOfAsOne() {
         var harness = MembershipHarness(MembershipHarness.settings(workerCount: 1))
-        harness.join(1)
-        #expect(harness.ready(1) == [.note("the worker is ready")])
-        guard case .refuse(_, let refusal)? = harness.join(2).first else {
+        harness.enter(1)
+        #expect(summary(harness.ready(1)) == "run 1")
+        var single = MembershipHarness(
+            MembershipHarness.settings(workerCount: 1, replicaCount: 1))
+        single.enter(1)
+        guard case .refuse(_, let refusal)? = single.join(2).first else {
             Issue.record("a second worker was not refused")
             return
         }
-        #expect(refusal.message == "the run's only place is taken")
+        #expect(refusal.message == "the run's only replica is taken")
         var lonely = MembershipHarness(MembershipHarness.settings(workerCount: 1))
         lonely.advance(.seconds(60))
         #expect(
-            lonely.failure == "only 0 of 1 worker joined within 30 s; missing: rank 0")
+            lonely.failure == "only 0 of 1 worker joined within 30 s; missing: worker 0")
     }
 
     // MARK: - Joining
 
-    @Test func anAskedForSlotIsGivenWhenItIsFree() {
+    @Test func anAskedForPlaceIsGivenWhenItIsFree() {
         var harness = MembershipHarness(MembershipHarness.settings(workerCount: 4))
-        #expect(summary(harness.join(1, slot: 2)) == "welcome 1 rank 2")
-        #expect(summary(harness.join(2, slot: 2)) == "welcome 2 rank 0")
-        #expect(summary(harness.join(3, slot: 99)) == "welcome 3 rank 1")
-        #expect(summary(harness.join(4)) == "welcome 4 rank 3; open 1 with 2,3,1,4")
+        #expect(summary(harness.enter(1, slot: 2)) == "welcome 1 place 2")
+        #expect(summary(harness.enter(2, slot: 2)) == "welcome 2 place 0")
+        #expect(summary(harness.enter(3, slot: 99)) == "welcome 3 place 1")
+        #expect(summary(harness.enter(4)) == "welcome 4 place 3; open 1 with 2,3,1,4 from 0")
         #expect(harness.membership.roster.map(\.rank) == [0, 1, 2, 3])
         #expect(harness.membership.member(withRank: 2) == MemberID(1))
     }
@@ -36,9 +39,9 @@ struct MembershipTests {
     @Test func theDealSharesTheReplicasInRankOrder() throws {
         var harness = MembershipHarness(
             MembershipHarness.settings(workerCount: 3, replicaCount: 4))
-        harness.join(1)
-        harness.join(2)
-        let actions = harness.join(3)
+        harness.enter(1)
+        harness.enter(2)
+        let actions = harness.enter(3)
         guard case .openGeneration(let generation, _) = try #require(actions.last) else {
             Issue.record("expected a generation, got \(actions)")
             return
@@ -48,19 +51,30 @@ struct MembershipTests {
         #expect(generation.arithmetic == "high")
     }
 
-    @Test func aWorkerThatLeavesBeforeTheStartFreesItsPlace() {
+    @Test func theFirstGenerationWaitsForTheDataOfAll() {
         var harness = MembershipHarness()
         harness.join(1)
-        #expect(summary(harness.handle(.lost(MemberID(1), .connectionClosed))) == "drop 1")
         harness.join(2)
+        #expect(summary(harness.prepare(2)).isEmpty)
         #expect(harness.phaseName == "gathering")
-        #expect(summary(harness.join(3)) == "welcome 3 rank 1; open 1 with 2,3")
+        #expect(summary(harness.prepare(1)) == "open 1 with 1,2 from 0")
+    }
+
+    @Test func aWorkerThatLeavesBeforeTheStartFreesItsPlace() {
+        var harness = MembershipHarness()
+        harness.enter(1)
+        #expect(summary(harness.lose(1)) == "drop 1")
+        harness.enter(2)
+        #expect(harness.phaseName == "gathering")
+        #expect(summary(harness.leave(2)) == "end 2")
+        harness.enter(3)
+        #expect(summary(harness.enter(4)) == "welcome 4 place 1; open 1 with 3,4 from 0")
     }
 
     @Test(arguments: [
         (
             hello(7, version: "0.9"), Refusal.Reason.versionMismatch,
-            "the worker is rondo 0.9 (protocol 1), the coordinator is rondo 1.0 (protocol 1); "
+            "the worker is rondo 0.9 (protocol 2), the coordinator is rondo 1.0 (protocol 2); "
                 + "install one version on every host"
         ),
         (
@@ -87,13 +101,18 @@ struct MembershipTests {
                 == .note("refused the worker on host host7 (pid 107): \(message)"))
     }
 
-    @Test func aFullRunRefuses() {
+    @Test func aRunWithAWorkerForEachReplicaRefusesFurtherOnes() {
         var harness = MembershipHarness.running()
+        #expect(summary(harness.join(3)) == "welcome 3 place 2")
+        #expect(summary(harness.join(4)) == "welcome 4 place 3")
         #expect(
-            harness.join(3).first
+            harness.join(5).first
                 == .refuse(
-                    MemberID(3),
-                    Refusal(reason: .runFull, message: "all 2 places of the run are taken")))
+                    MemberID(5),
+                    Refusal(
+                        reason: .runFull, message: "4 workers take part, one for each replica")))
+        harness.lose(4)
+        #expect(summary(harness.join(6)) == "welcome 6 place 3")
     }
 
     @Test func impossibleSettingsAreNamed() {
@@ -115,42 +134,61 @@ struct MembershipTests {
 
     @Test func differingWorkersSettleOnTheLowestLevel() {
         var harness = MembershipHarness(MembershipHarness.settings(workerCount: 3))
-        harness.join(1, arithmetic: "high")
-        harness.join(2, arithmetic: "middle")
+        harness.enter(1, arithmetic: "high")
+        harness.enter(2, arithmetic: "middle")
         #expect(
-            summary(harness.join(3, arithmetic: "high"))
-                == "welcome 3 rank 2; restart 1 middle; restart 3 middle")
+            summary(harness.enter(3, arithmetic: "high"))
+                == "welcome 3 place 2; restart 1 middle; restart 3 middle")
         // The old processes' connections close; their places are free already.
-        #expect(summary(harness.handle(.lost(MemberID(1), .connectionClosed))).isEmpty)
+        #expect(summary(harness.lose(1)).isEmpty)
         // One that did not listen is told again and gets no place.
         #expect(summary(harness.join(4, arithmetic: "high")) == "restart 4 middle")
-        harness.join(5, arithmetic: "middle", slot: 0)
+        harness.enter(5, arithmetic: "middle", slot: 0)
         #expect(
-            summary(harness.join(6, arithmetic: "middle", slot: 2))
-                == "welcome 6 rank 2; open 1 with 5,2,6")
+            summary(harness.enter(6, arithmetic: "middle", slot: 2))
+                == "welcome 6 place 2; open 1 with 5,2,6 from 0")
     }
 
     @Test func aLateLowerLevelIsSettledAnew() {
         var harness = MembershipHarness()
-        harness.join(1, arithmetic: "high")
-        harness.join(2, arithmetic: "middle")
+        harness.enter(1, arithmetic: "high")
+        harness.enter(2, arithmetic: "middle")
         #expect(
-            summary(harness.join(3, arithmetic: "low")) == "welcome 3 rank 0; restart 2 low")
-        #expect(summary(harness.join(4, arithmetic: "low")) == "welcome 4 rank 1; open 1 with 3,4")
+            summary(harness.enter(3, arithmetic: "low")) == "welcome 3 place 0; restart 2 low")
+        #expect(
+            summary(harness.enter(4, arithmetic: "low"))
+                == "welcome 4 place 1; open 1 with 3,4 from 0")
     }
 
     @Test func aBoundRunRestartsHigherWorkersAtOnce() {
         var harness = MembershipHarness(MembershipHarness.settings(requiredArithmetic: "low"))
         #expect(summary(harness.join(1, arithmetic: "high")) == "restart 1 low")
-        harness.join(2, arithmetic: "low")
-        #expect(summary(harness.join(3, arithmetic: "low")) == "welcome 3 rank 1; open 1 with 2,3")
+        harness.enter(2, arithmetic: "low")
+        #expect(
+            summary(harness.enter(3, arithmetic: "low"))
+                == "welcome 3 place 1; open 1 with 2,3 from 0")
+    }
+
+    @Test func aRunThatHasBegunIsBoundToItsArithmetic() {
+        var harness = MembershipHarness()
+        harness.enter(1, arithmetic: "middle")
+        harness.enter(2, arithmetic: "middle")
+        #expect(summary(harness.join(3, arithmetic: "high")) == "restart 3 middle")
+        #expect(summary(harness.join(4, arithmetic: "low")) == "refuse 4 arithmeticMismatch")
+        harness.ready(1)
+        harness.ready(2)
+        #expect(summary(harness.join(5, arithmetic: "high")) == "restart 5 middle")
+        #expect(summary(harness.join(6, arithmetic: "low")) == "refuse 6 arithmeticMismatch")
+        #expect(
+            summary(harness.enter(7, arithmetic: "middle"))
+                == "welcome 7 place 2; pause 1,2 of 1")
     }
 
     // MARK: - Deadlines
 
     @Test func theStartDeadlineNamesWhoIsMissing() {
         var harness = MembershipHarness(MembershipHarness.settings(workerCount: 3))
-        harness.join(1, slot: 1)
+        harness.enter(1, slot: 1)
         harness.join(2, version: "0.9")
         harness.elapsed = .seconds(25)
         _ = harness.handle(.heard(MemberID(1), nil))
@@ -158,9 +196,21 @@ struct MembershipTests {
         #expect(summary(harness.advance(.milliseconds(1))) == "abort 4 1")
         #expect(
             harness.failure
-                == "only 1 of 3 workers joined within 30 s; missing: ranks 0, 2; one was refused: "
-                + "the worker is rondo 0.9 (protocol 1), the coordinator is rondo 1.0 (protocol "
-                + "1); install one version on every host")
+                == "only 1 of 3 workers joined within 30 s; missing: workers 0, 2; one was "
+                + "refused: the worker is rondo 0.9 (protocol 2), the coordinator is rondo 1.0 "
+                + "(protocol 2); install one version on every host")
+    }
+
+    @Test func theStartDeadlineNamesWhoHasNotReadTheData() {
+        var harness = MembershipHarness()
+        harness.enter(1)
+        harness.join(2)
+        harness.elapsed = .seconds(25)
+        for number in 1...2 { _ = harness.handle(.heard(MemberID(number), nil)) }
+        #expect(summary(harness.advance(.seconds(5))) == "abort 4 1,2")
+        #expect(
+            harness.failure
+                == "the data was not read within 30 s by worker 1 (host host2, pid 102)")
     }
 
     @Test func silenceIsALossExactlyAtTheTimeout() {
@@ -173,22 +223,24 @@ struct MembershipTests {
         #expect(harness.membership.nextDeadline == harness.origin + .seconds(14))
         harness.elapsed = .milliseconds(13_999)
         #expect(harness.handle(.tick).isEmpty)
-        #expect(summary(harness.advance(.milliseconds(1))) == "drop 2; abort 4 1")
+        let actions = harness.advance(.milliseconds(1))
+        #expect(summary(actions) == "drop 2; halt 1 of 1")
         #expect(
-            harness.failure
-                == "lost rank 1 (host host2, pid 102) after step 37 (backward): no sign of life "
-                + "for 10 s; its process may be suspended or its host cut off")
+            actions.contains(
+                .note(
+                    "lost worker 1 (host host2, pid 102) after step 37 (backward): no sign of life "
+                        + "for 10 s; its process may be suspended or its host cut off")))
     }
 
     @Test func workersThatDoNotBecomeReadyAreNamed() {
         var harness = MembershipHarness()
-        harness.join(1)
-        harness.join(2)
+        harness.enter(1)
+        harness.enter(2)
         harness.ready(1)
         harness.advance(.seconds(31))
         #expect(
             harness.failure
-                == "not ready within 30 s: rank 1 (host host2, pid 102); can the workers reach "
+                == "not ready within 30 s: worker 1 (host host2, pid 102); can the workers reach "
                 + "each other's ports?")
     }
 
@@ -197,79 +249,75 @@ struct MembershipTests {
         harness.finish(1)
         #expect(summary(harness.finish(2)) == "end 1,2")
         #expect(harness.membership.nextDeadline == harness.origin + .seconds(2))
-        #expect(summary(harness.handle(.lost(MemberID(1), .connectionClosed))) == "drop 1")
-        #expect(
-            summary(harness.handle(.lost(MemberID(2), .connectionClosed)))
-                == "drop 2; conclude finished")
+        #expect(summary(harness.lose(1)) == "drop 1")
+        #expect(summary(harness.lose(2)) == "drop 2; conclude finished")
         #expect(harness.membership.nextDeadline == nil)
     }
 
+    @Test func aCoordinatorThatWasHeldUpTakesNobodysSilenceForDeath() {
+        var harness = MembershipHarness.running()
+        harness.elapsed = .seconds(60)
+        #expect(harness.handle(.overslept).isEmpty)
+        #expect(harness.handle(.tick).isEmpty)
+        #expect(harness.advance(.milliseconds(9_999)).isEmpty)
+        #expect(summary(harness.advance(.milliseconds(1))) == "drop 1; halt 2 of 1; drop 2")
+    }
+
     // MARK: - Failing
-
-    @Test func aComplaintWaitsForItsCause() {
-        var harness = MembershipHarness.running()
-        #expect(summary(harness.fail(1, exitCode: 4)).isEmpty)
-        #expect(harness.membership.nextDeadline == harness.origin + .seconds(1))
-        _ = harness.handle(.lost(MemberID(1), .connectionClosed))
-        harness.elapsed = .milliseconds(500)
-        #expect(
-            summary(harness.handle(.lost(MemberID(2), .connectionClosed)))
-                == "drop 2; conclude failed 4")
-        #expect(
-            harness.failure
-                == "lost rank 1 (host host2, pid 102): its connection was closed")
-    }
-
-    @Test func aComplaintWithoutACauseStandsForItself() {
-        var harness = MembershipHarness.running()
-        harness.fail(1, exitCode: 4)
-        #expect(harness.advance(.milliseconds(999)).isEmpty)
-        #expect(summary(harness.advance(.milliseconds(1))) == "abort 4 1,2")
-        #expect(harness.failure == "rank 0 (host host1, pid 101) failed: words")
-    }
 
     @Test(arguments: [
         (LossCause.connectionFailed("no route"), "no route"),
         (.protocolViolation("a second 'hello'"), "it broke the protocol: a second 'hello'"),
         (.notReading, "it does not read what it is sent"),
+        (.gaveUp("no memory"), "no memory"),
+        (.stuck(.seconds(5)), "it lives, but has not answered for 5 s"),
+        (.cutOff, "its neighbours on the ring cannot reach it; it may join again"),
     ])
     func theLossSaysHowItWasNoticed(cause: LossCause, words: String) {
         var harness = MembershipHarness.running()
-        _ = harness.handle(.lost(MemberID(1), cause))
-        #expect(harness.failure == "lost rank 0 (host host1, pid 101): \(words)")
+        #expect(
+            harness.lose(1, cause).contains(.note("lost worker 0 (host host1, pid 101): \(words)")))
+        #expect(harness.phaseName == "regrouping, broken")
     }
 
-    @Test func differingWeightsAreNamedByRank() {
-        var harness = MembershipHarness(MembershipHarness.settings(workerCount: 3))
-        for number in 1...3 { harness.join(number) }
-        for number in 1...3 { harness.ready(number) }
+    @Test func differingWeightsAreNamedByWorker() {
+        var harness = MembershipHarness.running(MembershipHarness.settings(workerCount: 3))
         harness.finish(1, digest: "aaa")
         harness.finish(2, digest: "bbb")
         #expect(summary(harness.finish(3, digest: "aaa")) == "abort 1 1,2,3")
         #expect(
             harness.failure
-                == "the workers' weights differ at the end: ranks 0, 2 have aaa at step 60; rank "
-                + "1 has bbb at step 60")
+                == "the workers' weights differ at the end: workers 0, 2 have aaa at step 60; "
+                + "worker 1 has bbb at step 60")
     }
 
-    @Test func differingStartsAreNamedByRank() {
+    @Test func differingStartsAreNamedByWorker() {
         var harness = MembershipHarness()
-        harness.join(1)
-        harness.join(2)
+        harness.enter(1)
+        harness.enter(2)
         harness.ready(1, digest: "aaa")
         harness.ready(2, digest: "bbb")
         #expect(
             harness.failure
-                == "the workers do not start from the same weights: rank 0 has aaa at step 0; "
-                + "rank 1 has bbb at step 0")
+                == "the workers do not start from the same weights: worker 0 has aaa at step 0; "
+                + "worker 1 has bbb at step 0")
     }
 
-    @Test func aReadyOfAnotherGenerationBreaksTheProtocol() {
+    @Test func aReadyOfAGenerationToComeBreaksTheProtocol() {
         var harness = MembershipHarness()
-        harness.join(1)
-        harness.join(2)
-        let stale = ReadyReport(generation: 7, step: 0, weightsDigest: "aaa")
-        #expect(summary(harness.handle(.ready(MemberID(2), stale))) == "drop 2; abort 4 1")
+        harness.enter(1)
+        harness.enter(2)
+        let early = ReadyReport(generation: 7, step: 0, weightsDigest: "aaa")
+        #expect(summary(harness.handle(.ready(MemberID(2), early))) == "drop 2; halt 1 of 1")
+    }
+
+    @Test func aWorkerThatCannotReadTheDataEndsTheRunThatItBegins() {
+        var harness = MembershipHarness.running()
+        harness.join(3)
+        // A newcomer's trouble is its own.
+        #expect(summary(harness.fail(3, exitCode: 3)) == "drop 3")
+        #expect(summary(harness.fail(1, exitCode: 3)) == "abort 3 1,2")
+        #expect(harness.failure == "worker 0 (host host1, pid 101) failed: words")
     }
 
     // MARK: - Ending well

@@ -22,7 +22,7 @@ import WireFormat
         let client = try run.join()
         #expect(fixture.exists("out/config.json"))
         client.sendFailed(exitCode: 3, message: "x.gz: damaged")
-        #expect(try failure(run) == "3: rank 0 (host host0, pid 100) failed: x.gz: damaged")
+        #expect(try failure(run) == "3: worker 0 (host host0, pid 100) failed: x.gz: damaged")
         #expect(!fixture.exists("out"))
     }
 
@@ -56,8 +56,8 @@ import WireFormat
         _ = try first.awaitAssignment(deadline: .after(patience))
         second.sendFailed(exitCode: 2, message: "no")
         let screen = try run.end().screen
-        #expect(screen.contains("rank 1 of 2 joined: process 101 on host1"))
-        #expect(!screen.contains("rank 0 of 2 joined"), "the generation says it")
+        #expect(screen.contains("worker 1 joined: process 101 on host1"))
+        #expect(!screen.contains("worker 0 joined"), "the generation says it")
         #expect(screen.contains("generation 1: 2 workers on host0, host1"))
     }
 

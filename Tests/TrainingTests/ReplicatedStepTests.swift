@@ -36,15 +36,16 @@ import WireFormat
                 previous: nil, next: nil, timeout: .seconds(1), add: ringAddition)
             executor = ReplicatedStep(
                 store: store, optimizer: SGD(count: store.values.count), clipping: clipping,
-                group: group, seed: 1, bucketByteCount: bucketByteCount)
+                seed: 1, bucketByteCount: bucketByteCount)
+            executor.join(group)
         }
 
         func run(
-            _ samples: (Int) -> [[(x: [Float], label: Int32)]], stop: Bool = false,
+            _ samples: (Int) -> [[(x: [Float], label: Int32)]], votes: StepVotes = StepVotes(),
             classWeights: [Float]? = nil
         ) throws -> StepSums {
             try executor.run(
-                step: 0, learningRate: 0.5, stopRequested: stop, phase: { _ in }
+                step: 0, learningRate: 0.5, votes: votes, phase: { _ in }
             ) { replica in
                 samples(replica).map { batch in
                     MicroBatchPass(sampleCount: batch.count) { [layer] tape in
@@ -77,8 +78,8 @@ import WireFormat
             let fixture = try Fixture(replicas: replicas, bucketByteCount: bucketByteCount)
             let sums = try fixture.run { replica in parts(replica).map { $0.map { all[$0] } } }
             #expect(sums.sampleCount == 8)
-            #expect(!sums.stopRequested)
-            fixture.executor.close()
+            #expect(sums.votes == StepVotes())
+            fixture.executor.leave()
             return fixture.layer.weight.value.scalars
         }
         let whole = try updated(1) { _ in [Array(0..<8)] }
@@ -94,7 +95,7 @@ import WireFormat
         }
         let fresh = try Fixture(replicas: 1, bucketByteCount: 4)
         #expect(fresh.layer.weight.value.scalars != whole)
-        fresh.executor.close()
+        fresh.executor.leave()
     }
 
     /// A class of weight 2 counts as if each of its samples were there twice, though its samples are
@@ -102,11 +103,11 @@ import WireFormat
     @Test func weightedLossesAreDividedByTheSumOfTheWeights() throws {
         let samples = (0..<6).map(sample)
         let weighted = try Fixture(replicas: 2, bucketByteCount: 1 << 20)
-        defer { weighted.executor.close() }
+        defer { weighted.executor.leave() }
         let sums = try weighted.run(
             { [$0 == 0 ? Array(samples[..<1]) : Array(samples[1...])] }, classWeights: [0.5, 1])
         let twice = try Fixture(replicas: 1, bucketByteCount: 1 << 20)
-        defer { twice.executor.close() }
+        defer { twice.executor.leave() }
         let expected = try twice.run { _ in
             [samples.flatMap { $0.label == 1 ? [$0, $0] : [$0] }]
         }
@@ -120,7 +121,7 @@ import WireFormat
 
     @Test func samplesWithoutWeightChangeNothing() throws {
         let fixture = try Fixture(replicas: 2, bucketByteCount: 1 << 20)
-        defer { fixture.executor.close() }
+        defer { fixture.executor.leave() }
         let before = fixture.layer.weight.value.scalars
         let sums = try fixture.run({ _ in [[sample(1)]] }, classWeights: [1, 0])
         #expect(sums.lossWeight == 0 && sums.sampleCount == 2)
@@ -132,7 +133,7 @@ import WireFormat
         func changes(_ clipping: GradientClipping) throws -> (norm: Double?, change: [Float]) {
             let fixture = try Fixture(
                 replicas: replicas, bucketByteCount: 16, clipping: clipping)
-            defer { fixture.executor.close() }
+            defer { fixture.executor.leave() }
             let before = fixture.store.values.scalars
             let sums = try fixture.run { [[sample($0), sample($0 + 3)]] }
             return (
@@ -157,18 +158,22 @@ import WireFormat
         #expect(bounds.allSatisfy { abs($0 - max(-0.005, min(0.005, $1))) < 1e-6 })
     }
 
-    @Test func stopVotesAndSumsTravelWithTheGradients() throws {
+    @Test(arguments: [
+        StepVotes(), StepVotes(stop: true), StepVotes(pause: true),
+        StepVotes(stop: true, pause: true),
+    ])
+    func votesAndSumsTravelWithTheGradients(votes: StepVotes) throws {
         let fixture = try Fixture(replicas: 2, bucketByteCount: 1 << 20)
-        defer { fixture.executor.close() }
-        let sums = try fixture.run({ [[sample($0)]] }, stop: true)
-        #expect(sums.stopRequested)
+        defer { fixture.executor.leave() }
+        let sums = try fixture.run({ [[sample($0)]] }, votes: votes)
+        #expect(sums.votes == votes)
         #expect(sums.sampleCount == 2)
         #expect(sums.lossSum > 0)
     }
 
     @Test func divergedLossCommitsNothing() throws {
         let fixture = try Fixture(replicas: 1, bucketByteCount: 1 << 20)
-        defer { fixture.executor.close() }
+        defer { fixture.executor.leave() }
         let before = fixture.layer.weight.value.scalars
         #expect(throws: StepError.self) {
             _ = try fixture.run { _ in [[(x: [.nan, 0, 0], label: 0)]] }

@@ -66,8 +66,8 @@ final class RunFixture {
     func recorder(_ configuration: RunConfiguration) throws -> RunRecorder {
         let preflight = try RunPreflight(configuration, workerCount: 1)
         return try RunRecorder(
-            folder: folder, configuration: configuration, preflight: preflight, startStep: 0,
-            workerCount: 1, display: display { _ in }, announce: { _ in })
+            folder: folder, configuration: configuration, preflight: preflight, start: .start,
+            takeover: nil, display: display { _ in }, announce: { _ in })
     }
 
     func display(write: @escaping (String) -> Void) -> ProgressDisplay {
@@ -128,8 +128,10 @@ final class LedRun: @unchecked Sendable {
             productVersion: ProductVersion.current, hostName: "host\(slot)",
             processID: Int32(100 + slot), slot: slot, dataPort: 4000 + slot,
             arithmetic: Arithmetic.levels[0], token: nil)
-        return try WorkerControlClient.join(
+        let client = try WorkerControlClient.join(
             coordinator: address, hello: hello, deadline: .after(patience))
+        try client.sendPrepared()
+        return client
     }
 
     /// How it ended, and what it has put on the screen.
@@ -137,6 +139,15 @@ final class LedRun: @unchecked Sendable {
         guard done.wait(timeout: .now() + 30) == .success, let result else { throw Overdue() }
         done.signal()
         return (result, screenText)
+    }
+}
+
+extension WorkerControlClient {
+    func awaitAssignment(deadline: Deadline) throws -> Assignment {
+        guard case .assignment(let assignment) = try awaitNext(deadline: deadline) else {
+            throw LedRun.Overdue()
+        }
+        return assignment
     }
 }
 

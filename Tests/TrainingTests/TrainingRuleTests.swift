@@ -34,11 +34,11 @@ import Training
                 next: nil, timeout: .seconds(1), add: ringAddition)
             executor = ReplicatedStep(
                 store: model.store, optimizer: model.optimizer, clipping: model.clipping,
-                average: model.average, group: group, seed: configuration.seed,
-                bucketByteCount: 64)
+                average: model.average, seed: configuration.seed, bucketByteCount: 64)
+            executor.join(group)
         }
 
-        deinit { executor.close() }
+        deinit { executor.leave() }
 
         func train(to end: Int) throws {
             let source = task.passes(steps: model.step..<end, replicas: 0..<task.plan.replicas)
@@ -46,7 +46,7 @@ import Training
             while model.step < end {
                 _ = try executor.run(
                     step: model.step, learningRate: model.schedule.learningRate(step: model.step),
-                    stopRequested: false, phase: { _ in },
+                    votes: StepVotes(), phase: { _ in },
                     passes: { _ in [try source.next(self.model)] })
                 model.step += 1
             }

@@ -19,40 +19,6 @@ extension WholeRunTests {
             return program
         }
 
-        /// A crash must kill like any signal: Swift's own handler would write a report and go on.
-        @Test(arguments: [(SIGKILL, "9 (SIGKILL)"), (SIGSEGV, "11 (SIGSEGV)")])
-        func killedWorkerEndsTheRunWithItsRankAndSignal(signal: Int32, words: String) throws {
-            let run = try longRun()
-            let program = try start(run, workers: 3)
-            let victim = try #require(run.worker(1))
-            let killed = ContinuousClock.now
-            kill(victim, signal)
-            #expect(try program.end() == .exited(4))
-            // The promise is 5 s, and the program keeps it by its own deadlines.
-            #expect(ContinuousClock.now - killed < .seconds(5))
-            #expect(program.errors.count == 1)
-            #expect(
-                program.errors.first?.hasPrefix(
-                    "worker 1 (rank 1) was killed by signal \(words); the end of its log ")
-                    == true)
-            #expect(program.errorText.contains("    rondo: rank 1 of 3"))
-            #expect(run.processes() == [])
-        }
-
-        @Test func killedCoordinatorEndsTheRun() throws {
-            let run = try longRun()
-            let program = try start(run, workers: 2)
-            let coordinator = try #require(
-                run.processes().first {
-                    TestRun.arguments(of: $0).dropFirst().first == "coordinator"
-                }
-            )
-            kill(coordinator, SIGKILL)
-            #expect(try program.end() == .exited(4))
-            #expect(program.errors == ["the coordinator was killed by signal 9 (SIGKILL)"])
-            #expect(run.processes() == [])
-        }
-
         @Test func killedParentLeavesNoProcess() throws {
             let run = try longRun()
             let program = try start(run, workers: 2)
@@ -136,7 +102,7 @@ extension WholeRunTests {
             #expect(program.errorText.contains("go on with: rondo train "))
         }
 
-        @Test func divergenceIsSaidOnceByTheRankThatSawIt() throws {
+        @Test func divergenceIsSaidOnceByTheWorkerThatSawIt() throws {
             let run = try longRun()
             let program = try run.start([
                 "train", run.configuration, "--workers", "3", "--output", "\(run.folder)/out",
@@ -144,12 +110,12 @@ extension WholeRunTests {
             ])
             #expect(try program.end() == .exited(1), "\(program.errorText)")
             #expect(program.errors.count == 1)
-            #expect(program.errors.first?.hasPrefix("rank ") == true, "\(program.errorText)")
+            #expect(program.errors.first?.hasPrefix("worker ") == true, "\(program.errorText)")
             #expect(program.errors.first?.contains("failed: the loss became") == true)
             #expect(run.processes() == [])
         }
 
-        @Test func interruptedWorkerOfAHandmadeRunLeavesWithAWord() throws {
+        @Test func lastWorkerToLeaveAHandmadeRunSavesIt() throws {
             let run = try longRun()
             let coordinator = try run.start([
                 "coordinator", run.configuration, "--workers", "1", "--output",
@@ -166,11 +132,12 @@ extension WholeRunTests {
             let worker = try run.start(["worker", "--coordinator", try #require(address())])
             try run.waitForSteps(in: "out")
             worker.signal(SIGINT)
-            #expect(try worker.end() == .exited(130))
-            #expect(worker.errors == ["interrupted; this worker leaves the run"])
-            #expect(try coordinator.end() == .exited(4))
-            #expect(coordinator.errors.count == 1)
-            #expect(coordinator.errors.first?.contains("rank 0") == true)
+            // Nobody is left who could go on: the state is saved as after an interrupted run.
+            #expect(try coordinator.end() == .exited(130), "\(coordinator.errorText)")
+            #expect(try worker.end() == .exited(0), "\(worker.errorText)")
+            #expect(coordinator.errors == [])
+            #expect(coordinator.errorText.contains("saved after step "))
+            #expect(run.processes() == [])
         }
     }
 }

@@ -46,14 +46,15 @@ import Training
             rank: 0, generation: 1, deal: .equal(replicaCount: 2, worldSize: 1), previous: nil,
             next: nil, timeout: .seconds(1), add: ringAddition)
         let executor = ReplicatedStep(
-            store: model.store, optimizer: model.optimizer, group: group,
-            seed: configuration.seed, bucketByteCount: 64)
-        defer { executor.close() }
+            store: model.store, optimizer: model.optimizer, seed: configuration.seed,
+            bucketByteCount: 64)
+        executor.join(group)
+        defer { executor.leave() }
         let source = task.passes(steps: 0..<60, replicas: 0..<2)
         for step in 0..<60 {
             _ = try executor.run(
                 step: step, learningRate: model.schedule.learningRate(step: step),
-                stopRequested: false, phase: { _ in },
+                votes: StepVotes(), phase: { _ in },
                 passes: { _ in [try source.next(model)] })
         }
         return (

@@ -21,7 +21,8 @@ package final class ProcessGroup: @unchecked Sendable {
 
     package let rank: Int
     package let generation: UInt32
-    package let deal: ReplicaDeal
+    /// How the replicas are dealt out to the ranks; see `adopt`.
+    package private(set) var deal: ReplicaDeal
     package var worldSize: Int { deal.worldSize }
     package var previousRank: Int { (rank + worldSize - 1) % worldSize }
     package var nextRank: Int { (rank + 1) % worldSize }
@@ -38,7 +39,7 @@ package final class ProcessGroup: @unchecked Sendable {
     private let isShutDown = Atomic<Bool>(false)
 
     // Built once, so that a call allocates nothing. Caller's thread only, like everything below.
-    private let reduceSchedule: RingSchedule
+    private var reduceSchedule: RingSchedule
     private let gatherSchedule: RingSchedule
     private let barrierSchedule: RingSchedule
     private let broadcastSchedules: [RingSchedule]
@@ -108,6 +109,17 @@ package final class ProcessGroup: @unchecked Sendable {
         close()
         sumScratch.deallocate()
         exchanged.deallocate()
+    }
+
+    /// Deals the replicas out anew. All workers must do so between the same two calls.
+    /// - Precondition: as many ranks and replicas as before.
+    package func adopt(_ deal: ReplicaDeal) {
+        precondition(
+            deal.worldSize == self.deal.worldSize && deal.replicaCount == self.deal.replicaCount,
+            "a deal of \(deal.replicaCount) to \(deal.worldSize) in place of \(self.deal.replicaCount)"
+                + " to \(self.deal.worldSize)")
+        self.deal = deal
+        reduceSchedule = RingPlan(deal: deal).schedule(of: rank)
     }
 
     /// Sums all replicas' buffers; every worker gets the sum.

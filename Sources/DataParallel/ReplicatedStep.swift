@@ -3,6 +3,7 @@ import CKernels
 import Collectives
 import NeuralNetworks
 import Tensors
+import WireFormat
 
 // One training step of one worker: the gradients of its replicas, the sum over all replicas, the update.
 //
@@ -27,6 +28,8 @@ package struct StepSums: Equatable, Sendable {
     package var gradientNorm: Double?
     /// What some worker has voted for; equal on all workers.
     package var votes: StepVotes
+    /// How many workers have voted for another deal; equal on all workers.
+    package var dealVoteCount: Int
 }
 
 /// Why a step was not committed; the weights are those before it.
@@ -62,6 +65,10 @@ package final class ReplicatedStep {
     private var ring: (group: ProcessGroup, reducer: GradientReducer)?
     /// Parameters of each bucket that the last replica's backward has not delivered yet.
     private var missingParameters: [Int] = []
+    /// What a replica takes to compute, smoothed over the last steps; nil before the first.
+    package private(set) var secondsPerReplica: Double?
+    /// The weight of a step in that: a few steps tell, one alone does not.
+    private static let smoothing = 0.1
 
     /// - Parameters:
     ///   - average: takes in the weights after each update.
@@ -92,6 +99,13 @@ package final class ReplicatedStep {
         precondition(ring == nil, "still in the ring of generation \(ring?.group.generation ?? 0)")
         gradients.own(group.deal.ranges[group.rank])
         ring = (group, GradientReducer(group: group, plan: plan))
+    }
+
+    /// The ring goes on with another deal, from the next step on.
+    package func adopt(_ deal: ReplicaDeal) {
+        guard let group = ring?.group else { preconditionFailure("a deal without a ring") }
+        group.adopt(deal)
+        gradients.own(deal.ranges[group.rank])
     }
 
     /// Ends the reducing thread. The group must have been shut down if a step failed.
@@ -138,6 +152,7 @@ package final class ReplicatedStep {
         reducer.begin(
             step: UInt64(step), replicas: buffers.map { UnsafePointer($0.pointer) },
             output: reduced[step & 1].pointer)
+        let start = ContinuousClock.now
         for replica in missing {
             var tail = StepTail()
             if replica == replicas.lowerBound { tail.votes = votes }
@@ -148,6 +163,7 @@ package final class ReplicatedStep {
                 step: step, replica: replica, passes: passes, tail: tail, reducer,
                 releasing: replica == missing.last)
         }
+        measure(ContinuousClock.now - start, replicaCount: missing.count)
         if missing.isEmpty {
             for bucket in plan.buckets.indices { try release(bucket, to: reducer) }
         }
@@ -155,6 +171,12 @@ package final class ReplicatedStep {
         do { try reducer.finish() } catch { throw StepError.collective(error) }
         phase(.optimizer)
         return try commit(step: step, learningRate: learningRate)
+    }
+
+    private func measure(_ duration: Duration, replicaCount: Int) {
+        guard replicaCount > 0 else { return }
+        let seconds = duration / .seconds(1) / Double(replicaCount)
+        secondsPerReplica = secondsPerReplica.map { $0 + Self.smoothing * (seconds - $0) } ?? seconds
     }
 
     private func release(_ bucket: Int, to reducer: GradientReducer) throws(StepError) {
@@ -243,7 +265,7 @@ package final class ReplicatedStep {
         return StepSums(
             lossSum: tail.lossSum, correctCount: Int(tail.correctCount),
             sampleCount: Int(tail.sampleCount), lossWeight: tail.lossWeight, gradientNorm: norm,
-            votes: tail.votes)
+            votes: tail.votes, dealVoteCount: tail.dealVoteCount)
     }
 }
 

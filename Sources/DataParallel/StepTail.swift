@@ -11,6 +11,8 @@ package struct StepTail: Equatable, Sendable {
     /// What the loss and the gradient are divided by.
     package var lossWeight: Float = 0
     package var votes = StepVotes()
+    /// Workers that have heard of a change of the deal.
+    package var dealVoteCount = 0
 
     package init() {}
 
@@ -20,6 +22,7 @@ package struct StepTail: Equatable, Sendable {
         sampleCount = memory[2]
         votes = StepVotes(reading: memory)
         lossWeight = memory[5]
+        dealVoteCount = Int(memory[6])
     }
 
     package func write(to memory: UnsafeMutablePointer<Float>) {
@@ -39,20 +42,25 @@ package struct StepVotes: Equatable, Sendable {
     package var stop = false
     /// The members of the ring are about to change.
     package var pause = false
+    /// Another deal has come: it is taken when all have voted so.
+    package var redeal = false
 
-    package init(stop: Bool = false, pause: Bool = false) {
+    package init(stop: Bool = false, pause: Bool = false, redeal: Bool = false) {
         self.stop = stop
         self.pause = pause
+        self.redeal = redeal
     }
 
     /// Whether anybody has voted so.
     package init(reading tail: UnsafePointer<Float>) {
         stop = tail[3] > 0
         pause = tail[4] > 0
+        redeal = tail[6] > 0
     }
 
     package func write(to tail: UnsafeMutablePointer<Float>) {
         tail[3] = stop ? 1 : 0
         tail[4] = pause ? 1 : 0
+        tail[6] = redeal ? 1 : 0
     }
 }

@@ -78,6 +78,9 @@ package protocol CoordinatorDelegate: AnyObject {
     func stepsReported(_ reports: [StepReport]) throws
     /// A throw stops the run after the current step, with a checkpoint.
     func evaluationReported(_ report: EvaluationReport) throws
+    /// From the step after `startStep` on, the members of the generation compute by another deal. A throw stops
+    /// the run after the current step, with a checkpoint.
+    func dealChanged(_ generation: GenerationDescription) throws
     /// All members have the same state and train; `pause` is how long nobody did.
     func generationRunning(_ generation: GenerationDescription, pause: Duration?)
     /// The last checkpoint's files, to go on from when no worker has the state any more; empty at step 0.

@@ -117,7 +117,18 @@ extension CoordinatorLoop {
         guard let last = new.last else { return }
         record.reportedStep = last.step
         stalls.committed(new, now: ContinuousClock.now)
-        recording { try delegate.stepsReported(new) }
+        // Those of one deal at a time: the ledger must hear of a deal before its first step.
+        var rest = new[...]
+        while let first = rest.first {
+            let part = rest.prefix { $0.dealNumber == first.dealNumber }
+            rest = rest.dropFirst(part.count)
+            if first.dealNumber != recordedDeal, var generation = announced[first.dealNumber] {
+                generation.startStep = first.step - 1
+                recording { try delegate.dealChanged(generation) }
+            }
+            recordedDeal = first.dealNumber
+            recording { try delegate.stepsReported(Array(part)) }
+        }
     }
 
     private func take(_ report: EvaluationReport, from id: MemberID) {

@@ -36,6 +36,10 @@ final class CoordinatorLoop {
     /// How far the run has been recorded.
     var record: RecordPosition
     var stalls: StallWatch
+    /// Generations with their deals after each change, by the change's number.
+    var announced: [Int: GenerationDescription] = [:]
+    /// The change by which the last recorded step was computed.
+    var recordedDeal = 0
     private var lastNumber = 0
     private var nextHeartbeat: ContinuousClock.Instant
     private var acceptAgain: ContinuousClock.Instant?
@@ -55,6 +59,11 @@ final class CoordinatorLoop {
         if let (journal, position) = settings.takeover {
             membership = Membership(settings: settings.membership, journal: journal, now: now)
             record = position
+            for change in journal.changes ?? [] {
+                guard var generation = membership.generation else { continue }
+                generation.deal = change.deal
+                announced[change.number] = generation
+            }
         } else {
             membership = Membership(settings: settings.membership, now: now)
             record = RecordPosition(
@@ -182,6 +191,8 @@ final class CoordinatorLoop {
         case .running(let generation, let pause):
             stalls.restart(now: ContinuousClock.now)
             delegate.generationRunning(generation, pause: pause)
+        case .redeal(let members, let change):
+            announce(change, to: members)
         case .halt(let members, let generation):
             for id in members { enqueue(.halt(HaltRequest(generation: generation)), to: id) }
         case .pause(let members, let generation):
@@ -229,6 +240,23 @@ final class CoordinatorLoop {
                         arithmetic: generation.arithmetic)), to: id)
             if stateFollows { sendState(of: generation.startStep, to: id) }
         }
+    }
+
+    /// Sends another deal, after it was kept for whoever takes this coordinator's place.
+    private func announce(_ change: DealChange, to members: [MemberID]) {
+        guard var generation = membership.generation else { return }
+        generation.deal = change.deal
+        announced[change.number] = generation
+        var journal = journal(of: generation, members)
+        journal.deal = membership.generation?.deal ?? change.deal
+        journal.changes = announced.filter { $0.value.number == generation.number }
+            .map { .init(number: $0.key, deal: $0.value.deal) }.sorted { $0.number < $1.number }
+        do {
+            try delegate.journal(journal)
+        } catch {
+            events.append(.stopRequested(reason: "\(error)"))
+        }
+        for id in members { enqueue(.redeal(change), to: id) }
     }
 
     private func journal(

@@ -17,6 +17,7 @@ extension Membership {
                     processID: entry.processID, arithmetic: journal.arithmetic)
             }, startStep: journal.startStep, arithmetic: journal.arithmetic)
         lastNumber = journal.generation
+        lastDealNumber = journal.changes?.map(\.number).max() ?? 0
         expected = Dictionary(
             journal.members.enumerated().map { ($0.element.key, $0.offset) },
             uniquingKeysWith: { first, _ in first })

@@ -45,6 +45,9 @@ extension Membership {
             members[member.id]?.rank = rank
         }
         isPauseRequested = false
+        announcedDeal = nil
+        wantedDeal = nil
+        nextDealing = now + Self.dealingInterval
         fruitlessCount += 1
         guard fruitlessCount <= Self.fruitlessLimit else {
             return actions + fail(4, MembershipWords.fruitless(fruitlessCount - 1, lastCause), now)

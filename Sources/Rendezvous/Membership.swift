@@ -61,6 +61,12 @@ package struct Membership: Sendable {
     var savedStep: Int
     /// The steps at which the worker of a place was lost, and how often in a row.
     var losses: [Int: (step: Int, count: Int)] = [:]
+    /// The last change of the open generation's deal.
+    var announcedDeal: DealChange?
+    /// A better deal that was seen the last time.
+    var wantedDeal: ReplicaDeal?
+    var lastDealNumber = 0
+    var nextDealing: Instant
     /// Why a member last left its ring.
     var lastCause: String?
     /// Generations in a row that broke before all members were ready.
@@ -94,6 +100,7 @@ package struct Membership: Sendable {
         precondition(settings.problem == nil, settings.problem ?? "")
         self.settings = settings
         savedStep = settings.startStep
+        nextDealing = now
         phase = .gathering(until: now + settings.startTimeout)
     }
 
@@ -140,7 +147,7 @@ package struct Membership: Sendable {
         case .waiting: return openAfterReturn(now)
         case .regrouping:
             return ring.allSatisfy(\.hasLeftRing) ? openNext(now) : []
-        case .running: return ring.isEmpty ? [] : pauseForChange(now)
+        case .running: return ring.isEmpty ? [] : pauseForChange(now) + dealBySpeed(now)
         case .preparing, .ending, .over: return []
         }
     }

@@ -136,6 +136,8 @@ extension Membership {
         case openGeneration(GenerationDescription, members: [MemberID])
         /// All members of the generation train from the same state; `pause` is how long nobody did.
         case running(GenerationDescription, pause: Duration?)
+        /// Tell the members of a generation of another deal.
+        case redeal([MemberID], DealChange)
         /// Tell the workers to leave the ring of that generation at once.
         case halt([MemberID], generation: UInt32)
         /// Tell the workers to leave the ring of that generation after the step.

@@ -20,6 +20,17 @@ package struct MembershipJournal: Codable, Hashable, Sendable {
         }
     }
 
+    /// A change of the generation's deal.
+    package struct Change: Codable, Hashable, Sendable {
+        package var number: Int
+        package var deal: ReplicaDeal
+
+        package init(number: Int, deal: ReplicaDeal) {
+            self.number = number
+            self.deal = deal
+        }
+    }
+
     /// The secret by which the workers of the run know each other.
     package var runToken: String
     package var generation: UInt32
@@ -28,10 +39,12 @@ package struct MembershipJournal: Codable, Hashable, Sendable {
     package var arithmetic: String
     /// By rank.
     package var members: [Entry]
+    /// Changes of the deal that have been announced to them.
+    package var changes: [Change]?
 
     package init(
         runToken: String, generation: UInt32, deal: ReplicaDeal, startStep: Int,
-        arithmetic: String, members: [Entry]
+        arithmetic: String, members: [Entry], changes: [Change]? = nil
     ) {
         self.runToken = runToken
         self.generation = generation
@@ -39,6 +52,7 @@ package struct MembershipJournal: Codable, Hashable, Sendable {
         self.startStep = startStep
         self.arithmetic = arithmetic
         self.members = members
+        self.changes = changes
     }
 
     /// What makes it unusable, nil when nothing does.

@@ -128,6 +128,11 @@ package final class WorkerControlClient: Sendable {
         session.isPauseRequested(generation: generation)
     }
 
+    /// The last change of a generation's deal; nil when there has been none.
+    package func dealChange(generation: UInt32) -> DealChange? {
+        session.dealChange(generation: generation)
+    }
+
     /// Calls `handler`, from the client's thread, with the number of a generation whose ring is to be
     /// left at once; at once when that has been asked already. There is one handler.
     package func onHalt(_ handler: @escaping @Sendable (_ generation: UInt32) -> Void) {
@@ -158,8 +163,8 @@ package final class WorkerControlClient: Sendable {
     // MARK: - Telling
 
     /// The step and the phase that heartbeats tell from now on.
-    package func setProgress(step: Int, phase: String) {
-        session.setProgress(WorkerHeartbeat(step: step, phase: phase))
+    package func setProgress(_ progress: WorkerHeartbeat) {
+        session.setProgress(progress)
     }
 
     /// The data is read and the model built.

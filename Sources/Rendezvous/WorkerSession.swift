@@ -21,6 +21,8 @@ struct WorkerSessionState {
     /// The last generation whose ring is to be left at once, and after the step; 0 for none.
     var haltedGeneration: UInt32 = 0
     var pausedGeneration: UInt32 = 0
+    /// The last change of the deal.
+    var dealChange: DealChange?
     var haltHandler: (@Sendable (UInt32) -> Void)?
     var progress = WorkerHeartbeat(step: 0, phase: "joining")
     var hasEnded = false
@@ -137,6 +139,10 @@ final class WorkerSession: @unchecked Sendable {
     /// Whether the members of a generation have been asked to leave its ring after the step.
     func isPauseRequested(generation: UInt32) -> Bool {
         locked { $0.pausedGeneration >= generation }
+    }
+
+    func dealChange(generation: UInt32) -> DealChange? {
+        locked { $0.dealChange.flatMap { $0.generation == generation ? $0 : nil } }
     }
 
     func onHalt(_ handler: @escaping @Sendable (UInt32) -> Void) {
@@ -324,6 +330,7 @@ final class WorkerSession: @unchecked Sendable {
                 return state.haltHandler
             }
             handler?(request.generation)
+        case .redeal(let change): locked { $0.dealChange = change }
         case .pause(let request):
             locked { $0.pausedGeneration = max($0.pausedGeneration, request.generation) }
         case .stop(let request): locked { $0.stopReason = $0.stopReason ?? request.reason }

@@ -89,6 +89,8 @@ package enum CoordinatorMessage: Hashable, Sendable {
     case halt(HaltRequest)
     /// Leave the ring after the step that is under way: the members are about to change.
     case pause(HaltRequest)
+    /// Another deal, in effect as soon as all members have it.
+    case redeal(DealChange)
     /// Finish the current step everywhere, save, and report `finished(stopped: true)`.
     case stop(StopRequest)
     /// The run is over and went well.
@@ -249,7 +251,7 @@ extension WorkerMessage: TaggedMessage {
 extension CoordinatorMessage: TaggedMessage {
     fileprivate enum Tag: String, Codable {
         case refused, restart, welcome, assignment, checkpointBegin, checkpointEnd
-        case heartbeat, halt, pause, stop, end, abort, status
+        case heartbeat, halt, pause, redeal, stop, end, abort, status
     }
 
     fileprivate var tag: Tag {
@@ -263,6 +265,7 @@ extension CoordinatorMessage: TaggedMessage {
         case .heartbeat: .heartbeat
         case .halt: .halt
         case .pause: .pause
+        case .redeal: .redeal
         case .stop: .stop
         case .end: .end
         case .abort: .abort
@@ -280,6 +283,7 @@ extension CoordinatorMessage: TaggedMessage {
         case .checkpointEnd(let body): body
         case .halt(let body): body
         case .pause(let body): body
+        case .redeal(let body): body
         case .stop(let body): body
         case .abort(let body): body
         case .status(let body): body
@@ -299,6 +303,7 @@ extension CoordinatorMessage: TaggedMessage {
         case .heartbeat: self = .heartbeat
         case .halt: self = .halt(try HaltRequest(from: decoder))
         case .pause: self = .pause(try HaltRequest(from: decoder))
+        case .redeal: self = .redeal(try DealChange(from: decoder))
         case .stop: self = .stop(try StopRequest(from: decoder))
         case .end: self = .end
         case .abort: self = .abort(try FailureReport(from: decoder))

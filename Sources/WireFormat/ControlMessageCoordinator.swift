@@ -111,6 +111,24 @@ package struct RecordPosition: ControlMessageBody {
     }
 }
 
+/// Another deal for the members of a generation, in effect as soon as all of them have it.
+package struct DealChange: ControlMessageBody {
+    package var generation: UInt32
+    /// Counted over the whole run, from 1.
+    package var number: Int
+    package var deal: ReplicaDeal
+
+    package init(generation: UInt32, number: Int, deal: ReplicaDeal) {
+        self.generation = generation
+        self.number = number
+        self.deal = deal
+    }
+
+    package var problem: String? {
+        number > 0 ? ControlMessageBounds.count(number, "number") : "'number' is not positive"
+    }
+}
+
 /// Leave the ring of a generation: at once, or after the step that is under way.
 package struct HaltRequest: ControlMessageBody {
     package var generation: UInt32

@@ -157,14 +157,24 @@ package struct LeaveRequest: ControlMessageBody {
 package struct WorkerHeartbeat: ControlMessageBody {
     package var step: Int
     package var phase: String
+    /// What computing one replica takes, smoothed over the last steps; nil before the first.
+    package var secondsPerReplica: Double?
+    /// The number of the last change of the deal that is in effect; 0 for the generation's own.
+    package var dealNumber: Int
 
-    package init(step: Int, phase: String) {
+    package init(
+        step: Int, phase: String, secondsPerReplica: Double? = nil, dealNumber: Int = 0
+    ) {
         self.step = step
         self.phase = phase
+        self.secondsPerReplica = secondsPerReplica
+        self.dealNumber = dealNumber
     }
 
     package var problem: String? {
         ControlMessageBounds.count(step, "step") ?? ControlMessageBounds.name(phase, "phase")
+            ?? secondsPerReplica.flatMap { ControlMessageBounds.seconds($0, "secondsPerReplica") }
+            ?? ControlMessageBounds.count(dealNumber, "dealNumber")
     }
 }
 
@@ -188,6 +198,8 @@ package struct StepReport: ControlMessageBody {
     package var firstPosition: Int
     /// When the step was committed, in seconds since 1970 by the clock of the worker that reports it.
     package var time: Double
+    /// The number of the change of the deal by which it was computed; 0 for the generation's own deal.
+    package var dealNumber: Int
 
     /// The mean loss.
     package var loss: Double { lossWeight > 0 ? lossSum / lossWeight : lossSum }
@@ -195,7 +207,8 @@ package struct StepReport: ControlMessageBody {
     package init(
         step: Int, epoch: Int, lossSum: Double, correctCount: Int, sampleCount: Int,
         lossWeight: Double? = nil, seconds: Double, learningRate: Double,
-        gradientNorm: Double? = nil, firstPosition: Int = 0, time: Double = 0
+        gradientNorm: Double? = nil, firstPosition: Int = 0, time: Double = 0,
+        dealNumber: Int = 0
     ) {
         self.step = step
         self.epoch = epoch
@@ -208,10 +221,12 @@ package struct StepReport: ControlMessageBody {
         self.gradientNorm = gradientNorm
         self.firstPosition = firstPosition
         self.time = time
+        self.dealNumber = dealNumber
     }
 
     package var problem: String? {
         ControlMessageBounds.count(step, "step") ?? ControlMessageBounds.count(epoch, "epoch")
+            ?? ControlMessageBounds.count(dealNumber, "dealNumber")
             ?? ControlMessageBounds.count(correctCount, "correctCount")
             ?? ControlMessageBounds.count(sampleCount, "sampleCount")
             ?? ControlMessageBounds.seconds(seconds, "seconds")

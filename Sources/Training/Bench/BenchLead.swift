@@ -44,6 +44,7 @@ package final class BenchLead: CoordinatorDelegate {
         arithmetic = generation.arithmetic
     }
     package func journal(_ journal: MembershipJournal) {}
+    package func dealChanged(_ generation: GenerationDescription) {}
     package func generationRunning(_ generation: GenerationDescription, pause: Duration?) {}
     package func stateToRestore(step: Int) throws -> [(name: String, bytes: Data)] {
         throw BenchError(description: "a benchmark does not go on after a loss")

@@ -165,6 +165,17 @@ package final class RunRecorder: CoordinatorDelegate {
 
     private var journalFile: JournalFile { JournalFile(folder: folder) }
 
+    package func dealChanged(_ generation: GenerationDescription) throws {
+        recording { () throws(RunFolderError) in try ledger.open(generation) }
+        let shares = zip(generation.workers, generation.deal.ranges).map { worker, range in
+            "worker \(worker.slot) \(range.count)"
+        }
+        log(
+            "replicas follow the workers' speed from step \(generation.startStep): "
+                + shares.joined(separator: ", "))
+        if let writeFailure { throw writeFailure }
+    }
+
     package func generationRunning(_ generation: GenerationDescription, pause: Duration?) {
         let deal = generation.deal.ranges.map { "\($0.lowerBound)-\($0.upperBound - 1)" }
         let hosts = Set(generation.workers.map(\.hostName)).sorted().joined(separator: ", ")

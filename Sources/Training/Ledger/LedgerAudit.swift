@@ -114,7 +114,7 @@ package struct LedgerAudit {
     // MARK: - Lines
 
     private mutating func take(_ line: LedgerGeneration) {
-        generations.append(line)
+        generations.insertInOrder(line)
         report.generations += 1
         let name = "generation \(line.generation)"
         if line.after < report.steps {

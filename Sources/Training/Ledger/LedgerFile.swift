@@ -78,7 +78,7 @@ package final class LedgerFile {
     private func note(_ lines: [LedgerLine]) {
         for line in lines {
             switch line {
-            case .generation(let generation): generations.append(generation)
+            case .generation(let generation): generations.insertInOrder(generation)
             case .step(let step): lastStep = step.step
             }
         }
@@ -126,6 +126,15 @@ package final class LedgerFile {
 extension LedgerLine {
     fileprivate var step: Int? {
         if case .step(let step) = self { step.step } else { nil }
+    }
+}
+
+extension [LedgerGeneration] {
+    /// Lines stand in the order of their first steps; the line of a deal whose steps were reported late comes
+    /// behind that of the generation which followed.
+    mutating func insertInOrder(_ generation: LedgerGeneration) {
+        let next = firstIndex { $0.after > generation.after } ?? endIndex
+        insert(generation, at: next)
     }
 }
 

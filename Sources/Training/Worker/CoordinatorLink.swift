@@ -45,7 +45,7 @@ final class CoordinatorLink: @unchecked Sendable {
     private var stopReason: String?
     private var leaveReason: String?
     private var missingRecord: RecordPosition?
-    private var progress = (step: 0, phase: "data")
+    private var progress = WorkerHeartbeat(step: 0, phase: "data")
 
     /// Joins the coordinator for the first time.
     /// - Throws: as `WorkerControlClient.join`.
@@ -98,7 +98,7 @@ final class CoordinatorLink: @unchecked Sendable {
             return (self.isPrepared && standing == nil, self.leaveReason, self.progress)
         }
         if locked({ isExpelled }) { ring.haltCurrent() }
-        client.setProgress(step: progress.step, phase: progress.phase)
+        client.setProgress(progress)
         client.onHalt { [ring] generation in ring.halt(generation: generation) }
         attempt(client) { client throws(RendezvousError) in
             if isPrepared { try client.sendPrepared() }
@@ -190,6 +190,10 @@ final class CoordinatorLink: @unchecked Sendable {
     /// Whether the coordinator has stayed away for too long.
     var wasAbandoned: Bool { locked { isAbandoned } }
 
+    func dealChange(generation: UInt32) -> DealChange? {
+        locked { client }?.dealChange(generation: generation)
+    }
+
     func isPauseRequested(generation: UInt32) -> Bool {
         locked { client }?.isPauseRequested(generation: generation) ?? false
     }
@@ -258,11 +262,20 @@ final class CoordinatorLink: @unchecked Sendable {
 
     func setProgress(step: Int, phase: String) {
         trail.record(phase, step: step)
-        let client = locked {
-            progress = (step, phase)
-            return self.client
+        let (client, progress) = locked {
+            self.progress.step = step
+            self.progress.phase = phase
+            return (self.client, self.progress)
         }
-        client?.setProgress(step: step, phase: phase)
+        client?.setProgress(progress)
+    }
+
+    /// What the next signs of life tell of this worker's speed and deal.
+    func setPace(secondsPerReplica: Double?, dealNumber: Int) {
+        locked {
+            progress.secondsPerReplica = secondsPerReplica
+            progress.dealNumber = dealNumber
+        }
     }
 
     /// Says something that is told again with this worker's standing if it does not arrive.

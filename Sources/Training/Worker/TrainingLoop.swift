@@ -34,6 +34,8 @@ final class TrainingLoop {
     private var group: ProcessGroup?
     /// What the coordinator has; the same on all workers of a generation.
     private var record = RecordPosition()
+    /// The change of the deal by which steps are computed; 0 for the generation's own deal.
+    private var dealNumber = 0
     /// False while a state is on its way into the model.
     private(set) var hasWholeState = true
 
@@ -74,6 +76,8 @@ final class TrainingLoop {
         executor.join(group)
         self.group = group
         record = assignment.record
+        dealNumber = 0
+        link.setPace(secondsPerReplica: executor.secondsPerReplica, dealNumber: 0)
         reporter.begin(isSending: group.rank == 0)
         switch assignment.transfer {
         case .none: break
@@ -149,20 +153,26 @@ final class TrainingLoop {
         guard let group else { preconditionFailure("no ring to run in") }
         // What was due when the generation before broke, or was paused.
         if model.step > 0 { try afterStep(model.step - 1, isLast: model.step == lastStep) }
-        let source = StepSource(
-            task: task, replicas: group.deal.ranges[group.rank],
-            steps: model.step..<max(model.step, lastStep),
-            missing: executor.missingReplicas(step: model.step))
+        func makeSource() -> StepSource {
+            StepSource(
+                task: task, replicas: group.deal.ranges[group.rank],
+                steps: model.step..<max(model.step, lastStep),
+                missing: executor.missingReplicas(step: model.step))
+        }
+        var source = makeSource()
         defer { source.stop() }
         while model.step < lastStep {
             let step = model.step
+            let change = link.dealChange(generation: group.generation)
+                .flatMap { $0.number > dealNumber ? $0 : nil }
             let start = ContinuousClock.now
             let rate = model.schedule.learningRate(step: step)
             let sums = try executor.run(
                 step: step, learningRate: rate,
                 votes: StepVotes(
                     stop: link.stopRequested,
-                    pause: link.isPauseRequested(generation: group.generation)),
+                    pause: link.isPauseRequested(generation: group.generation),
+                    redeal: change != nil),
                 phase: { link.setProgress(step: step, phase: $0.rawValue) },
                 passes: { replica in
                     try (0..<configuration.accumulation).map { _ in
@@ -171,12 +181,20 @@ final class TrainingLoop {
                 })
             model.step = step + 1
             report(sums, step: step, start: start, learningRate: rate)
+            link.setPace(
+                secondsPerReplica: executor.secondsPerReplica, dealNumber: dealNumber)
             let isLast = model.step == lastStep
             // A person who stops a run waits for its checkpoint, not for an evaluation; after a pause
             // the next generation does what is due.
             if sums.votes.stop, !isLast { return flushed(.stopped) }
             if sums.votes.pause, !isLast { return flushed(.paused) }
             try afterStep(step, isLast: isLast)
+            if let change, sums.dealVoteCount == group.worldSize {
+                executor.adopt(change.deal)
+                dealNumber = change.number
+                source.stop()
+                source = makeSource()
+            }
         }
         return flushed(.finished)
     }
@@ -197,7 +215,7 @@ final class TrainingLoop {
                 seconds: (ContinuousClock.now - start) / .seconds(1), learningRate: learningRate,
                 gradientNorm: sums.gradientNorm,
                 firstPosition: task.plan.positions(ofStep: step).lowerBound,
-                time: Date().timeIntervalSince1970))
+                time: Date().timeIntervalSince1970, dealNumber: dealNumber))
     }
 
     /// Evaluation and checkpoints that are due after a step and that the coordinator does not have. The last

@@ -1,0 +1,42 @@
+// The deal follows the members' speed while a generation lasts. Workers tell with their signs of life what
+// a replica takes them; a better deal that is seen twice in a row is sent to all of them and comes into
+// effect, without this machine, after the first step at which all have it.
+
+import WireFormat
+
+extension Membership {
+    /// How often the deal is thought about, and how long a change must have looked worthwhile.
+    static let dealingInterval = Duration.seconds(1)
+
+    mutating func dealBySpeed(_ now: Instant) -> [Action] {
+        guard case .running = phase, !isPauseRequested, stopReason == nil, let generation,
+            now >= nextDealing
+        else { return [] }
+        nextDealing = now + Self.dealingInterval
+        let members = ring
+        // The last change is still on its way to somebody, or somebody has not computed yet.
+        let progress = members.compactMap(\.progress)
+        guard members.count == generation.workers.count, members.count > 1,
+            progress.count == members.count,
+            announcedDeal == nil || progress.allSatisfy({ $0.dealNumber == announcedDeal?.number })
+        else { return [] }
+        let current = announcedDeal?.deal ?? generation.deal
+        let seconds = progress.compactMap(\.secondsPerReplica)
+        guard seconds.count == members.count,
+            let better = SpeedDeal.better(than: current, secondsPerReplica: seconds)
+        else {
+            wantedDeal = nil
+            return []
+        }
+        guard wantedDeal != nil else {
+            wantedDeal = better
+            return []
+        }
+        wantedDeal = nil
+        lastDealNumber = max(lastDealNumber, progress.map(\.dealNumber).max() ?? 0) + 1
+        let change = DealChange(
+            generation: generation.number, number: lastDealNumber, deal: better)
+        announcedDeal = change
+        return [.redeal(members.map(\.id), change)]
+    }
+}

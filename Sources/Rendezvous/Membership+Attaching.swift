@@ -15,7 +15,9 @@ extension Membership {
                 WorkerDescription(
                     rank: rank, slot: entry.slot, hostName: entry.hostName,
                     processID: entry.processID, arithmetic: journal.arithmetic)
-            }, startStep: journal.startStep, arithmetic: journal.arithmetic)
+            }, startStep: journal.startStep, arithmetic: journal.arithmetic,
+            // Not known; the one from which the most care follows.
+            transfer: .state)
         lastNumber = journal.generation
         expected = Dictionary(
             journal.members.enumerated().map { ($0.element.key, $0.offset) },

@@ -100,15 +100,16 @@ private let smallTranslator =
             rank: 0, generation: 1, deal: .equal(replicaCount: 1, worldSize: 1), previous: nil,
             next: nil, timeout: .seconds(1), add: ringAddition)
         let executor = ReplicatedStep(
-            store: model.store, optimizer: model.optimizer, group: group, seed: 1,
+            store: model.store, optimizer: model.optimizer, seed: 1,
             bucketByteCount: 1 << 20)
-        defer { executor.close() }
+        executor.join(group)
+        defer { executor.leave() }
         let source = task.passes(steps: 0..<500, replicas: 0..<1)
         defer { source.stop() }
         for step in 0..<500 {
             _ = try executor.run(
                 step: step, learningRate: model.schedule.learningRate(step: step),
-                stopRequested: false, phase: { _ in }, passes: { _ in [try source.next(model)] })
+                votes: StepVotes(), phase: { _ in }, passes: { _ in [try source.next(model)] })
         }
         let sums = EvaluationSums.total(
             (0..<task.evaluationBatchCount).map { task.evaluate(batch: $0, model: model) })

@@ -74,15 +74,3 @@ RONDO_CLONES void rondo_dropout(float *y, const float *x, size_t count, uint64_t
             y[start + i] = random[i] < threshold ? 0 : x[start + i] * scale;
     }
 }
-
-RONDO_CLONES void rondo_normalize_pixels(float *out, const uint8_t *pixels, const float *factor,
-                                         const float *shift, size_t pixelCount, size_t channels) {
-    if (channels == 1) {
-        float f = factor[0], s = shift[0];
-        for (size_t i = 0; i < pixelCount; i++) out[i] = (float)pixels[i] * f + s;
-        return;
-    }
-    for (size_t i = 0; i < pixelCount; i++)
-        for (size_t c = 0; c < channels; c++)
-            out[i * channels + c] = (float)pixels[i * channels + c] * factor[c] + shift[c];
-}

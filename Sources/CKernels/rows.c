@@ -10,16 +10,6 @@ RONDO_CLONES void rondo_add_row(float *matrix, const float *row, size_t rows, si
     }
 }
 
-RONDO_CLONES void rondo_add_row_relu(float *matrix, const float *row, size_t rows, size_t columns) {
-    for (size_t r = 0; r < rows; r++) {
-        float *line = matrix + r * columns;
-        for (size_t c = 0; c < columns; c++) {
-            float value = line[c] + row[c];
-            line[c] = value < 0 ? 0 : value;
-        }
-    }
-}
-
 // Sixteen columns at a time in registers; the order of additions per column (rows in blocks of
 // 64, blocks in order) is the same for every column and every width.
 RONDO_CLONES void rondo_column_sums(float *sums, const float *matrix, size_t rows, size_t columns,

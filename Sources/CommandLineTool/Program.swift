@@ -10,6 +10,7 @@ import Foundation
 import Launching
 import Models
 import RunConfiguration
+import RunProcesses
 import Training
 import Transport
 import WireFormat
@@ -26,7 +27,8 @@ public enum Program {
     static let commands = [
         TrainCommand.command, CoordinatorCommand.command, WorkerCommand.command,
         EvaluateCommand.command, PredictCommand.command, GenerateCommand.command,
-        InspectCommand.command, DataCommand.command, BenchCommand.command,
+        InspectCommand.command, DataCommand.command, StatusCommand.command,
+        AuditCommand.command, ChaosCommand.command, BenchCommand.command,
     ]
 
     /// Runs the program with `arguments` (without its name) and returns the exit code.
@@ -88,27 +90,6 @@ public enum Program {
 
     /// Which of the documented codes an error ends the program with.
     static func exitCode(of error: any Error) -> Int32 {
-        switch error {
-        case is UsageError, is ConfigurationError, is ModelError, is ParameterGroupError,
-            is WorkerCountError, is ResumeMismatch:
-            2
-        case is DataError, is SourceProblem: 3
-        case GenerationError.notALanguageModel: 2
-        case LaunchingError.hostsFile, LaunchingError.hostsFileUnusable: 2
-        case LaunchingError.noRoute, LaunchingError.unknownHost: 4
-        case let error as RunFolderError where error.problem.isUsersChoice: 2
-        case let error as WorkerFailure: error.exitCode
-        default: 1
-        }
-    }
-}
-
-extension RunFolderError.Problem {
-    /// Whether another command line would have gone well, as opposed to the disk being at fault.
-    fileprivate var isUsersChoice: Bool {
-        switch self {
-        case .exists, .notARun, .nothingToResume: true
-        case .cannotCreate, .cannotWrite: false
-        }
+        error is UsageError ? 2 : ProcessExit.code(of: error)
     }
 }

@@ -14,7 +14,7 @@ public struct ImageWindow: Hashable, Sendable {
     public let outputHeight: Int, outputWidth: Int
 
     /// A value for rows and one for columns.
-    public struct Pair: Hashable, Sendable {
+    public struct Pair: Hashable, Sendable, ExpressibleByIntegerLiteral {
         /// The value for rows, and for columns.
         public let height: Int, width: Int
         /// Different values for rows and columns.
@@ -24,6 +24,8 @@ public struct ImageWindow: Hashable, Sendable {
         }
         /// The same value for both.
         public init(_ both: Int) { self.init(both, both) }
+        /// The same value for both, as a literal.
+        public init(integerLiteral both: Int) { self.init(both, both) }
     }
 
     /// nil where the window is larger than the padded image or a size is not positive.

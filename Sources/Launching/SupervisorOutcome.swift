@@ -16,6 +16,8 @@ extension Supervisor {
         package var message: String?
         /// The last lines of the log of the worker that is to blame.
         package var logLines: [String]
+        /// What the coordinator announced of a finished run, for a parent that asked for it.
+        package var result: String?
 
         package init(exitCode: Int32, message: String? = nil, logLines: [String] = []) {
             self.exitCode = exitCode
@@ -39,6 +41,7 @@ extension Supervisor.Outcome {
         }
         if supervision.coordinatorStatus == .exited(0) {
             self.init(exitCode: 0)
+            result = coordinatorLine?.hasPrefix("result ") == true ? coordinatorLine : nil
         } else if supervision.endedByInterrupt {
             self.init(exitCode: 130)
         } else if let message, case .exited(let code) = supervision.coordinatorStatus, code != 4 {
@@ -141,11 +144,13 @@ extension Supervisor {
     ) -> [String] {
         guard let file = FileHandle(forReadingAtPath: path) else { return [] }
         defer { try? file.close() }
-        let byteLimit: UInt64 = 16 * 1024
+        let byteLimit: UInt64 = 32 * 1024
         let size = (try? file.seekToEnd()) ?? 0
         try? file.seek(toOffset: max(min(start, size), size > byteLimit ? size - byteLimit : 0))
         let bytes = (try? file.readToEnd()) ?? Data()
+        // What a worker did before it failed fills a page; the failure is what is wanted here.
         let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+            .filter { !$0.hasPrefix("rondo: before: ") }
         return lines.suffix(count).map(String.init)
     }
 }

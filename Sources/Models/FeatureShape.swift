@@ -62,6 +62,12 @@ package struct ModelError: Error, Equatable, CustomStringConvertible {
     package let layer: String
     package let problem: String
 
+    package init(path: String, layer: String, problem: String) {
+        self.path = path
+        self.layer = layer
+        self.problem = problem
+    }
+
     package var description: String { "\(path) (\(layer)): \(problem)" }
 }
 
@@ -73,6 +79,21 @@ package struct LayerOutline: Equatable, Sendable {
     package let input: FeatureShape
     package let output: FeatureShape
     package let scalarCount: Int
+}
+
+extension ModelOutline {
+    /// The table of a network that a program defines: one line.
+    package init(
+        own name: String, program: String, input: FeatureShape, output: FeatureShape,
+        scalarCount: Int
+    ) {
+        self.init(
+            layers: [
+                LayerOutline(
+                    path: "model", name: name, type: program, input: input, output: output,
+                    scalarCount: scalarCount)
+            ], output: output)
+    }
 }
 
 /// A model's layers and sizes, without its weights.

@@ -46,12 +46,16 @@ extension CoordinatorLoop {
     private func introduce(_ id: MemberID, _ frame: ControlFrame) {
         guard frame.kind == .message else { return dropStranger(id, "it sent a file's bytes") }
         do {
-            guard case .hello(let hello) = try WorkerMessage(decoding: frame.payload) else {
-                return dropStranger(id, "it did not introduce itself")
+            switch try WorkerMessage(decoding: frame.payload) {
+            case .hello(let hello):
+                peers[id]?.standing = .member
+                peers[id]?.dataPort = hello.dataPort
+                events.append(.joined(id, hello))
+            case .status(let request):
+                answer(request, to: id)
+            default:
+                dropStranger(id, "it did not introduce itself")
             }
-            peers[id]?.standing = .member
-            peers[id]?.dataPort = hello.dataPort
-            events.append(.joined(id, hello))
         } catch {
             dropStranger(id, "\(error)")
         }
@@ -100,6 +104,8 @@ extension CoordinatorLoop {
             receiveCheckpoint(assembly.header, try assembly.finish(trailer), from: id)
         case .hello:
             throw ControlMessageError("a second 'hello'")
+        case .status:
+            throw ControlMessageError("an unexpected 'status'")
         }
     }
 
@@ -110,12 +116,14 @@ extension CoordinatorLoop {
         let new = reports.filter { $0.step > record.reportedStep }
         guard let last = new.last else { return }
         record.reportedStep = last.step
+        stalls.committed(new, now: ContinuousClock.now)
         recording { try delegate.stepsReported(new) }
     }
 
     private func take(_ report: EvaluationReport, from id: MemberID) {
         guard takesPart(id), report.step > record.evaluatedStep else { return }
         record.evaluatedStep = report.step
+        stalls.evaluated(report)
         recording { try delegate.evaluationReported(report) }
     }
 
@@ -138,9 +146,12 @@ extension CoordinatorLoop {
         _ header: CheckpointHeader, _ files: [TransferredFile], from id: MemberID
     ) {
         guard takesPart(id) else { return }
+        let start = ContinuousClock.now
         do {
             try delegate.checkpointReceived(
                 step: header.step, isFinal: header.isFinal, files: files)
+            let line = StallWords.checkpoint(step: header.step, took: ContinuousClock.now - start)
+            if let line { delegate.log(line) }
             record.checkpointStep = max(record.checkpointStep, header.step)
             events.append(.saved(step: header.step))
         } catch {

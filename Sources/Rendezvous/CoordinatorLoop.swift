@@ -35,6 +35,7 @@ final class CoordinatorLoop {
     var strangerLog = StrangerLog()
     /// How far the run has been recorded.
     var record: RecordPosition
+    var stalls: StallWatch
     private var lastNumber = 0
     private var nextHeartbeat: ContinuousClock.Instant
     private var acceptAgain: ContinuousClock.Instant?
@@ -59,6 +60,7 @@ final class CoordinatorLoop {
             record = RecordPosition(
                 reportedStep: start, evaluatedStep: start, checkpointStep: start)
         }
+        stalls = StallWatch(heartbeatInterval: settings.heartbeatInterval, now: now)
         nextHeartbeat = now + settings.heartbeatInterval
     }
 
@@ -77,6 +79,7 @@ final class CoordinatorLoop {
             events += takeRequests()
             events.append(.tick)
             handleEvents()
+            watchForStalls()
             sendHeartbeats()
             dropOverdue()
             for id in peers.keys { send(to: id) }
@@ -177,6 +180,7 @@ final class CoordinatorLoop {
         case .openGeneration(let generation, let members):
             open(generation, members)
         case .running(let generation, let pause):
+            stalls.restart(now: ContinuousClock.now)
             delegate.generationRunning(generation, pause: pause)
         case .halt(let members, let generation):
             for id in members { enqueue(.halt(HaltRequest(generation: generation)), to: id) }

@@ -29,6 +29,9 @@ package struct CoordinatorSettings: Sendable {
     package var handshakeTimeout: Duration
     /// Connections that have not introduced themselves; the oldest gives way to a new one.
     package var strangerLimit: Int
+    /// For those who ask how the run goes.
+    package var runName: String
+    package var totalSteps: Int
 
     package init(
         membership: MembershipSettings, configurationJSON: String,
@@ -37,7 +40,8 @@ package struct CoordinatorSettings: Sendable {
         stopAfterStep: Int? = nil,
         takeover: (journal: MembershipJournal, record: RecordPosition)? = nil,
         resumeState: [(name: String, bytes: Data)] = [],
-        handshakeTimeout: Duration = .seconds(5), strangerLimit: Int = 32
+        handshakeTimeout: Duration = .seconds(5), strangerLimit: Int = 32,
+        runName: String = "run", totalSteps: Int = 0
     ) {
         self.membership = membership
         self.configurationJSON = configurationJSON
@@ -49,6 +53,8 @@ package struct CoordinatorSettings: Sendable {
         self.resumeState = resumeState
         self.handshakeTimeout = handshakeTimeout
         self.strangerLimit = strangerLimit
+        self.runName = runName
+        self.totalSteps = totalSteps
     }
 
     /// 128 bits from the system's generator, in hexadecimal digits.

@@ -334,6 +334,7 @@ final class WorkerSession: @unchecked Sendable {
         case .refused(let refusal):
             throw RendezvousError(.refused(refusal.reason), refusal.message)
         case .welcome: throw ControlMessageError("a second welcome")
+        case .status: throw ControlMessageError("an answer that nobody asked for")
         }
     }
 

@@ -2,7 +2,7 @@
 
 /// The samples of a run.
 package enum DataConfiguration: Sendable, Equatable {
-    package enum Format: String, CaseIterable, Sendable { case idx, text, pairs }
+    package enum Format: String, CaseIterable, Sendable { case idx, text, pairs, own }
     /// What becomes of the samples that do not fill the last step of an epoch.
     package enum LastBatch: String, CaseIterable, Sendable { case pad, drop }
 
@@ -12,17 +12,20 @@ package enum DataConfiguration: Sendable, Equatable {
     case text(TextDataConfiguration)
     /// Pairs of texts, one to be turned into the other.
     case pairs(PairDataConfiguration)
+    /// The tensors of a program.
+    case own(OwnDataConfiguration)
 
     init(_ parent: ConfigurationReader) throws(ConfigurationError) {
         guard parent.has("data") else { throw parent.missing("data", "an object") }
         let open = try parent.object(
             "data",
             keys: ImageDataConfiguration.keys + TextDataConfiguration.keys
-                + PairDataConfiguration.keys)
+                + PairDataConfiguration.keys + OwnDataConfiguration.keys)
         switch try open.name("format", Format.self) ?? .idx {
         case .idx: self = .images(try ImageDataConfiguration(parent))
         case .text: self = .text(try TextDataConfiguration(parent))
         case .pairs: self = .pairs(try PairDataConfiguration(parent))
+        case .own: self = .own(try OwnDataConfiguration(parent))
         }
     }
 
@@ -31,6 +34,7 @@ package enum DataConfiguration: Sendable, Equatable {
         case .images(let images): images.resolved
         case .text(let text): text.resolved
         case .pairs(let pairs): pairs.resolved
+        case .own(let own): own.resolved
         }
     }
 
@@ -51,6 +55,7 @@ package enum DataConfiguration: Sendable, Equatable {
                 let name = path.split(separator: "/").last.map(String.init) ?? path
                 return directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)"
             }
+        case .own: return self
         }
     }
 
@@ -68,6 +73,7 @@ package enum DataConfiguration: Sendable, Equatable {
             text.path = change(text.path)
             return .text(text)
         case .pairs(let pairs): return .pairs(pairs.mappingPaths(change))
+        case .own: return self
         }
     }
 
@@ -76,6 +82,7 @@ package enum DataConfiguration: Sendable, Equatable {
         case .images(let images): images.lastBatch
         case .text(let text): text.lastBatch
         case .pairs(let pairs): pairs.lastBatch
+        case .own(let own): own.lastBatch
         }
     }
 }

@@ -7,6 +7,8 @@ package struct ModelConfiguration: Sendable, Equatable {
         case layers([LayerConfiguration])
         case recurrentTranslator(RecurrentTranslatorOptions)
         case transformerTranslator(TransformerTranslatorOptions)
+        /// A network that some program defines.
+        case own(OwnModelConfiguration)
     }
 
     package var architecture: Architecture
@@ -23,16 +25,26 @@ package struct ModelConfiguration: Sendable, Equatable {
         case .layers: .layers
         case .recurrentTranslator: .recurrentTranslator
         case .transformerTranslator: .transformerTranslator
+        case .own: .own
         }
     }
 
+    /// The network that some program defines; nil for another architecture.
+    package var own: OwnModelConfiguration? {
+        if case .own(let own) = architecture { own } else { nil }
+    }
+
     /// Whether it turns one sequence into another.
-    package var isTranslator: Bool { typeName != .layers }
+    package var isTranslator: Bool {
+        [.recurrentTranslator, .transformerTranslator].contains(typeName)
+    }
 
     init(_ parent: ConfigurationReader) throws(ConfigurationError) {
         guard parent.has("model") else { throw parent.missing("model", "an object") }
         let common = ["type", "loss"]
-        let every = Set(RecurrentTranslatorOptions.keys + TransformerTranslatorOptions.keys)
+        let every = Set(
+            RecurrentTranslatorOptions.keys + TransformerTranslatorOptions.keys
+                + OwnModelConfiguration.keys)
         let open = try parent.object("model", keys: common + every.union(["layers"]))
         let type = try open.name("type", ModelTypeName.self) ?? .layers
         let own =
@@ -40,6 +52,7 @@ package struct ModelConfiguration: Sendable, Equatable {
             case .layers: ["layers"]
             case .recurrentTranslator: RecurrentTranslatorOptions.keys
             case .transformerTranslator: TransformerTranslatorOptions.keys
+            case .own: OwnModelConfiguration.keys
             }
         let reader = try parent.object("model", keys: common + own)
         loss = try LossConfiguration(in: reader)
@@ -52,6 +65,7 @@ package struct ModelConfiguration: Sendable, Equatable {
             architecture = .recurrentTranslator(try RecurrentTranslatorOptions(reader))
         case .transformerTranslator:
             architecture = .transformerTranslator(try TransformerTranslatorOptions(reader))
+        case .own: architecture = .own(try OwnModelConfiguration(reader))
         }
     }
 
@@ -63,6 +77,7 @@ package struct ModelConfiguration: Sendable, Equatable {
         case .layers(let layers): members["layers"] = .array(layers.map(\.resolved))
         case .recurrentTranslator(let options): members.merge(options.members) { $1 }
         case .transformerTranslator(let options): members.merge(options.members) { $1 }
+        case .own(let own): members.merge(own.members) { $1 }
         }
         return .object(members)
     }

@@ -42,10 +42,12 @@ package final class Connection: IncomingLink, OutgoingLink, Sendable {
     deinit { close() }
 
     /// Connects, waiting until `deadline` at most.
+    ///
+    /// - Parameter source: this side's address; nil is the system's choice.
     package static func connect(
-        to address: SocketAddress, until deadline: Deadline
+        to address: SocketAddress, from source: SocketAddress? = nil, until deadline: Deadline
     ) throws(TransportError) -> Connection {
-        let attempt = try ConnectionAttempt(to: address)
+        let attempt = try ConnectionAttempt(to: address, from: source)
         var poller = Poller()
         poller.add(attempt.pollDescriptor, .write)
         while true {

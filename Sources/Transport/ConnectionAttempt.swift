@@ -12,11 +12,20 @@ package final class ConnectionAttempt {
 
     /// Starts connecting.
     ///
+    /// - Parameter source: this side's address; nil is the system's choice.
     /// - Throws: what the kernel already knows, such as `unreachable`.
-    package init(to address: SocketAddress) throws(TransportError) {
+    package init(
+        to address: SocketAddress, from source: SocketAddress? = nil
+    ) throws(TransportError) {
         let descriptor = try openSocket(for: address, .connect)
         self.address = address
         pollDescriptor = descriptor
+        if let source {
+            let bound = try source.withKernelForm(.bind) { kernelAddress, length in
+                Glibc.bind(descriptor, kernelAddress, length) == 0 ? 0 : errno
+            }
+            guard bound == 0 else { throw .system(.bind, source, errno: bound) }
+        }
         let started = try address.withKernelForm(.connect) { kernelAddress, length in
             Glibc.connect(descriptor, kernelAddress, length) == 0 ? 0 : errno
         }

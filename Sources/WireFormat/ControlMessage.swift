@@ -7,7 +7,7 @@
 //     {"type":"ready","generation":1,"step":0,"weightsDigest":"9f2c..."}
 //
 // Bodies live in ControlMessageWorker.swift, ControlMessageCoordinator.swift and
-// ControlMessageTransfer.swift. Every body states its own bounds in `problem`; a message that
+// ControlMessageTransfer.swift, ControlMessageStatus.swift. Every body states its own bounds in `problem`; a message that
 // breaks them is refused while it is decoded, so that the layers above may do arithmetic on any
 // number that reaches them. The bytes of files travel beside the messages as blob frames.
 
@@ -65,6 +65,8 @@ package enum WorkerMessage: Hashable, Sendable {
     case finished(FinishedReport)
     /// This worker cannot go on.
     case failed(FailureReport)
+    /// Not from a worker: somebody wants to know how the run goes. The first message if any.
+    case status(StatusRequest)
 }
 
 /// What the coordinator says to a worker.
@@ -93,6 +95,8 @@ package enum CoordinatorMessage: Hashable, Sendable {
     case end
     /// The run is over and failed.
     case abort(FailureReport)
+    /// How the run goes; the connection is closed next.
+    case status(StatusReport)
 }
 
 // MARK: - JSON
@@ -166,7 +170,7 @@ extension TaggedMessage {
 extension WorkerMessage: TaggedMessage {
     fileprivate enum Tag: String, Codable {
         case hello, prepared, ready, halted, leaving, heartbeat, steps, evaluation
-        case checkpointBegin, checkpointEnd, finished, failed
+        case checkpointBegin, checkpointEnd, finished, failed, status
     }
 
     fileprivate var tag: Tag {
@@ -183,6 +187,7 @@ extension WorkerMessage: TaggedMessage {
         case .checkpointEnd: .checkpointEnd
         case .finished: .finished
         case .failed: .failed
+        case .status: .status
         }
     }
 
@@ -200,6 +205,7 @@ extension WorkerMessage: TaggedMessage {
         case .checkpointEnd(let body): body
         case .finished(let body): body
         case .failed(let body): body
+        case .status(let body): body
         }
     }
 
@@ -218,6 +224,7 @@ extension WorkerMessage: TaggedMessage {
         case .checkpointEnd: self = .checkpointEnd(try CheckpointTrailer(from: decoder))
         case .finished: self = .finished(try FinishedReport(from: decoder))
         case .failed: self = .failed(try FailureReport(from: decoder))
+        case .status: self = .status(try StatusRequest(from: decoder))
         }
     }
 
@@ -242,7 +249,7 @@ extension WorkerMessage: TaggedMessage {
 extension CoordinatorMessage: TaggedMessage {
     fileprivate enum Tag: String, Codable {
         case refused, restart, welcome, assignment, checkpointBegin, checkpointEnd
-        case heartbeat, halt, pause, stop, end, abort
+        case heartbeat, halt, pause, stop, end, abort, status
     }
 
     fileprivate var tag: Tag {
@@ -259,6 +266,7 @@ extension CoordinatorMessage: TaggedMessage {
         case .stop: .stop
         case .end: .end
         case .abort: .abort
+        case .status: .status
         }
     }
 
@@ -274,6 +282,7 @@ extension CoordinatorMessage: TaggedMessage {
         case .pause(let body): body
         case .stop(let body): body
         case .abort(let body): body
+        case .status(let body): body
         case .heartbeat, .end: nil
         }
     }
@@ -293,6 +302,7 @@ extension CoordinatorMessage: TaggedMessage {
         case .stop: self = .stop(try StopRequest(from: decoder))
         case .end: self = .end
         case .abort: self = .abort(try FailureReport(from: decoder))
+        case .status: self = .status(try StatusReport(from: decoder))
         }
     }
 

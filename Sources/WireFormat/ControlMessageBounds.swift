@@ -35,6 +35,11 @@ enum ControlMessageBounds {
         value.isFinite && value >= 0 && value <= 1e9 ? nil : "'\(name)' is out of range: \(value)"
     }
 
+    /// Seconds since 1970, up to the year 5138.
+    static func instant(_ value: Double, _ name: String) -> String? {
+        value.isFinite && value >= 0 && value <= 1e11 ? nil : "'\(name)' is out of range: \(value)"
+    }
+
     /// An exit code that tells failure from success.
     static func exitCode(_ value: Int32) -> String? {
         (1...255).contains(value) ? nil : "'exitCode' is out of range: \(value)"

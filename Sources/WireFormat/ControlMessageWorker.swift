@@ -184,6 +184,10 @@ package struct StepReport: ControlMessageBody {
     package var learningRate: Double
     /// The norm of the step's gradient, where it was computed.
     package var gradientNorm: Double?
+    /// The first position of the epoch's order that the step used.
+    package var firstPosition: Int
+    /// When the step was committed, in seconds since 1970 by the clock of the worker that reports it.
+    package var time: Double
 
     /// The mean loss.
     package var loss: Double { lossWeight > 0 ? lossSum / lossWeight : lossSum }
@@ -191,7 +195,7 @@ package struct StepReport: ControlMessageBody {
     package init(
         step: Int, epoch: Int, lossSum: Double, correctCount: Int, sampleCount: Int,
         lossWeight: Double? = nil, seconds: Double, learningRate: Double,
-        gradientNorm: Double? = nil
+        gradientNorm: Double? = nil, firstPosition: Int = 0, time: Double = 0
     ) {
         self.step = step
         self.epoch = epoch
@@ -202,6 +206,8 @@ package struct StepReport: ControlMessageBody {
         self.seconds = seconds
         self.learningRate = learningRate
         self.gradientNorm = gradientNorm
+        self.firstPosition = firstPosition
+        self.time = time
     }
 
     package var problem: String? {
@@ -209,6 +215,8 @@ package struct StepReport: ControlMessageBody {
             ?? ControlMessageBounds.count(correctCount, "correctCount")
             ?? ControlMessageBounds.count(sampleCount, "sampleCount")
             ?? ControlMessageBounds.seconds(seconds, "seconds")
+            ?? ControlMessageBounds.count(firstPosition, "firstPosition")
+            ?? ControlMessageBounds.instant(time, "time")
     }
 }
 

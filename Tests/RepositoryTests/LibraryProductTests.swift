@@ -1,71 +1,55 @@
 import Foundation
 import Testing
 
-/// Another package depends on a version of this one and uses the engine. A package with unsafe build flags
+/// Another package, the one of the examples, depends on a version of this one. A package with unsafe build flags
 /// could not be used so.
 @Suite struct LibraryProductTests {
-    @Test func anotherPackageImportsAVersion() throws {
+    @Test func theExamplesUseAVersionAndRun() throws {
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("rondo-library-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
         let library = folder.appendingPathComponent("rondo")
         try copySources(to: library)
         try commit(library, tag: "1.0.0")
-        let user = folder.appendingPathComponent("user")
+        let examples = folder.appendingPathComponent("examples")
+        for file in try Repository.files() where file.hasPrefix("Tests/Examples/") {
+            try write(
+                try Repository.text(file),
+                to: examples.appendingPathComponent(String(file.dropFirst("Tests/Examples/".count)))
+            )
+        }
+        let manifest = examples.appendingPathComponent("Package.swift")
+        let pathDependency = #".package(name: "rondo", path: "../..")"#
+        let text = try String(contentsOf: manifest, encoding: .utf8)
+        try #require(text.contains(pathDependency))
         try write(
-            """
-            // swift-tools-version: 6.0
-            import PackageDescription
+            text.replacing(
+                pathDependency, with: #".package(url: "\#(library.path)", from: "1.0.0")"#),
+            to: manifest)
+        try Repository.run("swift", ["build", "-c", "release", "--quiet"], in: examples)
+        let programs = examples.appendingPathComponent(".build/release")
+        func run(_ name: String, _ arguments: String...) throws -> String {
+            try Repository.run(
+                programs.appendingPathComponent(name).path, arguments, in: folder)
+        }
 
-            let package = Package(
-                name: "user",
-                dependencies: [.package(url: "\(library.path)", from: "1.0.0")],
-                targets: [
-                    .executableTarget(
-                        name: "user", dependencies: [.product(name: "Rondo", package: "rondo")])
-                ])
-            """, to: user.appendingPathComponent("Package.swift"))
-        try write(
-            """
-            import Autodiff
-            import NeuralNetworks
-            import Tensors
+        #expect(try run("linear-regression").contains("largest difference "))
+        #expect(try run("tanh-rnn").contains("parity accuracy 1.0000 after 800 steps\n"))
+        let digests = try ["1", "2", "3"].map { workers in
+            try run("valid-cnn", "12", workers).split(separator: "\n").last { $0.hasPrefix("SHA") }
+        }
+        #expect(digests[0] != nil && Set(digests).count == 1, "\(digests)")
+        let own = try run("own-model")
+        #expect(
+            own.contains("test accuracy 0.8") && own.contains("class of an empty image: "), "\(own)"
+        )
+    }
 
-            struct Classifier: Layer {
-                let hidden: Linear
-                let output: Linear
-
-                init(stream: inout InitializationStream) {
-                    hidden = Linear(2, 8, stream: &stream)
-                    output = Linear(8, 2, stream: &stream)
-                }
-
-                func callAsFunction(_ x: Variable) -> Variable { output(tanh(hidden(x))) }
-            }
-
-            var stream = InitializationStream(seed: 1)
-            let model = Classifier(stream: &stream)
-            let store = ParameterStore(adopting: model)
-            let gradients = Tensor(zeros: [store.gradientCount])
-            let optimizer = SGD(count: store.values.count, momentum: 0.9)
-            let x = Tensor([0, 0, 0, 1, 1, 0, 1, 1], [4, 2])
-            var correct = 0
-            for step in 0..<300 {
-                store.bindGradients(to: gradients)
-                let tape = Tape(
-                    .training(seed: 1, step: step, replica: 0, microBatch: 0, sampleCount: 4))
-                let (loss, sums) = softmaxCrossEntropy(
-                    model(tape.constant(x)), labels: [0, 1, 1, 0])
-                tape.backward(from: loss)
-                optimizer.update(
-                    store.values, gradients: gradients.pointer, gradientScale: 0.25,
-                    learningRate: 0.5, step: step + 1)
-                correct = sums.correctCount
-            }
-            print("learned \\(correct) of 4, \\(store.scalarCount) parameters")
-            """, to: user.appendingPathComponent("Sources/user/main.swift"))
-        let output = try Repository.run("swift", ["run", "--quiet"], in: user)
-        #expect(output.hasSuffix("learned 4 of 4, 42 parameters\n"), "\(output)")
+    /// What README shows of the library is a program that the test above runs.
+    @Test func readmeShowsAnExampleAsItIs() throws {
+        let example = try Repository.text("Tests/Examples/Sources/own-model/main.swift")
+        let code = example.split(separator: "\n\n", maxSplits: 1)[1]
+        #expect(try Repository.text("README.md").contains("```swift\n\(code)```\n"))
     }
 
     private func copySources(to library: URL) throws {

@@ -17,7 +17,8 @@ struct ReferenceLayer {
         let x = reference.tensor("x", Shape(reference.x))
         switch reference.layer {
         case "embedding": self = Self.embedding(reference, &stream)
-        case "layerNorm", "groupNorm", "conv1d", "convTranspose2d":
+        case "layerNorm", "groupNorm", "conv1d", "convTranspose2d", "linear", "conv2d", "maxPool2d",
+            "averagePool2d", "globalAveragePool", "batchNorm", "activation", "flatten":
             let layer = try Self.layer(reference, &stream)
             self.init(module: layer, inputs: ["x": x]) { inputs, _ in
                 [("output", layer(inputs["x"]!))]
@@ -102,9 +103,39 @@ struct ReferenceLayer {
                 stride: pair(options.stride, 1), padding: pair(options.padding?.sides, 0),
                 outputPadding: pair(options.outputPadding, 0), groups: options.groups ?? 1,
                 bias: options.bias ?? true, stream: &stream)
-        default: throw UnknownLayer(name: reference.layer)
+        case "linear":
+            return Linear(
+                channels, options.outputs ?? 0, bias: options.bias ?? true, stream: &stream)
+        case "conv2d":
+            return Conv2d(
+                channels, options.outputs ?? 0, kernel: pair(options.kernel, 1),
+                stride: pair(options.stride, 1), padding: pair(options.padding?.sides, 0),
+                groups: options.groups ?? 1, bias: options.bias ?? true, stream: &stream)
+        case "maxPool2d":
+            return MaxPool2d(
+                kernel: pair(options.kernel, 1), stride: options.stride.map { pair($0, 1) },
+                padding: pair(options.padding?.sides, 0))
+        case "averagePool2d":
+            return AveragePool2d(
+                kernel: pair(options.kernel, 1), stride: options.stride.map { pair($0, 1) },
+                padding: pair(options.padding?.sides, 0))
+        case "globalAveragePool": return GlobalAveragePool()
+        case "batchNorm": return BatchNorm(channels)
+        case "flatten": return Activation.flatten
+        default:
+            let name = reference.name.split(separator: "/").last.map(String.init) ?? ""
+            guard let function = activations[name] else { throw UnknownLayer(name: name) }
+            return Activation { function(4 * $0) }
         }
     }
+
+    private static let activations: [String: @Sendable (Variable) -> Variable] = [
+        "relu": { relu($0) }, "tanh": { tanh($0) }, "sigmoid": { sigmoid($0) },
+        "leakyRelu": { leakyRelu($0, slope: 0.1) }, "elu": { elu($0, alpha: 0.5) },
+        "gelu": { gelu($0, .erf) }, "geluTanh": { gelu($0, .tanh) }, "silu": { silu($0) },
+        "softplus": { softplus($0) }, "logSigmoid": { logSigmoid($0) },
+        "softmax": { softmax($0) }, "logSoftmax": { logSoftmax($0) },
+    ]
 
     private static func embedding(
         _ reference: ReferenceCase, _ stream: inout InitializationStream

@@ -2,17 +2,19 @@ import CKernels
 import Kernels
 import Tensors
 
-/// The largest input of each window; padding never wins. x: [N, H, W, C].
+/// The largest input of each window; padding never wins. x: [N, H, W, C]; the stride is the kernel where none
+/// is given, here and below.
 /// - Precondition: at most 256 taps, padding at most half of the kernel.
 public func maxPool2d(
-    _ x: Variable, kernel: ImageWindow.Pair, stride: ImageWindow.Pair,
-    padding: ImageWindow.Pair = .init(0)
+    _ x: Variable, kernel: ImageWindow.Pair, stride: ImageWindow.Pair? = nil,
+    padding: ImageWindow.Pair = 0
 ) -> Variable {
     precondition(kernel.height * kernel.width <= 256, "maxPool2d: \(kernel) has over 256 taps")
     precondition(
         2 * padding.height <= kernel.height && 2 * padding.width <= kernel.width,
         "maxPool2d: padding \(padding) is more than half of the kernel \(kernel)")
-    let window = imageWindow(x.shape, kernel: kernel, stride: stride, padding: padding)
+    let window = imageWindow(
+        x.shape, kernel: kernel, stride: stride ?? kernel, padding: padding)
     let images = x.shape[0]
     let outputCount = window.outputHeight * window.outputWidth * window.channels
     let y = Tensor(
@@ -41,10 +43,11 @@ public func maxPool2d(
 
 /// The mean of each window, padding counted as zeros. x: [N, H, W, C].
 public func averagePool2d(
-    _ x: Variable, kernel: ImageWindow.Pair, stride: ImageWindow.Pair,
-    padding: ImageWindow.Pair = .init(0)
+    _ x: Variable, kernel: ImageWindow.Pair, stride: ImageWindow.Pair? = nil,
+    padding: ImageWindow.Pair = 0
 ) -> Variable {
-    let window = imageWindow(x.shape, kernel: kernel, stride: stride, padding: padding)
+    let window = imageWindow(
+        x.shape, kernel: kernel, stride: stride ?? kernel, padding: padding)
     let images = x.shape[0]
     let outputCount = window.outputHeight * window.outputWidth * window.channels
     let y = Tensor(

@@ -11,6 +11,21 @@ public struct LossSums: Sendable, Equatable {
     public var sampleCount: Int
     /// What the sum and its gradient are divided by in the end; the samples, unless they are weighted.
     public var weight: Float
+
+    /// The sums of a pass whose samples count alike.
+    public init(lossSum: Float, correctCount: Int, sampleCount: Int) {
+        self.init(
+            lossSum: lossSum, correctCount: correctCount, sampleCount: sampleCount,
+            weight: Float(sampleCount))
+    }
+
+    /// The sums of a pass.
+    public init(lossSum: Float, correctCount: Int, sampleCount: Int, weight: Float) {
+        self.lossSum = lossSum
+        self.correctCount = correctCount
+        self.sampleCount = sampleCount
+        self.weight = weight
+    }
 }
 
 /// The sum over samples of -log softmax(logits)[label].

@@ -35,13 +35,9 @@ void rondo_exp(float *y, const float *x, size_t count);
 /// `threshold` = p * 2^32: an element is dropped when its 32 random bits are below it.
 void rondo_dropout(float *y, const float *x, size_t count, uint64_t key, const uint32_t counter[3],
                    uint32_t threshold, float scale);
-/// out = (pixel / 255 - mean[c]) / deviation[c], written as pixel * factor[c] + shift[c].
-void rondo_normalize_pixels(float *out, const uint8_t *pixels, const float *factor,
-                            const float *shift, size_t pixelCount, size_t channels);
 
 // rows.c: matrices of `rows` x `columns`
 void rondo_add_row(float *matrix, const float *row, size_t rows, size_t columns); // + bias
-void rondo_add_row_relu(float *matrix, const float *row, size_t rows, size_t columns);
 /// sums[c] = (accumulate ? sums[c] : 0) + sum over rows, in blocks of 64 rows.
 void rondo_column_sums(float *sums, const float *matrix, size_t rows, size_t columns,
                        bool accumulate);

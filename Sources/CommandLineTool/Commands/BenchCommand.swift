@@ -1,6 +1,7 @@
 import Foundation
 import Launching
 import Models
+import RunProcesses
 import Synchronization
 import Training
 import Transport
@@ -60,7 +61,7 @@ enum BenchCommand {
     }
 
     private static func work(_ coordinator: String, slot: Int) throws -> Int32 {
-        Lifeline.watch { CoordinatorCommand.exitAtOnce(4) }
+        Lifeline.watch { ProcessExit.atOnce(4) }
         try BenchWorker.run(
             coordinator: try SocketAddress.parse(coordinator), slot: slot,
             productVersion: ProductVersion.current)
@@ -85,16 +86,17 @@ enum BenchCommand {
                 #"{"workload":"\#(workload.rawValue)","workers":\#(workers),"#
                     + String(
                         format: #""samples_per_s":%.1f,"ms_per_step":%.3f,"params":%d,"#
-                            + #""peak_rss_mb":%.1f}"#,
-                        rate, median * 1000, lead.parameterCount, megabytes))
+                            + #""peak_rss_mb":%.1f,"system_allocations":%d}"#,
+                        rate, median * 1000, lead.parameterCount, megabytes,
+                        lead.allocationCount))
         } else {
             Console.output(
                 String(
                     format: "%@  %d workers  %.0f samples/s  %.2f ms/step (best %.2f, 95 %% %.2f)"
-                        + "  %d parameters  %.0f MB  OpenBLAS %@",
+                        + "  %d parameters  %.0f MB, %d allocations in the steps  OpenBLAS %@",
                     workload.rawValue, workers, rate, median * 1000, times[0] * 1000,
                     times[times.count * 95 / 100] * 1000, lead.parameterCount, megabytes,
-                    lead.arithmetic))
+                    lead.allocationCount, lead.arithmetic))
         }
     }
 
@@ -128,7 +130,7 @@ enum BenchCommand {
                 try ChildProcess(
                     name: "worker \(slot)",
                     ChildProcess.Command(
-                        executable: Fleet.ownExecutable,
+                        executable: RunningProgram(name: "rondo").executable,
                         arguments: [
                             "rondo", "bench", "worker", "--coordinator=\(lead.address)",
                             "--slot=\(slot)",

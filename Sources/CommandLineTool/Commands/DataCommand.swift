@@ -1,6 +1,7 @@
 import Checkpoints
 import Datasets
 import Foundation
+import RunProcesses
 
 /// `rondo data`: writes the pairs of a generator as files.
 enum DataCommand {

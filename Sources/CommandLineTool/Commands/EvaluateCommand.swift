@@ -1,4 +1,5 @@
 import Foundation
+import RunProcesses
 import Training
 
 /// `rondo evaluate`: a finished run's model on its test split.

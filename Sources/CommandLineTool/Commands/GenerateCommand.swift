@@ -1,4 +1,5 @@
 import Foundation
+import RunProcesses
 import Training
 
 /// `rondo generate`: continues a text.

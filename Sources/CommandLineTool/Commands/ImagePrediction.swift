@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import RunConfiguration
+import RunProcesses
 import Training
 
 /// `rondo predict` of a run of images.

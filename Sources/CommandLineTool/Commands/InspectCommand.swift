@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import RunProcesses
 
 /// `rondo inspect`: what a safetensors file or a run's folder holds.
 enum InspectCommand {

@@ -1,4 +1,5 @@
 import RunConfiguration
+import RunProcesses
 import Training
 
 /// `rondo predict`: gives new inputs to a finished run's model.
@@ -59,6 +60,10 @@ enum PredictCommand {
             throw UsageError(
                 "the run in \(folder) is a language model; 'rondo predict' takes models for images "
                     + "or for pairs of texts")
+        case .own:
+            throw UsageError(
+                "the run in \(folder) is on the samples of a program, which alone can use its model"
+            )
         }
         return 0
     }

@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import RunProcesses
 import Training
 
 /// `rondo predict` of a run of pairs of texts: a line in, a line out.

@@ -1,8 +1,7 @@
 import Foundation
 import Launching
-import RunConfiguration
+import RunProcesses
 import Training
-import Transport
 
 /// `rondo train`: starts a coordinator and workers and looks after them.
 enum TrainCommand {
@@ -25,7 +24,12 @@ enum TrainCommand {
                 .init(
                     "advertise", value: "ADDRESS",
                     "this machine's address as the hosts reach it (default: that of the route)"),
-            ] + RunOptions.specifications,
+            ] + RunOptions.specifications + [
+                .init(
+                    "relay", value: "HOST:PORT", isHidden: true,
+                    "where workers on this machine reach the coordinator"),
+                .init("lifeline", isHidden: true, "end when standard input ends"),
+            ],
             examples: [
                 "rondo train configs/fashion-mnist-cnn.json --workers 2",
                 "rondo train configs/fashion-mnist-cnn.json --workers 3 --resume",
@@ -37,30 +41,23 @@ enum TrainCommand {
 
     private static func run(_ arguments: ParsedArguments) throws -> Int32 {
         let options = try RunOptions(arguments)
-        let fleet = try Fleet(arguments, threads: options.configuration.threads)
-        guard fleet.workerCount <= options.configuration.replicas else {
+        let places = try Fleet.places(arguments, threads: options.configuration.threads)
+        guard places.workerCount <= options.configuration.replicas else {
             throw WorkerCountError(
-                workers: fleet.workerCount, replicas: options.configuration.replicas)
+                workers: places.workerCount, replicas: options.configuration.replicas)
         }
         try options.folder.check(options.mode)
 
-        let supervisor = Supervisor()
-        try SignalWatch.start { _ in supervisor.signalReceived() }
-        func coordinator(at address: String, _ words: [String]) -> ChildProcess.Command {
-            ChildProcess.Command(
-                executable: Fleet.ownExecutable,
-                arguments: ["rondo", "coordinator"] + words + [
-                    "--listen=\(address)", "--workers=\(fleet.workerCount)",
-                    "--announce=\(ChildProcess.announcementDescriptor)", "--lifeline",
-                ], environment: fleet.crashEnvironment, announces: true)
+        if arguments.has("lifeline") {
+            // The children have lifelines of their own, which end with this process.
+            Lifeline.watch { ProcessExit.atOnce(4) }
         }
         let words = RunOptions.words(from: arguments)
-        let outcome = try supervisor.run(
-            coordinator: coordinator(at: fleet.listenAddress, words),
-            successor: { coordinator(at: $0, RunOptions.wordsToResume(words)) }
-        ) { (announced) throws(LaunchingError) in
-            try fleet.launches(coordinator: announced, folder: options.folder)
-        }
+        let outcome = try RunSupervisor.run(
+            places, program: RunningProgram(name: "rondo"),
+            coordinator: ["coordinator"] + words,
+            successor: ["coordinator"] + RunOptions.wordsToResume(words), folder: options.folder,
+            relay: arguments.text("relay"))
         if let message = outcome.message {
             Console.error(message)
             for line in outcome.logLines { Console.errorText("    \(line)") }

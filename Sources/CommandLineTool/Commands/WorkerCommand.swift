@@ -1,9 +1,5 @@
-import Foundation
-import Launching
-import Synchronization
-import Training
+import RunProcesses
 import Transport
-import WireFormat
 
 /// `rondo worker`: one of the processes that compute.
 enum WorkerCommand {
@@ -29,30 +25,11 @@ enum WorkerCommand {
         guard let place = arguments.text("coordinator") else {
             throw UsageError("'rondo worker' needs --coordinator HOST:PORT")
         }
-        let address = try coordinatorAddress(place)
-        let slot = try arguments.integer("slot", in: 0...1023)
-        let run = WorkerRun(
-            WorkerOptions(
-                coordinator: address, slot: slot, productVersion: ProductVersion.current,
-                log: { line in
-                    let text = line.split(whereSeparator: \.isNewline).joined(separator: " ")
-                    Console.errorText("rondo: \(text)")
-                }))
-        if arguments.has("lifeline") {
-            Lifeline.watch {
-                Console.error("the process that started this worker is gone")
-                CoordinatorCommand.exitAtOnce(4)
-            }
-        }
-        let requests = Mutex(StopRequests())
-        try SignalWatch.start { _ in
-            switch requests.withLock({ $0.received(at: .now) }) {
-            case .stop: run.requestLeave(reason: "it was asked to by a signal")
-            case .echo: break
-            case .endAtOnce: CoordinatorCommand.exitAtOnce(130)
-            }
-        }
-        return run.run()
+        return try WorkerRole(
+            coordinator: try coordinatorAddress(place),
+            slot: try arguments.integer("slot", in: 0...1023),
+            hasLifeline: arguments.has("lifeline")
+        ).play()
     }
 
     private static func coordinatorAddress(_ text: String) throws -> SocketAddress {

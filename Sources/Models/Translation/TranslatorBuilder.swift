@@ -69,7 +69,7 @@ extension ModelBuilder {
             return TransformerTranslator(
                 options, sourceSymbols: symbols, sourceLimit: limit, targetSymbols: outputs,
                 targetLimit: limit + 1, stream: &stream)
-        case .layers:
+        case .layers, .own:
             throw ModelError(
                 path: "model", layer: model.typeName.rawValue,
                 problem: "cannot turn one text into another; use a recurrentTranslator or a"

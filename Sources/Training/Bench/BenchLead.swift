@@ -9,6 +9,8 @@ package final class BenchLead: CoordinatorDelegate {
     /// Touched by the thread that runs the service.
     package private(set) var reports: [StepReport] = []
     package private(set) var parameterCount = 0
+    /// Blocks of tensor memory that rank 0 has asked of the system during the timed steps.
+    package private(set) var allocationCount = 0
     package private(set) var arithmetic = ""
     package let address: SocketAddress
     private let listener: Listener
@@ -49,6 +51,7 @@ package final class BenchLead: CoordinatorDelegate {
     package func stepsReported(_ reports: [StepReport]) { self.reports += reports }
     package func evaluationReported(_ report: EvaluationReport) {
         parameterCount = report.sampleCount
+        allocationCount = report.correctCount
     }
     package func checkpointReceived(
         step: Int, isFinal: Bool, files: [(name: String, bytes: Data)]

@@ -86,7 +86,9 @@ package final class BenchWorker {
             ReadyReport(
                 generation: assignment.generation, step: 0, weightsDigest: digest()))
         var reports: [StepReport] = []
+        var allocationsBefore = 0
         for step in 0..<(warmup + steps) {
+            if step == warmup { allocationsBefore = MemoryPool.statistics.systemAllocationCount }
             let start = ContinuousClock.now
             let sums = try executor.run(
                 step: step, learningRate: workload.learningRate, votes: StepVotes(),
@@ -103,12 +105,14 @@ package final class BenchWorker {
                     sampleCount: group.worldSize * workload.batchSize,
                     seconds: seconds, learningRate: workload.learningRate))
         }
+        let allocations = MemoryPool.statistics.systemAllocationCount - allocationsBefore
         if assignment.rank == 0 {
-            // The number of parameters comes back in a report of its own, after the steps.
+            // The number of parameters, and what was asked of the system during the steps, come back in a
+            // report of their own.
             try client.sendSteps(reports)
             try client.sendEvaluation(
                 EvaluationReport(
-                    step: steps, epoch: 1, lossSum: 0, correctCount: 0,
+                    step: steps, epoch: 1, lossSum: 0, correctCount: allocations,
                     sampleCount: store.scalarCount, seconds: 0))
         }
         try leave(step: steps, digest: digest())

@@ -73,12 +73,14 @@ package final class CoordinatorRun: @unchecked Sendable {
     ///   - write: writes text for the person watching.
     /// - Throws: an error for each way the run cannot be; the folder is then untouched.
     package init(
-        _ options: CoordinatorOptions, announce: @escaping (SocketAddress) -> Void,
+        _ options: CoordinatorOptions, parts: ProgramParts = .none,
+        announce: @escaping (SocketAddress) -> Void,
         write: @escaping (String) -> Void
     ) throws {
         self.options = options
         let configuration = options.configuration.withAbsoluteDataPaths
-        let preflight = try RunPreflight(configuration, workerCount: options.workerCount)
+        let preflight = try RunPreflight(
+            configuration, workerCount: options.workerCount, parts: parts)
         try options.folder.check(options.mode)
         let start =
             options.mode == .resume
@@ -123,7 +125,8 @@ package final class CoordinatorRun: @unchecked Sendable {
                 runToken: takeover?.journal.runToken ?? CoordinatorSettings.randomToken(),
                 heartbeatInterval: communication.heartbeatInterval,
                 coordinatorTimeout: communication.timeout, takeover: takeover,
-                resumeState: start.files),
+                resumeState: start.files, runName: configuration.name,
+                totalSteps: preflight.totalSteps),
             delegate: recorder)
         describe(configuration, preflight, start, isTakeover: takeover != nil)
     }
@@ -135,6 +138,7 @@ package final class CoordinatorRun: @unchecked Sendable {
     package func run() -> CoordinatorEnd {
         let outcome = service.run()
         recorder.removeJournal()
+        CoordinatorPlace.remove(in: options.folder)
         display.clear()
         switch outcome {
         case .finished(let report):

@@ -19,9 +19,11 @@ final class MetricsFile {
         let workers: Int
         let generation: UInt32
         let gradientNorm: Double?
+        /// When the step was committed, in seconds since 1970, to the millisecond.
+        let time: Decimal
 
         enum CodingKeys: String, CodingKey {
-            case step, epoch, loss, accuracy, seconds, workers, generation
+            case step, epoch, loss, accuracy, seconds, workers, generation, time
             case gradientNorm = "gradient_norm"
             case learningRate = "learning_rate"
             case samplesPerSecond = "samples_per_s"
@@ -151,7 +153,7 @@ final class MetricsFile {
                     learningRate: report.learningRate, seconds: report.seconds,
                     samplesPerSecond: Double(report.sampleCount) / max(report.seconds, 1e-9),
                     workers: workers, generation: generation,
-                    gradientNorm: report.gradientNorm)
+                    gradientNorm: report.gradientNorm, time: Self.milliseconds(report.time))
             })
     }
 
@@ -165,6 +167,10 @@ final class MetricsFile {
                 samplesPerSecond: Double(report.sampleCount) / max(report.seconds, 1e-9),
                 workers: workers, generation: generation)
         ])
+    }
+
+    private static func milliseconds(_ seconds: Double) -> Decimal {
+        Decimal(Int((seconds * 1000).rounded())) / 1000
     }
 
     private func write(_ lines: [some Encodable]) throws(RunFolderError) {

@@ -2,6 +2,8 @@
 //
 //     config.json          the resolved configuration
 //     metrics.jsonl        one JSON object a line, a step or an evaluation each
+//     ledger.jsonl         which samples each step used, and who computed its replicas
+//     coordinator.json     where the run's coordinator listens, while it runs
 //     model.safetensors    the final weights, or their moving average
 //     vocabulary.json      what the symbols stand for, in runs of text (see SavedVocabulary)
 //     checkpoints/         step-00000060/, each complete or absent
@@ -62,16 +64,21 @@ package struct RunFolder: Equatable, Sendable {
     package var metricsPath: String { "\(path)/metrics.jsonl" }
     package var modelPath: String { "\(path)/model.safetensors" }
     package var checkpointsPath: String { "\(path)/checkpoints" }
+    package var ledgerPath: String { "\(path)/\(Self.ledgerName)" }
+    package var coordinatorPath: String { "\(path)/\(Self.coordinatorName)" }
     package var logPath: String { "\(path)/log.txt" }
     package var workersPath: String { "\(path)/workers" }
 
     package func workerLogPath(slot: Int) -> String { "\(workersPath)/worker-\(slot).log" }
 
+    static let ledgerName = "ledger.jsonl"
+    static let coordinatorName = "coordinator.json"
+
     /// What a run has written; anything else in the folder belongs to the user.
     private static let ownNames =
         [
             "config.json", "metrics.jsonl", "model.safetensors", "checkpoints", "log.txt",
-            "workers", "journal.json",
+            "workers", "journal.json", ledgerName, coordinatorName,
         ] + RunVocabularies.fileNames
 
     /// Whether a folder at `path` may be used in `mode`; changes nothing.

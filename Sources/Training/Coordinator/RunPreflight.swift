@@ -34,47 +34,61 @@ package struct RunPreflight: Sendable {
     package let vocabularies: RunVocabularies?
 
     /// - Throws: `WorkerCountError`, `DataError`, `ModelError` or `ParameterGroupError`.
-    package init(_ configuration: RunConfiguration, workerCount: Int) throws {
+    package init(
+        _ configuration: RunConfiguration, workerCount: Int, parts: ProgramParts = .none
+    ) throws {
         guard workerCount <= configuration.replicas else {
             throw WorkerCountError(workers: workerCount, replicas: configuration.replicas)
         }
         switch configuration.data {
-        case .images(let data): try self.init(configuration, images: data)
+        case .images(let data): try self.init(configuration, images: data, parts)
         case .text:
             let task = try configuration.loadTask()
             try self.init(
                 configuration, task: task,
-                samples: "\(task.plan.sampleCount) windows, a vocabulary of \(task.outputCount)")
+                samples: "\(task.plan.sampleCount) windows, a vocabulary of \(task.outputCount)",
+                parts)
         case .pairs(let data):
             let task = try PairTask(configuration, data)
-            try self.init(configuration, task: task, samples: task.summary)
+            try self.init(configuration, task: task, samples: task.summary, parts)
+        case .own:
+            let own = try parts.samples(for: configuration)
+            try self.init(
+                configuration, task: try configuration.loadTask(parts),
+                samples: "\(own.training.count) training and \(own.test.count) test samples", parts)
         }
     }
 
     /// Whether the parameter groups are there can be said of the built model alone.
     private static func checkGroups(
-        _ configuration: RunConfiguration, input: FeatureShape, outputs: Int
+        _ configuration: RunConfiguration, input: FeatureShape, outputs: Int, _ parts: ProgramParts
     ) throws {
         guard !configuration.optimizer.groups.isEmpty else { return }
         _ = try TrainedModel(
-            configuration, input: input, outputs: outputs, stepsPerEpoch: 1, totalSteps: 1)
+            configuration, input: input, outputs: outputs, stepsPerEpoch: 1, totalSteps: 1,
+            parts: parts)
     }
 
     /// A text is read in full: its vocabulary is the model's output.
     private init(
-        _ configuration: RunConfiguration, task: any TrainingTask, samples: String
+        _ configuration: RunConfiguration, task: any TrainingTask, samples: String,
+        _ parts: ProgramParts
     ) throws {
         self.samples = samples
         plan = task.plan
         vocabularies = task.vocabularies
         totalSteps = configuration.totalSteps(plan)
-        model = try ModelBuilder.outline(
-            of: configuration.model, input: task.input, outputs: task.outputCount)
-        try Self.checkGroups(configuration, input: task.input, outputs: task.outputCount)
+        model = try parts.outline(
+            configuration, input: task.input, outputs: task.outputCount)
+        try Self.checkGroups(
+            configuration, input: task.input, outputs: task.outputCount, parts)
     }
 
     /// Of images the headers tell enough.
-    private init(_ configuration: RunConfiguration, images data: ImageDataConfiguration) throws {
+    private init(
+        _ configuration: RunConfiguration, images data: ImageDataConfiguration,
+        _ parts: ProgramParts
+    ) throws {
         let training = try IDXReader.outline(
             images: data.trainImagesPath, labels: data.trainLabelsPath, classes: data.classes)
         let test = try IDXReader.outline(
@@ -98,9 +112,10 @@ package struct RunPreflight: Sendable {
         plan = try configuration.stepPlan(
             dataName: data.trainImagesPath, sampleCount: trainingCount)
         totalSteps = configuration.totalSteps(plan)
-        model = try ModelBuilder.outline(
-            of: configuration.model, input: training.feature, outputs: data.classes)
-        try Self.checkGroups(configuration, input: training.feature, outputs: data.classes)
+        model = try parts.outline(
+            configuration, input: training.feature, outputs: data.classes)
+        try Self.checkGroups(
+            configuration, input: training.feature, outputs: data.classes, parts)
     }
 
     private static func count(

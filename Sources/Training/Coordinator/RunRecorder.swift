@@ -40,6 +40,7 @@ package final class RunRecorder: CoordinatorDelegate {
     private let display: ProgressDisplay
     private let announce: (SocketAddress) -> Void
     private let metrics: MetricsFile
+    private let ledger: LedgerFile
     private let logFile: FileHandle
     private let store: CheckpointStore
     private var generation: GenerationDescription?
@@ -71,9 +72,12 @@ package final class RunRecorder: CoordinatorDelegate {
         try AtomicFile.write(resolved, to: folder.configurationPath)
         try preflight.vocabularies?.write(to: folder)
         metrics = try MetricsFile(
-            folder: folder, names: configuration.evaluationNames, 
+            folder: folder, names: configuration.evaluationNames,
             startStep: takeover?.record.reportedStep ?? start.step)
         reportedStep = takeover?.record.reportedStep ?? start.step
+        ledger = try LedgerFile(
+            folder: folder, startStep: reportedStep,
+            generation: takeover.map { LedgerGeneration($0.journal) })
         do {
             if !FileManager.default.fileExists(atPath: folder.logPath) {
                 try Data().write(to: URL(fileURLWithPath: folder.logPath))
@@ -117,6 +121,12 @@ package final class RunRecorder: CoordinatorDelegate {
 
     package func coordinatorListening(at address: SocketAddress) {
         logOnly("listening on \(address)")
+        do {
+            try CoordinatorPlace(address: address).write(in: folder)
+        } catch {
+            // The run does not need it; whoever asks how it goes will miss it.
+            log("warning: \(error)")
+        }
         announce(address)
     }
 
@@ -139,6 +149,7 @@ package final class RunRecorder: CoordinatorDelegate {
                     + " a later state")
             reportedStep = generation.startStep
         }
+        recording { () throws(RunFolderError) in try ledger.open(generation) }
         logOnly(
             "generation \(generation.number) opened from step \(generation.startStep), transfer of"
                 + " \(generation.transfer.rawValue)")
@@ -187,6 +198,9 @@ package final class RunRecorder: CoordinatorDelegate {
         sampleCount += reports.reduce(0) { $0 + $1.sampleCount }
         reportedStep = reports.last?.step ?? reportedStep
         recording { () throws(RunFolderError) in
+            // First the ledger: a coordinator that takes this one's place goes by the metrics, and cuts
+            // the ledger back to them.
+            try ledger.append(reports)
             try metrics.append(
                 reports, workers: generation?.workers.count ?? 0,
                 generation: generation?.number ?? 0)

@@ -19,6 +19,10 @@ package struct EvaluationNames: Equatable, Sendable {
         loss: "test_loss", accuracy: "test_accuracy", samples: "pairs")
     package static let languageModel = EvaluationNames(
         loss: "validation_loss", accuracy: nil, samples: "symbols")
+    fileprivate static let classes = EvaluationNames(
+        loss: "test_loss", accuracy: "test_accuracy", samples: "samples")
+    fileprivate static let values = EvaluationNames(
+        loss: "test_loss", accuracy: nil, samples: "samples")
 }
 
 extension RunConfiguration {
@@ -28,6 +32,7 @@ extension RunConfiguration {
         case .images: .classification
         case .text: .languageModel
         case .pairs: .translation
+        case .own(let own): own.targets == .classes ? .classes : .values
         }
     }
 }

@@ -11,7 +11,7 @@ package enum Evaluator {
     ///   - isWhole: whether a text is measured from its beginning and not in its last part alone.
     /// - Throws: `ConfigurationError`, `DataError`, `CheckpointError`, `StateMismatch`, `ModelError`.
     package static func evaluate(
-        runFolder: String, dataPath: String?, isWhole: Bool
+        runFolder: String, dataPath: String?, isWhole: Bool, parts: ProgramParts = .none
     ) throws -> EvaluationSums {
         var configuration = try FinishedRun.configuration(runFolder)
         if let dataPath { configuration.data = relocated(configuration.data, to: dataPath) }
@@ -21,7 +21,7 @@ package enum Evaluator {
             let evaluation = try ImageEvaluation(configuration, data, shape: nil)
             let model = try FinishedRun.model(
                 runFolder, configuration, input: evaluation.split.dataset.outline.feature,
-                outputs: data.classes)
+                outputs: data.classes, parts: parts)
             return .total((0..<evaluation.batchCount).map { evaluation.sums(of: $0, model: model) })
         case .pairs(let data):
             let test = try PairEvaluation(
@@ -38,8 +38,16 @@ package enum Evaluator {
                 ? text : try text.split(trainingFraction: 1 - data.validationShare).validation
             let evaluation = try TextEvaluation(configuration, data, measured, vocabulary)
             let model = try FinishedRun.model(
-                runFolder, configuration, input: .tokens(data.context), outputs: vocabulary.count)
+                runFolder, configuration, input: .tokens(data.context), outputs: vocabulary.count,
+                parts: parts)
             return .total((0..<evaluation.batchCount).map { evaluation.sums(of: $0, model: model) })
+        case .own:
+            let task = try configuration.loadTask(parts)
+            let model = try FinishedRun.model(
+                runFolder, configuration, input: task.input, outputs: task.outputCount,
+                parts: parts)
+            return .total(
+                (0..<task.evaluationBatchCount).map { task.evaluate(batch: $0, model: model) })
         }
     }
 

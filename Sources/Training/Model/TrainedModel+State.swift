@@ -15,6 +15,11 @@ package struct StateMismatch: Error, CustomStringConvertible {
     package let file: String
     package let problem: String
 
+    package init(file: String, problem: String) {
+        self.file = file
+        self.problem = problem
+    }
+
     package var description: String { "\(file): \(problem)" }
 }
 
@@ -71,6 +76,10 @@ extension TrainedModel {
     package func files() throws(CheckpointError) -> [(name: String, bytes: Data)] {
         var metadata = ["format": "pt", "step": String(step)]
         if average != nil { metadata["weights"] = "moving average" }
+        if let ownShape {
+            metadata["input"] = "\(ownShape.input)"
+            metadata["outputs"] = "\(ownShape.outputs)"
+        }
         return [
             (
                 Self.modelFileName,

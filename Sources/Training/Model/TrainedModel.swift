@@ -17,6 +17,9 @@ package final class TrainedModel {
     package let schedule: Schedule
     private let labelSmoothing: Float
     private let classWeights: [Float]?
+    /// What a program's network was made for: kept beside its weights, so that they can be loaded without
+    /// the data.
+    let ownShape: (input: Shape, outputs: Int)?
     /// Updates so far.
     package var step = 0
 
@@ -24,10 +27,10 @@ package final class TrainedModel {
     /// - Throws: `ModelError` or `ParameterGroupError`.
     package init(
         _ configuration: RunConfiguration, input: FeatureShape, outputs: Int,
-        stepsPerEpoch: Int, totalSteps: Int
+        stepsPerEpoch: Int, totalSteps: Int, parts: ProgramParts = .none
     ) throws {
-        network = try ModelBuilder.network(
-            configuration.model, input: input, outputs: outputs, seed: configuration.seed)
+        network = try parts.network(configuration, input: input, outputs: outputs)
+        ownShape = configuration.model.own == nil ? nil : (input.sampleShape, outputs)
         store = ParameterStore(adopting: network.module)
         optimizer = try configuration.optimizer.optimizer(for: store)
         clipping = configuration.optimizer.clipping?.clipping ?? .none
@@ -69,7 +72,7 @@ package final class TrainedModel {
     }
 
     /// With the configured options in training; an evaluation measures the plain loss.
-    private func loss(
+    func loss(
         _ logits: Variable, labels: [Int32]
     ) -> (loss: Variable, sums: LossSums) {
         guard logits.tape.settings.isTraining, labelSmoothing > 0 || classWeights != nil else {

@@ -78,11 +78,12 @@ extension TrainingTask {
 
 extension RunConfiguration {
     /// Reads the data that the configuration names.
-    package func loadTask() throws(DataError) -> any TrainingTask {
+    package func loadTask(_ parts: ProgramParts = .none) throws -> any TrainingTask {
         switch data {
         case .images(let images): try ImageTask(self, images)
         case .text(let text): try TextTask(self, text)
         case .pairs(let pairs): try PairTask(self, pairs)
+        case .own: try ProgramTask(self, parts.samples(for: self))
         }
     }
 

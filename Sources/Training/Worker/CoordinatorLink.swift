@@ -29,6 +29,8 @@ final class CoordinatorLink: @unchecked Sendable {
     private let ring: RingSwitch
     /// What the run is about, as told when this worker first joined.
     let description: RunDescription
+    /// What this worker did last.
+    let trail = EventTrail()
 
     private let condition = NSCondition()
     // Guarded by `condition`.
@@ -123,6 +125,7 @@ final class CoordinatorLink: @unchecked Sendable {
             return
         }
         log("\(error.message); calling again")
+        trail.record("lost the coordinator: \(error.message)")
         let thread = Thread { [self] in callAgain(Deadline.after(locked { patience })) }
         thread.name = "reconnect"
         thread.stackSize = 1 << 20
@@ -254,6 +257,7 @@ final class CoordinatorLink: @unchecked Sendable {
     // MARK: - Telling
 
     func setProgress(step: Int, phase: String) {
+        trail.record(phase, step: step)
         let client = locked {
             progress = (step, phase)
             return self.client
@@ -298,10 +302,13 @@ final class CoordinatorLink: @unchecked Sendable {
     }
 
     func sendReady(_ report: ReadyReport) {
+        trail.record("in the ring of generation \(report.generation)", step: report.step)
         tell({ $0.ready = report }) { client throws(RendezvousError) in try client.sendReady(report) }
     }
 
     func sendHalted(_ report: HaltReport) {
+        let cause = report.cause.map { ": \($0)" } ?? ""
+        trail.record("left the ring of generation \(report.generation)\(cause)", step: report.step)
         tell({ $0.halted = report }) { client throws(RendezvousError) in
             try client.sendHalted(report)
         }

@@ -195,7 +195,9 @@ final class TrainingLoop {
                 lossSum: Double(sums.lossSum), correctCount: sums.correctCount,
                 sampleCount: sums.sampleCount, lossWeight: Double(sums.lossWeight),
                 seconds: (ContinuousClock.now - start) / .seconds(1), learningRate: learningRate,
-                gradientNorm: sums.gradientNorm))
+                gradientNorm: sums.gradientNorm,
+                firstPosition: task.plan.positions(ofStep: step).lowerBound,
+                time: Date().timeIntervalSince1970))
     }
 
     /// Evaluation and checkpoints that are due after a step and that the coordinator does not have. The last

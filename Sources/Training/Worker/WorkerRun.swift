@@ -7,7 +7,6 @@ import Kernels
 import Models
 import Rendezvous
 import RunConfiguration
-import Synchronization
 import Tensors
 import Transport
 import WireFormat
@@ -44,31 +43,27 @@ package struct WorkerFailure: Error, CustomStringConvertible {
 }
 
 /// One worker process.
-package final class WorkerRun: Sendable {
+package final class WorkerRun {
     private static let joinTimeout = Duration.seconds(20)
     /// The coordinator ends the wait for the others by its own start deadline; this is the bound behind it.
     private static let assignmentTimeout = Duration.seconds(86_400 + 60)
     /// A neighbour that cannot be reached for so long is reported.
     private static let ringTimeout = Duration.seconds(10)
+    private static let trailPrefix = "before: "
 
     private let options: WorkerOptions
-    private let leaving = Mutex(Leaving())
+    private let parts: ProgramParts
+    private let leave: LeaveSwitch
 
-    private struct Leaving {
-        var reason: String?
-        var link: CoordinatorLink?
-    }
-
-    package init(_ options: WorkerOptions) { self.options = options }
-
-    /// Asks to be left out after the step that is under way; the run goes on without this worker. From any
-    /// thread.
-    package func requestLeave(reason: String) {
-        let link = leaving.withLock { leaving in
-            leaving.reason = leaving.reason ?? reason
-            return leaving.link
-        }
-        link?.sendLeaving(reason: reason)
+    /// - Parameters:
+    ///   - parts: of a program that trains a network of its own.
+    ///   - leave: by which the worker can be asked to leave the run.
+    package init(
+        _ options: WorkerOptions, _ parts: ProgramParts = .none, leave: LeaveSwitch = LeaveSwitch()
+    ) {
+        self.options = options
+        self.parts = parts
+        self.leave = leave
     }
 
     /// Joins the coordinator, trains to the end of the run and returns the exit code.
@@ -110,6 +105,8 @@ package final class WorkerRun: Sendable {
                 try train(link, listener, ring)
             } catch {
                 if !Self.isRestart(error) {
+                    // Before the failure itself, which is the last line of the log.
+                    for line in link.trail.lines() { options.log("\(Self.trailPrefix)\(line)") }
                     link.sendFailed(
                         exitCode: Self.exitCode(of: error), message: Self.words(error))
                 }
@@ -166,18 +163,18 @@ package final class WorkerRun: Sendable {
             origin: "the coordinator's configuration")
         link.setPatience(configuration.communication.coordinatorTimeout)
         Arithmetic.setThreadCount(configuration.threads)
-        let task = try configuration.loadTask()
+        let task = try configuration.loadTask(parts)
         let totalSteps = configuration.totalSteps(task.plan)
         func makeLoop() throws -> TrainingLoop {
             let model = try TrainedModel(
                 configuration, input: task.input, outputs: task.outputCount,
-                stepsPerEpoch: task.plan.stepsPerEpoch, totalSteps: totalSteps)
+                stepsPerEpoch: task.plan.stepsPerEpoch, totalSteps: totalSteps, parts: parts)
             return TrainingLoop(
                 configuration: configuration, task: task, model: model, link: link)
         }
         var loop = try makeLoop()
         link.sendPrepared()
-        beLeavable(link)
+        leave.connect(link)
         while true {
             link.setProgress(step: loop.step, phase: "waiting")
             switch try link.awaitNext(deadline: .after(Self.assignmentTimeout)) {
@@ -196,15 +193,6 @@ package final class WorkerRun: Sendable {
                 }
             }
         }
-    }
-
-    /// From here on a request to leave reaches the coordinator; one that came before is told now.
-    private func beLeavable(_ link: CoordinatorLink) {
-        let reason = leaving.withLock { leaving in
-            leaving.link = link
-            return leaving.reason
-        }
-        if let reason { link.sendLeaving(reason: reason) }
     }
 
     /// Where a worker stands in a generation, and by what it gets there.

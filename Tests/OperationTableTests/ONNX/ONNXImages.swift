@@ -6,7 +6,8 @@ import Tensors
 
 enum ONNXImages {
     static let operators: [String: ONNXOperator] = [
-        "Conv": convolution, "MaxPool": maxPool, "AveragePool": averagePool,
+        "Conv": convolution, "ConvTranspose": transposedConvolution, "MaxPool": maxPool,
+        "AveragePool": averagePool,
         "GlobalAveragePool": { call in
             let x = try call.x()
             let axes = Array(2..<x.shape.rank)
@@ -111,6 +112,49 @@ enum ONNXImages {
             image, weight: Parameter(weight.value), bias: call.has(2) ? try call.parameter(2) : nil,
             stride: .init(window.stride[0], window.stride[1]),
             groups: try call.node.integer("group", 1))
+        return [try call.result(restored(y, rank: x.shape.rank))]
+    }
+
+    /// The whole of what the windows cover, cut or filled up to what ONNX wants of it.
+    private static let transposedConvolution: ONNXOperator = { call in
+        let x = try call.x()
+        var weight = try call.x(1)
+        let spatial = x.shape.rank - 2
+        guard spatial <= 2 else { throw ONNXExclusion("images of \(spatial) dimensions") }
+        guard try call.node.integers("dilations")?.allSatisfy({ $0 == 1 }) ?? true else {
+            throw ONNXExclusion("dilated windows")
+        }
+        let kernel = Array(weight.shape.dimensions[2...])
+        let stride = try call.node.integers("strides") ?? kernel.map { _ in 1 }
+        let extra = try call.node.integers("output_padding") ?? kernel.map { _ in 0 }
+        let pads = try call.node.integers("pads") ?? (kernel + kernel).map { _ in 0 }
+        var wanted = try call.node.integers("output_shape")
+        let automatic = call.node.string("auto_pad", "NOTSET")
+        if automatic.hasPrefix("SAME"), wanted == nil {
+            wanted = (0..<spatial).map { x.shape[2 + $0] * stride[$0] }
+        }
+        if weight.shape.rank == 3 { weight = unsqueeze(weight, axis: 2) }
+        let group = try call.node.integer("group", 1)
+        var y = transposedConvolution2d(
+            try image(x), weight: Parameter(weight.value), bias: nil,
+            stride: .init(spatial == 2 ? stride[0] : 1, stride[spatial - 1]), groups: group)
+        for place in 0..<spatial {
+            let axis = 1 + place + (2 - spatial)
+            let size = y.shape[axis]
+            var before = pads[place]
+            var length = size + extra[place] - pads[place] - pads[spatial + place]
+            if let wanted {
+                let total = Swift.max(0, size + extra[place] - wanted[place])
+                before = automatic == "SAME_UPPER" ? total / 2 : total - total / 2
+                length = wanted[place]
+            }
+            let missing = Swift.max(0, before + length - size)
+            var sides = [(Int, Int)](repeating: (0, 0), count: 4)
+            sides[axis] = (0, missing)
+            if missing > 0 { y = pad(y, sides, value: 0) }
+            y = slice(y, axis: axis, before..<before + length)
+        }
+        if call.has(2) { y = y + (try call.x(2)) }
         return [try call.result(restored(y, rank: x.shape.rank))]
     }
 

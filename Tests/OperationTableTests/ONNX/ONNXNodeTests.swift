@@ -19,9 +19,7 @@ import Testing
         .merging(ONNXMovement.operators, uniquingKeysWith: { $1 })
         .merging(ONNXMatrices.operators, uniquingKeysWith: { $1 })
         .merging(ONNXImages.operators, uniquingKeysWith: { $1 })
-
-    /// Operators that we have in another form than ONNX's: other gate orders and options.
-    private static let elsewhere: Set = ["ConvTranspose", "LSTM", "GRU", "RNN"]
+        .merging(ONNXRecurrent.operators, uniquingKeysWith: { $1 })
 
     /// Steps of a graph that are no operations of ours: a case of these alone judges nothing.
     private static let bookkeeping: Set = ["Shape", "Size", "Constant", "Cast", "CastLike"]
@@ -107,10 +105,7 @@ import Testing
                 continue
             }
             guard let operation = operators[node.operation] else {
-                throw ONNXExclusion(
-                    elsewhere.contains(node.operation)
-                        ? "\(node.operation) is not mapped; ours is checked against PyTorch"
-                        : "no operation \(node.operation)")
+                throw ONNXExclusion("no operation \(node.operation)")
             }
             let call = ONNXCall(node: node, inputs: node.inputs.map { values[$0] }, tape: tape)
             let results = try operation(call)

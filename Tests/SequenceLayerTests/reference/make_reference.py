@@ -210,6 +210,8 @@ def convolution(case):
     o = case["options"]
     if case["layer"] == "conv1d":
         kind, keywords = nn.Conv1d, {}
+    elif case["layer"] == "conv2d":
+        kind, keywords = nn.Conv2d, {}
     else:
         kind = nn.ConvTranspose2d
         keywords = {"output_padding": tuple(o.get("outputPadding", [0, 0]))}
@@ -227,6 +229,50 @@ def convolution(case):
     fill(module, case["name"])
     x = leaf(case, "x", case["x"])
     return finish(case, module, {"x": x}, {"output": channels_last(module(channels_first(x)))})
+
+
+def linear(case):
+    o = case["options"]
+    module = nn.Linear(case["x"][-1], o["outputs"], bias=o.get("bias", True))
+    fill(module, case["name"])
+    x = leaf(case, "x", case["x"])
+    return finish(case, module, {"x": x}, {"output": module(x)})
+
+
+def image_function(case):
+    """Layers of images that have no options but windows."""
+    o = case["options"]
+    window = [tuple(o.get(key, default)) for key, default in
+              [("kernel", [1, 1]), ("stride", o.get("kernel")), ("padding", [0, 0])] if "kernel" in o]
+    module = {
+        "maxPool2d": lambda: nn.MaxPool2d(*window),
+        "averagePool2d": lambda: nn.AvgPool2d(*window),
+        "globalAveragePool": lambda: nn.AdaptiveAvgPool2d(1),
+        "batchNorm": lambda: {2: nn.BatchNorm1d, 4: nn.BatchNorm2d}[len(case["x"])](case["x"][-1]),
+    }[case["layer"]]()
+    fill(module, case["name"])
+    x = leaf(case, "x", case["x"])
+    return finish(case, module, {"x": x}, {"output": channels_last(module(channels_first(x)))})
+
+
+ACTIVATIONS = {
+    "relu": nn.ReLU(), "tanh": nn.Tanh(), "sigmoid": nn.Sigmoid(), "leakyRelu": nn.LeakyReLU(0.1),
+    "elu": nn.ELU(0.5), "gelu": nn.GELU(), "geluTanh": nn.GELU(approximate="tanh"),
+    "silu": nn.SiLU(), "softplus": nn.Softplus(), "logSigmoid": nn.LogSigmoid(),
+    "softmax": nn.Softmax(-1), "logSoftmax": nn.LogSoftmax(-1),
+}
+
+
+def activation(case):
+    module = ACTIVATIONS[case["name"].split("/")[1]]
+    x = leaf(case, "x", case["x"])
+    # Wider than the inputs' [-1, 1), so that the flat parts are seen.
+    return finish(case, module, {"x": x}, {"output": module(4 * x)})
+
+
+def flatten(case):
+    x = leaf(case, "x", case["x"])
+    return finish(case, nn.Flatten(), {"x": x}, {"output": nn.Flatten()(channels_first(x))})
 
 
 def cases():
@@ -306,6 +352,39 @@ def cases():
         yield convolution, dict(
             name=f"convTranspose2d/{name}", layer="convTranspose2d", x=x, options=options
         )
+    for name, x, options in [
+        ("plain", [5, 7], dict(outputs=4)),
+        ("no-bias", [5, 7], dict(outputs=4, bias=False)),
+        ("three-dimensions", [2, 3, 17], dict(outputs=33)),
+    ]:
+        yield linear, dict(name=f"linear/{name}", layer="linear", x=x, options=options)
+    for name, x, options in [
+        ("plain", [2, 5, 6, 3], dict(kernel=[3, 3], outputs=4)),
+        ("padded", [2, 6, 5, 3], dict(kernel=[3, 3], outputs=4, padding=[1, 1])),
+        ("padded-wide", [2, 8, 8, 16], dict(kernel=[3, 3], outputs=16, padding=[1, 1])),
+        ("stride", [2, 7, 7, 3], dict(kernel=[3, 3], outputs=2, stride=[2, 2], padding=[1, 1], bias=False)),
+        ("five", [1, 9, 9, 2], dict(kernel=[5, 5], outputs=3)),
+        ("unequal-sides", [1, 6, 8, 2], dict(kernel=[2, 3], outputs=3, stride=[1, 2], padding=[0, 1])),
+        ("groups", [2, 5, 5, 4], dict(kernel=[3, 3], outputs=6, groups=2, padding=[1, 1])),
+        ("depthwise", [2, 5, 5, 4], dict(kernel=[3, 3], outputs=4, groups=4, padding=[1, 1])),
+        ("pointwise", [2, 3, 3, 5], dict(kernel=[1, 1], outputs=4)),
+    ]:
+        yield convolution, dict(name=f"conv2d/{name}", layer="conv2d", x=x, options=options)
+    for layer in ["maxPool2d", "averagePool2d"]:
+        for name, x, options in [
+            ("plain", [2, 6, 4, 3], dict(kernel=[2, 2])),
+            ("overlapping", [2, 7, 7, 2], dict(kernel=[3, 3], stride=[2, 2], padding=[1, 1])),
+            ("unequal-sides", [1, 7, 6, 2], dict(kernel=[3, 2], stride=[2, 1])),
+        ]:
+            yield image_function, dict(name=f"{layer}/{name}", layer=layer, x=x, options=options)
+    yield image_function, dict(
+        name="globalAveragePool/plain", layer="globalAveragePool", x=[2, 5, 3, 4], options={}
+    )
+    for name, x in [("images", [3, 4, 5, 6]), ("one-channel", [4, 3, 3, 1]), ("vectors", [9, 17])]:
+        yield image_function, dict(name=f"batchNorm/{name}", layer="batchNorm", x=x, options={})
+    for name in ACTIVATIONS:
+        yield activation, dict(name=f"activation/{name}", layer="activation", x=[5, 13], options={})
+    yield flatten, dict(name="flatten/images", layer="flatten", x=[2, 3, 4, 5], options={})
 
 
 if __name__ == "__main__":

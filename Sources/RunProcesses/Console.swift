@@ -6,24 +6,24 @@ import Glibc
 import Synchronization
 
 /// The process' standard streams.
-enum Console {
+package enum Console {
     private static let outputErrorNumber = Mutex<Int32>(0)
 
     /// A result.
-    static func output(_ text: String) { outputText(text + "\n") }
+    package static func output(_ text: String) { outputText(text + "\n") }
 
     /// A part of a result, as it is.
-    static func outputText(_ text: String) {
+    package static func outputText(_ text: String) {
         let number = write(text, to: 1)
         guard number != 0 else { return }
         outputErrorNumber.withLock { $0 = $0 == 0 ? number : $0 }
     }
 
     /// Whether standard output takes more: nobody has closed the other end, and no write has failed.
-    static var takesOutput: Bool { outputErrorNumber.withLock { $0 == 0 } }
+    package static var takesOutput: Bool { outputErrorNumber.withLock { $0 == 0 } }
 
     /// Why a result could not be written, in words; nil when all of them were.
-    static var outputFailure: String? {
+    package static var outputFailure: String? {
         let number = outputErrorNumber.withLock { $0 }
         // A pager that was closed has shown what was wanted of it.
         guard number != 0, number != EPIPE else { return nil }
@@ -33,7 +33,7 @@ enum Console {
 
     /// Gives each standard stream that is closed a place that swallows it. Otherwise the next file
     /// that is opened would take its number, and with it the text meant for a person.
-    static func openClosedStreams() {
+    package static func openClosedStreams() {
         for descriptor: Int32 in 0...2 where fcntl(descriptor, F_GETFD) == -1 {
             // The lowest free number is the closed one: those below it are open by now.
             let opened = open("/dev/null", O_RDWR)
@@ -42,21 +42,21 @@ enum Console {
     }
 
     /// A failure, in one line.
-    static func error(_ message: String) {
+    package static func error(_ message: String) {
         let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
         write("rondo: error: \(line)\n", to: 2)
     }
 
     /// Text for the person watching, with a line end added.
-    static func errorText(_ text: String) { write(text + "\n", to: 2) }
+    package static func errorText(_ text: String) { write(text + "\n", to: 2) }
 
     /// Text for the person watching, as it is.
-    static func progress(_ text: String) { write(text, to: 2) }
+    package static func progress(_ text: String) { write(text, to: 2) }
 
-    static var isErrorATerminal: Bool { isatty(2) == 1 }
+    package static var isErrorATerminal: Bool { isatty(2) == 1 }
 
     /// Columns of the terminal at standard error.
-    static var width: Int {
+    package static var width: Int {
         var size = winsize()
         guard ioctl(2, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
         return Int(size.ws_col)
@@ -64,7 +64,7 @@ enum Console {
 
     /// Writes all of `text`; the answer is the number of the error that prevented it, or 0.
     @discardableResult
-    static func write(_ text: String, to descriptor: Int32) -> Int32 {
+    package static func write(_ text: String, to descriptor: Int32) -> Int32 {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }

@@ -1,0 +1,274 @@
+// A run that is disturbed: starts `rondo train`, asks its coordinator again and again how the run
+// goes, lets each event of the plan happen at its step, waits until all workers are back and a step
+// was committed by them, and goes on to the next event.
+
+import RunProcesses
+import Foundation
+import Glibc
+import Launching
+import Rendezvous
+import Synchronization
+import Training
+import Transport
+import WireFormat
+
+/// A run that did not go on after an event, or could not be led.
+struct ChaosFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// Ctrl-C.
+struct ChaosInterrupted: Error {}
+
+/// Leads one disturbed run. Used by one thread, but for `interrupt`.
+final class ChaosRun {
+    /// How long the run may take to be whole again after an event.
+    private static let patience = Duration.seconds(120)
+    /// How long no step may come, before the first event and between two.
+    private static let longestSilence = Duration.seconds(300)
+
+    private let folder: RunFolder
+    private let workerCount: Int
+    private let processes: ChaosProcesses
+    private let relay: Relay?
+    private let isInterrupted: () -> Bool
+    private let print: (String) -> Void
+    private(set) var outcomes: [ChaosOutcome] = []
+    /// Events that did not happen, with why.
+    private(set) var missed: [String] = []
+
+    init(
+        folder: RunFolder, workerCount: Int, processes: ChaosProcesses, relay: Relay?,
+        isInterrupted: @escaping () -> Bool, print: @escaping (String) -> Void
+    ) {
+        self.folder = folder
+        self.workerCount = workerCount
+        self.processes = processes
+        self.relay = relay
+        self.isInterrupted = isInterrupted
+        self.print = print
+    }
+
+    /// Lets the events happen; returns when all have, or the run has ended.
+    func disturb(_ plan: ChaosPlan) throws {
+        for (index, event) in plan.events.enumerated() {
+            guard let before = try wait(forStep: event.step) else {
+                let count = plan.events.count - index
+                missed.append("the run ended before \(count) of the events")
+                return
+            }
+            try happen(event, before)
+        }
+    }
+
+    /// Waits for the end of `rondo train`.
+    func awaitEnd() throws {
+        var lastStep = -1
+        var lastChange = ContinuousClock.now
+        while processes.train?.status == nil {
+            if let status = try look(), status.step != lastStep {
+                lastStep = status.step
+                lastChange = .now
+            }
+            guard ContinuousClock.now - lastChange < Self.longestSilence else {
+                throw ChaosFailure("the run made no step for \(Self.longestSilence)")
+            }
+            ChaosProcesses.pause(.milliseconds(100))
+        }
+    }
+
+    // MARK: - Looking
+
+    /// How the run goes; nil while nobody can be asked.
+    private func look() throws -> StatusReport? {
+        if isInterrupted() { throw ChaosInterrupted() }
+        guard let place = CoordinatorPlace(in: folder), let address = try? place.reachable() else {
+            return nil
+        }
+        try processes.replaceLost(relay?.address ?? address)
+        return try? StatusClient.ask(address, deadline: .after(.seconds(5)))
+    }
+
+    private var hasEnded: Bool { processes.train?.status != nil }
+
+    /// The state of the whole run once it has reached a step; nil when it ended before.
+    private func wait(forStep step: Int) throws -> StatusReport? {
+        var lastStep = -1
+        var lastChange = ContinuousClock.now
+        while !hasEnded {
+            let status = try look()
+            if let status, status.step != lastStep {
+                lastStep = status.step
+                lastChange = .now
+            }
+            if let status, status.step >= step, isWhole(status) { return status }
+            guard ContinuousClock.now - lastChange < Self.longestSilence else {
+                throw ChaosFailure(
+                    "the run made no step for \(Self.longestSilence) before step \(step)")
+            }
+            // Near the step as often as it costs nothing, so that events hit it and not one behind.
+            let isNear = status.map { step - $0.step < 20 } ?? false
+            ChaosProcesses.pause(.milliseconds(isNear ? 3 : 50))
+        }
+        return nil
+    }
+
+    private func isWhole(_ status: StatusReport) -> Bool {
+        status.state == "running" && status.workers.count { $0.rank != nil } == workerCount
+            && status.step > status.startStep
+    }
+
+    // MARK: - Events
+
+    private func happen(_ event: ChaosEvent, _ status: StatusReport) throws {
+        let ledger = ChaosFiles.ledger(in: folder)
+        let moment = ChaosMoment(
+            time: Date().timeIntervalSince1970, generation: status.generation,
+            generationCount: ChaosFiles.generationCount(ledger), step: status.step)
+        guard let victim = try strike(event, status) else { return }
+        var words =
+            "event \(event.number): \(event.kind.words) after step \(moment.step): \(victim.name)"
+        let end = victim.end.map { ContinuousClock.now + $0 }
+        try awaitWhole(event, victim, since: moment, until: end)
+        // Of a suspension that nobody noticed, the first step behind it is the one to look at.
+        guard
+            let outcome = ChaosFiles.outcome(
+                of: event, since: moment, breaksTheStep: event.kind != .leave, in: folder)
+        else {
+            missed.append("event \(event.number) has no step behind it: the run ended")
+            return
+        }
+        outcomes.append(outcome)
+        words +=
+            "; next step after \(ChaosTable.text(outcome.recoverySeconds)) s, of which "
+            + "\(ChaosTable.text(outcome.computingSeconds)) s the step itself"
+        if outcome.recomputedSteps > 0 { words += "; steps again: \(outcome.recomputedSteps)" }
+        print(words)
+    }
+
+    /// What an event has hit.
+    private struct Victim {
+        var name: String
+        var process: Int32?
+        /// After which time it is over.
+        var end: Duration?
+        /// What to do then.
+        var finish: () throws -> Void = {}
+    }
+
+    /// Nil when it could not happen.
+    private func strike(_ event: ChaosEvent, _ status: StatusReport) throws -> Victim? {
+        let members = status.workers.filter { $0.rank != nil }
+        func name(_ worker: StatusReport.Worker) -> String {
+            "worker \(worker.slot) (pid \(worker.pid), \(worker.phase))"
+        }
+        func gone(_ worker: StatusReport.Worker) -> Victim? {
+            missed.append("event \(event.number): \(name(worker)) was gone already")
+            return nil
+        }
+        let chosen = members[event.choice % members.count]
+        switch event.kind {
+        case .kill:
+            guard processes.signal(chosen.pid, SIGKILL) else { return gone(chosen) }
+            return Victim(name: name(chosen), process: chosen.pid)
+        case .checkpoint:
+            let sender = members.first { $0.rank == 0 } ?? chosen
+            guard processes.signal(sender.pid, SIGKILL) else { return gone(sender) }
+            return Victim(name: name(sender), process: sender.pid)
+        case .stop:
+            guard processes.signal(chosen.pid, SIGSTOP) else { return gone(chosen) }
+            let processes = processes
+            return Victim(
+                name: name(chosen) + " for \(event.seconds) s", end: .seconds(event.seconds)
+            ) { _ = processes.signal(chosen.pid, SIGCONT) }
+        case .leave:
+            // `rondo train` does not start a worker again that left, and ends without workers of its own.
+            let own = members.filter { !processes.hasJoined($0.pid) }
+            let leaver =
+                own.count > 1 ? chosen : members.first { processes.hasJoined($0.pid) } ?? chosen
+            guard processes.signal(leaver.pid, SIGTERM) else { return gone(leaver) }
+            return Victim(name: name(leaver), process: leaver.pid)
+        case .reset, .cut:
+            return try strikeLink(event, chosen, name(chosen))
+        case .coordinator:
+            guard processes.signal(status.coordinatorPID, SIGKILL) else {
+                missed.append("event \(event.number): the coordinator was gone already")
+                return nil
+            }
+            return Victim(name: "pid \(status.coordinatorPID)")
+        case .disk:
+            missed.append("event \(event.number): a full disk cannot be made here")
+            return nil
+        }
+    }
+
+    private func strikeLink(
+        _ event: ChaosEvent, _ worker: StatusReport.Worker, _ name: String
+    ) throws -> Victim? {
+        guard let relay else { return nil }
+        let link: Relay.Link =
+            event.hitsRing && relay.carries(.ring, of: worker.pid) ? .ring : .control
+        let words = link == .ring ? "the ring's link into " : "the coordinator's link to "
+        guard relay.carries(link, of: worker.pid) else {
+            missed.append("event \(event.number): \(words)\(name) is not there")
+            return nil
+        }
+        if event.kind == .reset {
+            relay.reset(link, of: worker.pid)
+            return Victim(name: words + name)
+        }
+        relay.cut(link, of: worker.pid, for: .seconds(event.seconds))
+        return Victim(name: words + name + " for \(event.seconds) s", end: .seconds(event.seconds))
+    }
+
+    /// Waits until the event is over and all workers train again.
+    private func awaitWhole(
+        _ event: ChaosEvent, _ victim: Victim, since moment: ChaosMoment,
+        until end: ContinuousClock.Instant?
+    ) throws {
+        var deadline = ContinuousClock.now + Self.patience
+        var isOver = end == nil
+        var hasLeft = event.kind != .leave
+        var last: StatusReport?
+        /// The step at the end of the event.
+        var stepAtEnd = moment.step
+        while !hasEnded {
+            if let end, !isOver, ContinuousClock.now >= end {
+                try victim.finish()
+                isOver = true
+                stepAtEnd = last?.step ?? stepAtEnd
+                deadline = ContinuousClock.now + Self.patience
+            }
+            if let status = try look() {
+                last = status
+                if !hasLeft, !status.workers.contains(where: { $0.pid == victim.process }) {
+                    hasLeft = true
+                    if let address = joiningAddress { try processes.join(address) }
+                }
+                let hasGone = !status.workers.contains { $0.pid == victim.process }
+                // Some events change no member: two steps behind their end they are over.
+                let hasChanged = status.generation != moment.generation
+                let isBehind = status.step >= stepAtEnd + 2
+                if isOver, hasLeft, hasGone, isWhole(status), hasChanged || isBehind { return }
+            }
+            guard ContinuousClock.now < deadline else {
+                throw ChaosFailure(
+                    "the run was not whole again \(Self.patience) after event \(event.number) "
+                        + "(\(event.kind.words)): \(words(last))")
+            }
+            ChaosProcesses.pause(.milliseconds(20))
+        }
+        if !isOver { try victim.finish() }
+    }
+
+    private var joiningAddress: SocketAddress? {
+        relay?.address ?? CoordinatorPlace(in: folder).flatMap { try? $0.reachable() }
+    }
+
+    private func words(_ status: StatusReport?) -> String {
+        guard let status else { return "its coordinator does not answer" }
+        return StatusCommand.lines(status).joined(separator: "; ")
+    }
+}

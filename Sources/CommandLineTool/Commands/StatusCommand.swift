@@ -1,0 +1,106 @@
+import RunProcesses
+import Foundation
+import Rendezvous
+import Training
+import Transport
+import WireFormat
+
+/// `rondo status`: how a run goes, asked from outside.
+enum StatusCommand {
+    static let command = Command(
+        specification: CommandSpecification(
+            name: "status", summary: "shows how a run goes and what each worker does",
+            discussion: [
+                "Asks the coordinator of a run that is under way. A run's folder names its "
+                    + "coordinator (coordinator.json)."
+            ],
+            positionals: [.init("PLACE", "the run's folder, or HOST:PORT of its coordinator")],
+            options: [.init("json", "print one line of JSON")],
+            examples: ["rondo status runs/fashion-mnist-cnn", "rondo status 10.0.0.1:4000"]),
+        run: run)
+
+    /// How long the coordinator may take to answer: it may be storing a checkpoint.
+    private static let patience = Duration.seconds(10)
+
+    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+        let report = try ask(arguments.positionals[0])
+        if arguments.has("json") {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            Console.output(String(decoding: try encoder.encode(report), as: UTF8.self))
+        } else {
+            for line in lines(report) { Console.output(line) }
+        }
+        return 0
+    }
+
+    private static func ask(_ place: String) throws -> StatusReport {
+        var isFolder: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: place, isDirectory: &isFolder)
+        guard exists, isFolder.boolValue else {
+            let hasPort = place.split(separator: ":").last.flatMap { Int($0) } != nil
+            guard hasPort, let address = try? SocketAddress.resolve(place).first else {
+                throw UsageError(
+                    "there is no folder '\(place)', and it is not the HOST:PORT of a coordinator")
+            }
+            return try StatusClient.ask(address, deadline: .after(patience))
+        }
+        guard let written = CoordinatorPlace(in: RunFolder(path: place)) else {
+            throw NothingRuns(path: place)
+        }
+        do {
+            return try StatusClient.ask(try written.reachable(), deadline: .after(patience))
+        } catch let error as RendezvousError where error.code == .unreachable {
+            throw CoordinatorGone(path: place, place: written)
+        }
+    }
+
+    static func lines(_ report: StatusReport) -> [String] {
+        var first = "run \(report.run): \(report.state)"
+        if report.generation > 0 { first += ", generation \(report.generation)" }
+        first += ", step \(report.step) of \(report.totalSteps)"
+        if report.samplesPerSecond > 0 {
+            first += ", \(Int(report.samplesPerSecond.rounded())) samples/s"
+        }
+        guard !report.workers.isEmpty else { return [first, "no worker is connected"] }
+        return [first]
+            + TextTable.lines(
+                head: [
+                    "worker", "rank", "host", "pid", "phase", "step", "replicas", "last heartbeat",
+                ], rows: report.workers.map(row))
+    }
+
+    private static func row(_ worker: StatusReport.Worker) -> [String] {
+        let replicas = worker.firstReplica.map { first in
+            "\(first)-\(first + (worker.replicaCount ?? 1) - 1)"
+        }
+        let tenths = Int((worker.silenceSeconds * 10).rounded())
+        return [
+            "\(worker.slot)", worker.rank.map { "\($0)" } ?? "-", worker.host, "\(worker.pid)",
+            worker.phase, "\(worker.step)", replicas ?? "-",
+            "\(tenths / 10).\(tenths % 10) s ago",
+        ]
+    }
+}
+
+/// A folder in which no run is under way.
+private struct NothingRuns: Error, CustomStringConvertible {
+    let path: String
+
+    var description: String {
+        "no run is under way in \(path): it has no coordinator.json; a run that has ended is looked "
+            + "at with 'rondo audit' and 'rondo evaluate'"
+    }
+}
+
+/// What a killed coordinator has left.
+private struct CoordinatorGone: Error, CustomStringConvertible {
+    let path: String
+    let place: CoordinatorPlace
+
+    var description: String {
+        "no run is under way in \(path): its coordinator (process \(place.pid) on host "
+            + "\(place.host)) does not listen at \(place.address) any more; go on with the run by "
+            + "'rondo train ... --resume'"
+    }
+}

@@ -1,0 +1,116 @@
+import Foundation
+import Glibc
+import RunConfiguration
+import RunProcesses
+import Training
+import Transport
+
+// How a program's child processes know what they are: their first argument says it to `ps` and people, and
+// the environment says which Trainer's run it is and what its configuration came to.
+
+/// The part that this process plays in a run.
+struct ProgramRole {
+    private static let modelVariable = "RONDO_MODEL"
+    private static let configurationVariable = "RONDO_CONFIGURATION"
+    /// What Linux lets one variable hold.
+    private static let variableByteLimit = 128 * 1024 - 64
+
+    private enum Part: String { case coordinator, worker }
+
+    /// The Trainer's name.
+    let model: String
+    let configuration: RunConfiguration
+    private let part: Part
+    private let options: [String: String]
+
+    /// The program's file name.
+    static var programName: String {
+        let path = CommandLine.arguments.first ?? "program"
+        return path.split(separator: "/").last.map(String.init) ?? path
+    }
+
+    /// Nil in a process that a person has started.
+    static let ofThisProcess: ProgramRole? = {
+        let environment = ProcessInfo.processInfo.environment
+        let arguments = CommandLine.arguments
+        guard let model = environment[modelVariable], let text = environment[configurationVariable],
+            arguments.count > 1, let part = Part(rawValue: arguments[1]),
+            let configuration = try? RunConfiguration.parse(
+                Data(text.utf8), origin: "the configuration from the starting process")
+        else { return nil }
+        let pairs = arguments.dropFirst(2).map { word in
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
+        }
+        return ProgramRole(
+            model: model, configuration: configuration, part: part,
+            options: Dictionary(pairs) { $1 })
+    }()
+
+    /// This program, to be started as a part of a run.
+    static func program(
+        model: String, _ configuration: RunConfiguration
+    ) throws -> RunningProgram {
+        let text = String(decoding: configuration.resolvedJSON(), as: UTF8.self)
+        guard text.utf8.count <= variableByteLimit else {
+            throw TrainingFailure(
+                exitCode: 2,
+                message: "the configuration has \(text.utf8.count) bytes with all defaults; a"
+                    + " program's may have \(variableByteLimit)")
+        }
+        return RunningProgram(
+            name: programName, environment: [modelVariable: model, configurationVariable: text])
+    }
+
+    /// What follows the program's name when it shall lead a run.
+    static func coordinatorWords(
+        folder: RunFolder, mode: RunFolder.Mode, showsProgress: Bool
+    ) -> [String] {
+        [Part.coordinator.rawValue, "--output=\(folder.path)"]
+            + (mode == .resume ? ["--resume"] : mode == .overwrite ? ["--overwrite"] : [])
+            + (showsProgress ? [] : ["--quiet"])
+    }
+
+    /// Does what this process was started for and ends it.
+    func playAndExit(_ parts: ProgramParts) -> Never {
+        signal(SIGPIPE, SIG_IGN)
+        Console.openClosedStreams()
+        do {
+            exit(try part == .coordinator ? lead(parts) : compute(parts))
+        } catch {
+            Console.error("\(error)")
+            exit(ProcessExit.code(of: error))
+        }
+    }
+
+    private func lead(_ parts: ProgramParts) throws -> Int32 {
+        let parent = options["--announce"].flatMap { Int($0) }.map { ParentLine($0) }
+        return try ParentLine.telling(parent) {
+            var role = CoordinatorRole(
+                configuration: configuration,
+                folder: RunFolder(path: options["--output"] ?? "runs/\(configuration.name)"),
+                mode: options["--resume"] != nil
+                    ? .resume : options["--overwrite"] != nil ? .overwrite : .begin,
+                workerCount: options["--workers"].flatMap { Int($0) } ?? 1,
+                listenAddress: try address("--listen"), parent: parent,
+                hasLifeline: options["--lifeline"] != nil)
+            role.showsProgress = options["--quiet"] == nil
+            role.tellsResultToParent = true
+            return try role.lead(parts)
+        }
+    }
+
+    private func compute(_ parts: ProgramParts) throws -> Int32 {
+        try WorkerRole(
+            coordinator: try address("--coordinator"),
+            slot: options["--slot"].flatMap { Int($0) }, hasLifeline: options["--lifeline"] != nil
+        ).play(parts)
+    }
+
+    private func address(_ option: String) throws -> SocketAddress {
+        guard let text = options[option] else {
+            throw TrainingFailure(exitCode: 2, message: "a \(part.rawValue) needs \(option)")
+        }
+        return try SocketAddress.parse(text)
+    }
+}

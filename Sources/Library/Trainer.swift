@@ -1,0 +1,172 @@
+import Checkpoints
+import Foundation
+import Launching
+import Models
+import RunConfiguration
+import RunProcesses
+
+// A program's own network on the same workers as a configured one.
+//
+//     program                      Trainer.init ... train
+//     program coordinator ...      Trainer.init leads the run and ends the process
+//     program worker ...           Trainer.init computes its replicas and ends the process
+//
+// The child processes are the program itself, because only it has the network. They run it from its first line
+// up to the making of the Trainer, so that must come before everything that shall happen once.
+
+/// Trains a network of the program's own with several worker processes.
+///
+/// To be made first thing in `main`: the processes of a run are the same program, and in them `init` does not
+/// return.
+public final class Trainer<Model: Layer> {
+    /// Makes the network for inputs of that shape (of one sample), with so many outputs.
+    public typealias MakeModel = (
+        _ input: Shape, _ outputs: Int, _ stream: inout InitializationStream
+    ) -> Model
+
+    private let name: String
+    private let configuration: RunConfiguration
+    private let makeModel: MakeModel
+    private let parts: ProgramParts
+    private let role: ProgramRole?
+
+    /// For the data that a configuration names.
+    ///
+    /// - Parameters:
+    ///   - name: tells the Trainers of one program apart.
+    ///   - configuration: a file's path or a JSON5 text, as `rondo train` takes them; the network takes the
+    ///     place of its `model`.
+    ///   - settings: changes to keys of the configuration, such as "optimizer.learningRate=0.01".
+    /// - Throws: what is wrong with the configuration.
+    public convenience init(
+        name: String = "\(Model.self)", configuration: String, settings: [String] = [],
+        model: @escaping MakeModel
+    ) throws {
+        try self.init(
+            name: name, configuration, settings, samples: nil, makeModel: model)
+    }
+
+    /// For data that the program has; they take the place of the configuration's `data`.
+    public convenience init(
+        name: String = "\(Model.self)", configuration: String, settings: [String] = [],
+        training: Samples, test: Samples, loss: Loss, model: @escaping MakeModel
+    ) throws {
+        try self.init(
+            name: name, configuration, settings,
+            samples: ProgramSamples(training: training, test: test, loss: loss), makeModel: model)
+    }
+
+    private init(
+        name: String, _ text: String, _ settings: [String], samples: ProgramSamples?,
+        makeModel: @escaping MakeModel
+    ) throws {
+        self.name = name
+        self.makeModel = makeModel
+        parts = ProgramParts(
+            network: { input, outputs, stream in makeModel(input, outputs, &stream) },
+            samples: samples)
+        role = ProgramRole.ofThisProcess
+        if let role, role.model == name { role.playAndExit(parts) }
+        // In a child process for another Trainer the texts may depend on arguments that are not there.
+        if let role {
+            configuration = role.configuration
+            return
+        }
+        configuration = try RunConfiguration.ofProgram(
+            text, model: OwnModelConfiguration(name: name, program: ProgramRole.programName),
+            targets: samples?.targets, settings: settings)
+    }
+
+    /// Trains with that many worker processes on this machine. The weights do not depend on their number.
+    ///
+    /// - Parameters:
+    ///   - output: the run's folder; nil: "runs/" with the configuration's name.
+    ///   - start: what to do with a run that is in the folder.
+    ///   - showsProgress: on standard error.
+    /// - Throws: `TrainingFailure`, or what is wrong with the configuration or the folder.
+    @discardableResult
+    public func train(
+        workers: Int = 1, output: String? = nil, start: RunStart = .new, showsProgress: Bool = true
+    ) throws -> TrainingResult {
+        if let role {
+            throw TrainingFailure(
+                exitCode: 1,
+                message: "this process belongs to the run of \(role.model), whose Trainer has not"
+                    + " been made: make all Trainers before the first of them trains")
+        }
+        guard workers <= configuration.replicas else {
+            throw WorkerCountError(workers: workers, replicas: configuration.replicas)
+        }
+        precondition(workers > 0, "\(workers) workers")
+        let folder = RunFolder(path: output ?? "runs/\(configuration.name)")
+        try folder.check(start.mode)
+        let program = try ProgramRole.program(model: name, configuration)
+        let outcome = try RunSupervisor.run(
+            WorkerPlaces(local: workers, program: program, threads: configuration.threads),
+            program: program,
+            coordinator: ProgramRole.coordinatorWords(
+                folder: folder, mode: start.mode, showsProgress: showsProgress),
+            successor: ProgramRole.coordinatorWords(
+                folder: folder, mode: .resume, showsProgress: showsProgress), folder: folder)
+        guard outcome.exitCode == 0, let line = outcome.result else {
+            let words =
+                outcome.exitCode == 130 ? "interrupted; start: .resuming goes on" : "no result"
+            throw TrainingFailure(
+                exitCode: outcome.exitCode, message: outcome.message ?? words,
+                logLines: outcome.logLines)
+        }
+        return try TrainingResult(line: line)
+    }
+
+    /// The network of a run that has ended, with its weights.
+    public func load(_ folder: String) throws -> Model {
+        let path = "\(folder)/\(TrainedModel.modelFileName)"
+        let file = try SafetensorsReader.read(path: path)
+        guard let input = file.metadata["input"].flatMap(Shape.init(text:)),
+            let outputs = file.metadata["outputs"].flatMap({ Int($0) })
+        else {
+            throw StateMismatch(
+                file: path, problem: "is not of a network that a program defines")
+        }
+        var stream = InitializationStream(seed: configuration.seed)
+        let model = makeModel(input, outputs, &stream)
+        try model.load(file, from: path)
+        return model
+    }
+
+    /// Measures the network of a run that has ended on its test data, in this process.
+    public func evaluate(_ folder: String) throws -> TestFigures {
+        let sums = try Evaluator.evaluate(
+            runFolder: folder, dataPath: nil, isWhole: false, parts: parts)
+        return TestFigures(
+            accuracy: configuration.evaluationNames.accuracy == nil ? nil : sums.accuracy,
+            loss: sums.loss, sampleCount: sums.sampleCount)
+    }
+}
+
+/// What to do with a run that is in the folder already.
+public enum RunStart: Sendable {
+    /// There must be none.
+    case new
+    /// Goes on from its last checkpoint, with any number of workers.
+    case resuming
+    /// Replaces it.
+    case overwriting
+
+    var mode: RunFolder.Mode {
+        switch self {
+        case .new: .begin
+        case .resuming: .resume
+        case .overwriting: .overwrite
+        }
+    }
+}
+
+extension Shape {
+    /// Reads a description.
+    fileprivate init?(text: String) {
+        let sizes = text.split(separator: "x").map { Int($0) }
+        guard !sizes.isEmpty, sizes.allSatisfy({ $0 ?? -1 >= 0 }) else { return nil }
+        self.init(sizes.compactMap { $0 })
+    }
+}

@@ -1,0 +1,130 @@
+import Launching
+import RunConfiguration
+import Synchronization
+import Training
+import Transport
+
+/// The process that leads a run.
+package struct CoordinatorRole {
+    package var configuration: RunConfiguration
+    package var folder: RunFolder
+    package var mode: RunFolder.Mode
+    package var workerCount: Int
+    package var listenAddress: SocketAddress
+    /// The process that started this one; nil when a person did.
+    package var parent: ParentLine?
+    package var hasLifeline: Bool
+    /// Whether progress is shown on standard error.
+    package var showsProgress = true
+    /// Whether the parent gets the result, instead of standard output.
+    package var tellsResultToParent = false
+
+    package init(
+        configuration: RunConfiguration, folder: RunFolder, mode: RunFolder.Mode, workerCount: Int,
+        listenAddress: SocketAddress, parent: ParentLine?, hasLifeline: Bool
+    ) {
+        self.configuration = configuration
+        self.folder = folder
+        self.mode = mode
+        self.workerCount = workerCount
+        self.listenAddress = listenAddress
+        self.parent = parent
+        self.hasLifeline = hasLifeline
+    }
+
+    /// Leads the run to its end and returns the exit code.
+    /// - Throws: why there was no run.
+    package func lead(_ parts: ProgramParts = .none) throws -> Int32 {
+        if hasLifeline {
+            // The workers have lifelines of their own; there is nobody left to save for.
+            Lifeline.watch { ProcessExit.atOnce(4) }
+        }
+        let showsProgress = showsProgress
+        let run = try CoordinatorRun(
+            CoordinatorOptions(
+                configuration: configuration, folder: folder, mode: mode, workerCount: workerCount,
+                listenAddress: listenAddress, isTerminal: Console.isErrorATerminal,
+                terminalWidth: Console.width),
+            parts: parts,
+            announce: { address in
+                if let parent {
+                    parent.send("listening \(address)")
+                } else {
+                    Console.errorText(Self.invitation(to: address, RouteAddress.ownAddresses()))
+                }
+            }, write: { text in if showsProgress { Console.progress(text) } })
+        let stopper = SignalStopper(run)
+        try SignalWatch.start { _ in stopper.signalled() }
+        return report(run.run())
+    }
+
+    /// How workers are started. Whoever listens on all addresses is reached by one of them.
+    package static func invitation(
+        to address: SocketAddress, _ ownAddresses: [String]
+    ) -> String {
+        guard address.isWildcard else {
+            return "listening on \(address); start the workers with\n"
+                + "  rondo worker --coordinator \(address)"
+        }
+        let usable = ownAddresses.filter { address.isIPv6 || !$0.contains(":") }
+        let list = usable.isEmpty ? "" : ": " + usable.joined(separator: ", ")
+        return "listening on \(address); start the workers with\n"
+            + "  rondo worker --coordinator ADDRESS:\(address.port)\n"
+            + "where ADDRESS is this machine's as all of them can reach it\(list)"
+    }
+
+    private func report(_ end: CoordinatorEnd) -> Int32 {
+        switch end {
+        case .finished(let result): return report(result)
+        case .stopped(let step, let checkpointStep):
+            if let checkpointStep {
+                Console.errorText(
+                    "interrupted: saved after step \(checkpointStep) in \(folder.path)")
+                if parent == nil { Console.errorText("go on with the same command and --resume") }
+            } else {
+                Console.errorText("interrupted after step \(step), before anything was saved")
+                if parent == nil, (try? folder.check(.resume)) != nil {
+                    Console.errorText("begin again with the same command and --resume")
+                }
+            }
+            return 130
+        case .failed(let exitCode, let message):
+            if let parent { parent.send("failed \(message)") } else { Console.error(message) }
+            return exitCode
+        }
+    }
+
+    private func report(_ result: RunResult) -> Int32 {
+        do {
+            let line = try result.line()
+            if tellsResultToParent {
+                parent?.send(line)
+                return 0
+            }
+            Console.output(line)
+            guard let failure = Console.outputFailure else { return 0 }
+            // The only message of a finished run: whoever started it must not miss it.
+            if let parent { parent.send("failed \(failure)") } else { Console.error(failure) }
+            return 1
+        } catch {
+            Console.error("cannot write the result: \(error)")
+            return 1
+        }
+    }
+}
+
+/// The first signal asks the run to stop, one that is not its echo ends the process.
+private final class SignalStopper: Sendable {
+    private let run: CoordinatorRun
+    private let requests = Mutex(StopRequests())
+
+    init(_ run: CoordinatorRun) { self.run = run }
+
+    func signalled() {
+        switch requests.withLock({ $0.received(at: .now) }) {
+        case .stop: run.requestStop(reason: "interrupted")
+        case .echo: break
+        case .endAtOnce: ProcessExit.atOnce(130)
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import Launching
+import Synchronization
+import Training
+import Transport
+import WireFormat
+
+/// A process that computes.
+package struct WorkerRole {
+    package var coordinator: SocketAddress
+    /// The rank to ask for.
+    package var slot: Int?
+    package var hasLifeline: Bool
+
+    package init(coordinator: SocketAddress, slot: Int?, hasLifeline: Bool) {
+        self.coordinator = coordinator
+        self.slot = slot
+        self.hasLifeline = hasLifeline
+    }
+
+    /// Takes part in the run to its end and returns the exit code.
+    package func play(_ parts: ProgramParts = .none) throws -> Int32 {
+        let leave = LeaveSwitch()
+        let run = WorkerRun(
+            WorkerOptions(
+                coordinator: coordinator, slot: slot, productVersion: ProductVersion.current,
+                log: { line in
+                    let text = line.split(whereSeparator: \.isNewline).joined(separator: " ")
+                    Console.errorText("rondo: \(text)")
+                }), parts, leave: leave)
+        if hasLifeline {
+            Lifeline.watch {
+                Console.error("the process that started this worker is gone")
+                ProcessExit.atOnce(4)
+            }
+        }
+        let requests = Mutex(StopRequests())
+        try SignalWatch.start { _ in
+            switch requests.withLock({ $0.received(at: .now) }) {
+            case .stop: leave.requestLeave(reason: "it was asked to by a signal")
+            case .echo: break
+            case .endAtOnce: ProcessExit.atOnce(130)
+            }
+        }
+        return run.run()
+    }
+}

@@ -1,0 +1,42 @@
+// The audit of a run's folder: the plan from config.json and the data, the ledger, the final model.
+
+import Checkpoints
+import Datasets
+import Foundation
+import RunConfiguration
+
+/// A run's folder without a ledger.
+package struct LedgerMissing: Error, CustomStringConvertible {
+    let path: String
+
+    package var description: String {
+        "\(path) cannot be read; runs of this version write it from their first step on"
+    }
+}
+
+extension LedgerAudit {
+    /// Audits the run in a folder, which may be under way.
+    ///
+    /// - Throws: `ConfigurationError`, `DataError`, `LedgerMissing` or `CheckpointError`.
+    package static func report(of folder: RunFolder) throws -> AuditReport {
+        let configuration = try RunConfiguration.load(path: folder.configurationPath)
+        let preflight = try RunPreflight(configuration, workerCount: 1)
+        let plan = preflight.plan
+        guard let ledger = FileManager.default.contents(atPath: folder.ledgerPath) else {
+            throw LedgerMissing(path: folder.ledgerPath)
+        }
+        var audit = LedgerAudit(plan: plan, totalSteps: preflight.totalSteps) { epoch in
+            SampleOrder(seed: configuration.seed, epoch: epoch, sampleCount: plan.sampleCount)
+                .samples
+        }
+        audit.take(ledger: ledger)
+        return audit.finish(finishedStep: try finishedStep(in: folder))
+    }
+
+    /// The step that the final model names.
+    private static func finishedStep(in folder: RunFolder) throws -> Int? {
+        guard FileManager.default.fileExists(atPath: folder.modelPath) else { return nil }
+        let model = try SafetensorsReader.read(path: folder.modelPath)
+        return model.metadata["step"].flatMap { Int($0) }
+    }
+}

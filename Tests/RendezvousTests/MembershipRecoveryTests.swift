@@ -1,4 +1,5 @@
-// How a run goes on: after losses, with newcomers, without those who leave, from the last checkpoint, and
+// How a run goes on: after losses, with newcomers, without those who leave, from the last
+// checkpoint, and
 // under a new coordinator.
 
 import Rendezvous

@@ -148,7 +148,9 @@ package final class ReplicatedStep {
         let buffers = replicas.map { gradients.buffer(of: $0) }
         let missing = missingReplicas(step: step)
         // Those of an earlier attempt in another ring may be in it.
-        votes.write(to: buffers[0].pointer + store.gradientCount)
+        for (place, buffer) in buffers.enumerated() {
+            (place == 0 ? votes : StepVotes()).write(to: buffer.pointer + store.gradientCount)
+        }
         reducer.begin(
             step: UInt64(step), replicas: buffers.map { UnsafePointer($0.pointer) },
             output: reduced[step & 1].pointer)

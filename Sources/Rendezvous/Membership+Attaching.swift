@@ -15,7 +15,9 @@ extension Membership {
                 WorkerDescription(
                     rank: rank, slot: entry.slot, hostName: entry.hostName,
                     processID: entry.processID, arithmetic: journal.arithmetic)
-            }, startStep: journal.startStep, arithmetic: journal.arithmetic)
+            }, startStep: journal.startStep, arithmetic: journal.arithmetic,
+            // Not known; the one from which the most care follows.
+            transfer: .state)
         lastNumber = journal.generation
         lastDealNumber = journal.changes?.map(\.number).max() ?? 0
         expected = Dictionary(

@@ -72,9 +72,12 @@ extension Membership {
         } else {
             root = next.firstIndex { $0.stateStep == step } ?? 0
             let states = next.map(\.stateStep)
+            // Whoever was only given its state has no gradient that led to it.
+            let wasGiven = generation.map { $0.transfer == .state && $0.startStep == step } ?? false
+            let isFar = states.contains { $0 == nil || $0 ?? 0 < step - 1 }
             transfer =
-                states.contains { $0 == nil || $0 ?? 0 < step - 1 }
-                ? .state : states.contains(step - 1) ? .gradient : .none
+                !states.contains { $0 != step }
+                ? .none : isFar || wasGiven ? .state : .gradient
         }
         let kept = next.map { member -> Set<Int> in
             guard member.stateStep == step, let halted = member.halted else { return [] }

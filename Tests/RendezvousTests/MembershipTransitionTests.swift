@@ -1,4 +1,5 @@
-// Every phase of the membership against every kind of event: the phase that follows and the actions.
+// Every phase of the membership against every kind of event: the phase that follows and the
+// actions.
 // Two workers, connections 1 (place 0) and 2 (place 1), and in some phases a third; the event comes
 // from connection 1 unless its name says otherwise. Notes for the log are left out of the actions.
 
@@ -106,16 +107,16 @@ struct MembershipTransitionTests {
             ("overslept", { $0.handle(.overslept) }),
             ("a minute", { $0.advance(.seconds(60)) }),
             ("joined 4", { $0.join(4) }),
-            ("joined and prepared 4", { $0.enter(4) }),
+            ("entered 4", { $0.enter(4) }),
             ("prepared", { $0.prepare(1) }),
             ("heard", { $0.handle(.heard(MemberID(1), WorkerHeartbeat(step: 1, phase: "step"))) }),
             ("ready", { $0.ready(1) }),
             ("ready, other weights", { $0.ready(1, digest: "ccc") }),
             ("halted", { $0.halt(1, step: 5) }),
-            ("halted, ring broken", { $0.halt(1, step: 4, kept: [0], cause: "closed") }),
+            ("halted, broken", { $0.halt(1, step: 4, kept: [0], cause: "closed") }),
             ("leaving", { $0.leave(1) }),
             ("finished", { $0.finish(1) }),
-            ("finished, other weights", { $0.finish(1, digest: "ccc") }),
+            ("finished otherwise", { $0.finish(1, digest: "ccc") }),
             ("failed 4", { $0.fail(1, exitCode: 4) }),
             ("failed 3", { $0.fail(1, exitCode: 3) }),
             ("lost", { $0.lose(1) }),
@@ -131,16 +132,16 @@ struct MembershipTransitionTests {
         gathering + overslept -> gathering
         gathering + a minute -> ending(failed 4): abort 4 1
         gathering + joined 4 -> gathering: welcome 4 place 1
-        gathering + joined and prepared 4 -> preparing: welcome 4 place 1; open 1 with 1,4 from 0
+        gathering + entered 4 -> preparing: welcome 4 place 1; open 1 with 1,4 from 0
         gathering + prepared -> gathering
         gathering + heard -> gathering
         gathering + ready -> gathering
         gathering + ready, other weights -> gathering
         gathering + halted -> gathering
-        gathering + halted, ring broken -> gathering
+        gathering + halted, broken -> gathering
         gathering + leaving -> gathering: end 1
         gathering + finished -> gathering: drop 1
-        gathering + finished, other weights -> gathering: drop 1
+        gathering + finished otherwise -> gathering: drop 1
         gathering + failed 4 -> gathering: drop 1
         gathering + failed 3 -> ending(failed 3): abort 3 1
         gathering + lost -> gathering: drop 1
@@ -153,16 +154,16 @@ struct MembershipTransitionTests {
         preparing + overslept -> preparing
         preparing + a minute -> ending(failed 4): abort 4 1,2
         preparing + joined 4 -> preparing: welcome 4 place 2
-        preparing + joined and prepared 4 -> preparing: welcome 4 place 2
+        preparing + entered 4 -> preparing: welcome 4 place 2
         preparing + prepared -> preparing
         preparing + heard -> preparing
         preparing + ready -> preparing
         preparing + ready, other weights -> preparing
         preparing + halted -> regrouping
-        preparing + halted, ring broken -> regrouping, broken: halt 2 of 1
+        preparing + halted, broken -> regrouping, broken: halt 2 of 1
         preparing + leaving -> preparing
         preparing + finished -> regrouping, broken: drop 1; halt 2 of 1
-        preparing + finished, other weights -> regrouping, broken: drop 1; halt 2 of 1
+        preparing + finished otherwise -> regrouping, broken: drop 1; halt 2 of 1
         preparing + failed 4 -> regrouping, broken: drop 1; halt 2 of 1
         preparing + failed 3 -> ending(failed 3): abort 3 1,2
         preparing + lost -> regrouping, broken: drop 1; halt 2 of 1
@@ -175,16 +176,16 @@ struct MembershipTransitionTests {
         other ready + overslept -> preparing
         other ready + a minute -> ending(failed 4): abort 4 1,2
         other ready + joined 4 -> preparing: welcome 4 place 2
-        other ready + joined and prepared 4 -> preparing: welcome 4 place 2
+        other ready + entered 4 -> preparing: welcome 4 place 2
         other ready + prepared -> preparing
         other ready + heard -> preparing
         other ready + ready -> running: run 1
         other ready + ready, other weights -> ending(failed 1): abort 1 1,2
         other ready + halted -> regrouping
-        other ready + halted, ring broken -> regrouping, broken: halt 2 of 1
+        other ready + halted, broken -> regrouping, broken: halt 2 of 1
         other ready + leaving -> preparing
         other ready + finished -> regrouping, broken: drop 1; halt 2 of 1
-        other ready + finished, other weights -> regrouping, broken: drop 1; halt 2 of 1
+        other ready + finished otherwise -> regrouping, broken: drop 1; halt 2 of 1
         other ready + failed 4 -> regrouping, broken: drop 1; halt 2 of 1
         other ready + failed 3 -> ending(failed 3): abort 3 1,2
         other ready + lost -> regrouping, broken: drop 1; halt 2 of 1
@@ -197,16 +198,16 @@ struct MembershipTransitionTests {
         running + overslept -> running
         running + a minute -> waiting: drop 1; halt 2 of 1; drop 2
         running + joined 4 -> running: welcome 4 place 2
-        running + joined and prepared 4 -> running: welcome 4 place 2; pause 1,2 of 1
+        running + entered 4 -> running: welcome 4 place 2; pause 1,2 of 1
         running + prepared -> running
         running + heard -> running
         running + ready -> regrouping, broken: drop 1; halt 2 of 1
         running + ready, other weights -> regrouping, broken: drop 1; halt 2 of 1
         running + halted -> regrouping
-        running + halted, ring broken -> regrouping, broken: halt 2 of 1
+        running + halted, broken -> regrouping, broken: halt 2 of 1
         running + leaving -> running: pause 1,2 of 1
         running + finished -> running
-        running + finished, other weights -> running
+        running + finished otherwise -> running
         running + failed 4 -> regrouping, broken: drop 1; halt 2 of 1
         running + failed 3 -> ending(failed 3): abort 3 1,2
         running + lost -> regrouping, broken: drop 1; halt 2 of 1
@@ -219,16 +220,16 @@ struct MembershipTransitionTests {
         newcomer + overslept -> running
         newcomer + a minute -> waiting: drop 1; halt 2 of 1; drop 2; drop 3
         newcomer + joined 4 -> running: welcome 4 place 3
-        newcomer + joined and prepared 4 -> running: welcome 4 place 3
+        newcomer + entered 4 -> running: welcome 4 place 3
         newcomer + prepared -> running
         newcomer + heard -> running
         newcomer + ready -> regrouping, broken: drop 1; halt 2 of 1
         newcomer + ready, other weights -> regrouping, broken: drop 1; halt 2 of 1
         newcomer + halted -> regrouping
-        newcomer + halted, ring broken -> regrouping, broken: halt 2 of 1
+        newcomer + halted, broken -> regrouping, broken: halt 2 of 1
         newcomer + leaving -> running
         newcomer + finished -> running
-        newcomer + finished, other weights -> running
+        newcomer + finished otherwise -> running
         newcomer + failed 4 -> regrouping, broken: drop 1; halt 2 of 1
         newcomer + failed 3 -> ending(failed 3): abort 3 1,2,3
         newcomer + lost -> regrouping, broken: drop 1; halt 2 of 1
@@ -241,16 +242,16 @@ struct MembershipTransitionTests {
         other finished + overslept -> running
         other finished + a minute -> waiting: drop 1; drop 2
         other finished + joined 4 -> running: welcome 4 place 2
-        other finished + joined and prepared 4 -> running: welcome 4 place 2; pause 1,2 of 1
+        other finished + entered 4 -> running: welcome 4 place 2; pause 1,2 of 1
         other finished + prepared -> running
         other finished + heard -> running
         other finished + ready -> preparing: drop 1; open 2 with 2 from 60
         other finished + ready, other weights -> preparing: drop 1; open 2 with 2 from 60
         other finished + halted -> preparing: open 2 with 1,2 from 60 by state of rank 1
-        other finished + halted, ring broken -> preparing: open 2 with 1,2 from 60 by state of rank 1
+        other finished + halted, broken -> preparing: open 2 with 1,2 from 60 by state of rank 1
         other finished + leaving -> running: pause 1,2 of 1
         other finished + finished -> ending(finished): end 1,2
-        other finished + finished, other weights -> ending(failed 1): abort 1 1,2
+        other finished + finished otherwise -> ending(failed 1): abort 1 1,2
         other finished + failed 4 -> preparing: drop 1; open 2 with 2 from 60
         other finished + failed 3 -> ending(failed 3): abort 3 1,2
         other finished + lost -> preparing: drop 1; open 2 with 2 from 60
@@ -263,16 +264,16 @@ struct MembershipTransitionTests {
         other paused + overslept -> regrouping
         other paused + a minute -> waiting: drop 1; drop 2; drop 3
         other paused + joined 4 -> regrouping: welcome 4 place 3
-        other paused + joined and prepared 4 -> regrouping: welcome 4 place 3
+        other paused + entered 4 -> regrouping: welcome 4 place 3
         other paused + prepared -> regrouping
         other paused + heard -> regrouping
         other paused + ready -> preparing: drop 1; open 2 with 2,3 from 5 by state of rank 0
         other paused + ready, other weights -> preparing: drop 1; open 2 with 2,3 from 5 by state of rank 0
         other paused + halted -> preparing: open 2 with 1,2,3 from 5 by state of rank 0
-        other paused + halted, ring broken -> preparing: open 2 with 1,2,3 from 5 by state of rank 1
+        other paused + halted, broken -> preparing: open 2 with 1,2,3 from 5 by state of rank 1
         other paused + leaving -> regrouping
         other paused + finished -> preparing: open 2 with 1,2,3 from 60 by state of rank 0
-        other paused + finished, other weights -> preparing: open 2 with 1,2,3 from 60 by state of rank 0
+        other paused + finished otherwise -> preparing: open 2 with 1,2,3 from 60 by state of rank 0
         other paused + failed 4 -> preparing: drop 1; open 2 with 2,3 from 5 by state of rank 0
         other paused + failed 3 -> ending(failed 3): abort 3 1,2,3
         other paused + lost -> preparing: drop 1; open 2 with 2,3 from 5 by state of rank 0
@@ -285,16 +286,16 @@ struct MembershipTransitionTests {
         other broken + overslept -> regrouping, broken
         other broken + a minute -> waiting: drop 1; drop 2
         other broken + joined 4 -> regrouping, broken: welcome 4 place 2
-        other broken + joined and prepared 4 -> regrouping, broken: welcome 4 place 2
+        other broken + entered 4 -> regrouping, broken: welcome 4 place 2
         other broken + prepared -> regrouping, broken
         other broken + heard -> regrouping, broken
         other broken + ready -> preparing: drop 1; open 2 with 2 from 5
         other broken + ready, other weights -> preparing: drop 1; open 2 with 2 from 5
         other broken + halted -> preparing: open 2 with 1,2 from 5
-        other broken + halted, ring broken -> preparing: open 2 with 1,2 from 5 by gradient of rank 1
+        other broken + halted, broken -> preparing: open 2 with 1,2 from 5 by gradient of rank 1
         other broken + leaving -> regrouping, broken
         other broken + finished -> preparing: open 2 with 1,2 from 60 by state of rank 0
-        other broken + finished, other weights -> preparing: open 2 with 1,2 from 60 by state of rank 0
+        other broken + finished otherwise -> preparing: open 2 with 1,2 from 60 by state of rank 0
         other broken + failed 4 -> preparing: drop 1; open 2 with 2 from 5
         other broken + failed 3 -> ending(failed 3): abort 3 1,2
         other broken + lost -> preparing: drop 1; open 2 with 2 from 5
@@ -307,16 +308,16 @@ struct MembershipTransitionTests {
         all lost + overslept -> waiting
         all lost + a minute -> ending(failed 4): abort 4 1
         all lost + joined 4 -> waiting: welcome 4 place 1
-        all lost + joined and prepared 4 -> waiting: welcome 4 place 1
+        all lost + entered 4 -> waiting: welcome 4 place 1
         all lost + prepared -> waiting
         all lost + heard -> waiting
         all lost + ready -> waiting: drop 1
         all lost + ready, other weights -> waiting: drop 1
         all lost + halted -> waiting: drop 1
-        all lost + halted, ring broken -> waiting: drop 1
+        all lost + halted, broken -> waiting: drop 1
         all lost + leaving -> waiting: end 1
         all lost + finished -> waiting: drop 1
-        all lost + finished, other weights -> waiting: drop 1
+        all lost + finished otherwise -> waiting: drop 1
         all lost + failed 4 -> waiting: drop 1
         all lost + failed 3 -> waiting: drop 1
         all lost + lost -> waiting: drop 1
@@ -329,16 +330,16 @@ struct MembershipTransitionTests {
         ending + overslept -> ending(finished)
         ending + a minute -> over(finished): conclude finished
         ending + joined 4 -> ending(finished): refuse 4 runOver
-        ending + joined and prepared 4 -> ending(finished): refuse 4 runOver
+        ending + entered 4 -> ending(finished): refuse 4 runOver
         ending + prepared -> ending(finished)
         ending + heard -> ending(finished)
         ending + ready -> ending(finished)
         ending + ready, other weights -> ending(finished)
         ending + halted -> ending(finished)
-        ending + halted, ring broken -> ending(finished)
+        ending + halted, broken -> ending(finished)
         ending + leaving -> ending(finished)
         ending + finished -> ending(finished)
-        ending + finished, other weights -> ending(finished)
+        ending + finished otherwise -> ending(finished)
         ending + failed 4 -> ending(finished)
         ending + failed 3 -> ending(finished)
         ending + lost -> ending(finished): drop 1
@@ -351,16 +352,16 @@ struct MembershipTransitionTests {
         over + overslept -> over(finished)
         over + a minute -> over(finished)
         over + joined 4 -> over(finished)
-        over + joined and prepared 4 -> over(finished)
+        over + entered 4 -> over(finished)
         over + prepared -> over(finished)
         over + heard -> over(finished)
         over + ready -> over(finished)
         over + ready, other weights -> over(finished)
         over + halted -> over(finished)
-        over + halted, ring broken -> over(finished)
+        over + halted, broken -> over(finished)
         over + leaving -> over(finished)
         over + finished -> over(finished)
-        over + finished, other weights -> over(finished)
+        over + finished otherwise -> over(finished)
         over + failed 4 -> over(finished)
         over + failed 3 -> over(finished)
         over + lost -> over(finished)

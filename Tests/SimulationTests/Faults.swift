@@ -10,7 +10,7 @@ extension Simulation {
             let time = Int.random(in: 0...horizon, using: &random)
             lastFault = max(lastFault, time)
             let fault = drawnFault()
-            if random.chance(0.35) {
+            if random.chance(0.45) {
                 // Right after a generation has opened, when the ring and the state are on their way.
                 at(time) { [self] in ambushes.append { [self] in happen(fault) } }
             } else {
@@ -20,7 +20,7 @@ extension Simulation {
     }
 
     enum Fault: CaseIterable {
-        case crash, crashAll, crashSome, suspend, suspendLong, cutControl, cutRing
+        case crash, crashAll, crashSome, crashAndSuspend, suspend, suspendLong, cutControl, cutRing
         case partControl, partRing, killCoordinator, coordinatorSleeps, join, leave, stop, repeatWord
     }
 
@@ -43,6 +43,12 @@ extension Simulation {
         case .crash: crash([victim])
         case .crashAll: crash(present)
         case .crashSome: crash(present.filter { _ in random.chance(0.5) })
+        case .crashAndSuspend:
+            // One misses what another, soon to be lost, has given to a third.
+            for other in present where other !== victim && random.chance(0.5) {
+                suspend(other, random.duration(10_000, 500_000))
+            }
+            after(random.duration(1_000, 100_000)) { [self] in crash([victim]) }
         case .suspend: suspend(victim, random.duration(10_000, 1_800_000))
         case .suspendLong: suspend(victim, random.duration(1_000_000, 15_000_000))
         case .cutControl:

@@ -13,7 +13,8 @@ final class Simulation {
     let settings: MembershipSettings
 
     private var agenda = Agenda()
-    private let origin = ContinuousClock.now
+    private static let start = ContinuousClock.now
+    private var origin: ContinuousClock.Instant { Self.start }
     private(set) var coordinator: SimulatedCoordinator?
     private(set) var workers: [SimulatedWorker] = []
     /// The ring of the open generation.

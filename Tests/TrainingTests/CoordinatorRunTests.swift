@@ -48,17 +48,21 @@ import WireFormat
         #expect(try fixture.text("out/metrics.jsonl").contains("\"step\":1"))
     }
 
-    @Test func whoWaitsSeesWhoHasJoined() throws {
+    @Test func whoComesLaterIsShownAndWhoBeganIsInTheGeneration() throws {
         let fixture = try RunFixture()
-        let run = try LedRun(fixture, try fixture.configuration(), workers: 2)
-        let first = try run.join(slot: 1)
-        let second = try run.join(slot: 0)
-        _ = try first.awaitAssignment(deadline: .after(patience))
-        second.sendFailed(exitCode: 2, message: "no")
+        let run = try LedRun(fixture, try fixture.configuration())
+        let first = try run.join(slot: 0)
+        let generation = try first.awaitAssignment(deadline: .after(patience)).generation
+        try first.sendReady(ReadyReport(generation: generation, step: 0, weightsDigest: "a"))
+        try first.sendSteps([stepReport(1)])
+        let late = try run.join(slot: 1)
+        first.sendFailed(exitCode: 2, message: "no")
         let screen = try run.end().screen
         #expect(screen.contains("worker 1 joined: process 101 on host1"))
         #expect(!screen.contains("worker 0 joined"), "the generation says it")
-        #expect(screen.contains("generation 1: 2 workers on host0, host1"))
+        #expect(screen.contains("generation 1: 1 worker on host0"))
+        #expect(try fixture.text("out/log.txt").contains("worker 0 joined: process 100 on host0"))
+        withExtendedLifetime(late) {}
     }
 
     @Test func aLogThatCannotBeWrittenStopsTheRunAndSavesIt() throws {

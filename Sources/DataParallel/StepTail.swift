@@ -10,6 +10,8 @@ package struct StepTail: Equatable, Sendable {
     package var sampleCount: Float = 0
     /// What the loss and the gradient are divided by.
     package var lossWeight: Float = 0
+    /// Samples of the data set; `sampleCount` counts what is predicted, which may be many per sample.
+    package var usedCount: Float = 0
     package var votes = StepVotes()
 
     package init() {}
@@ -20,6 +22,7 @@ package struct StepTail: Equatable, Sendable {
         sampleCount = memory[2]
         votes = StepVotes(reading: memory)
         lossWeight = memory[5]
+        usedCount = memory[15]
     }
 
     package func write(to memory: UnsafeMutablePointer<Float>) {
@@ -29,6 +32,7 @@ package struct StepTail: Equatable, Sendable {
         memory[2] = sampleCount
         votes.write(to: memory)
         memory[5] = lossWeight
+        memory[15] = usedCount
     }
 }
 

@@ -186,6 +186,9 @@ package struct StepReport: ControlMessageBody {
     package var gradientNorm: Double?
     /// The first position of the epoch's order that the step used.
     package var firstPosition: Int
+    /// Samples of the data set that the replicas have used, counted by them; `sampleCount` counts what they
+    /// predict.
+    package var usedCount: Int
     /// When the step was committed, in seconds since 1970 by the clock of the worker that reports it.
     package var time: Double
 
@@ -195,7 +198,8 @@ package struct StepReport: ControlMessageBody {
     package init(
         step: Int, epoch: Int, lossSum: Double, correctCount: Int, sampleCount: Int,
         lossWeight: Double? = nil, seconds: Double, learningRate: Double,
-        gradientNorm: Double? = nil, firstPosition: Int = 0, time: Double = 0
+        gradientNorm: Double? = nil, firstPosition: Int = 0, usedCount: Int? = nil,
+        time: Double = 0
     ) {
         self.step = step
         self.epoch = epoch
@@ -207,6 +211,7 @@ package struct StepReport: ControlMessageBody {
         self.learningRate = learningRate
         self.gradientNorm = gradientNorm
         self.firstPosition = firstPosition
+        self.usedCount = usedCount ?? sampleCount
         self.time = time
     }
 
@@ -216,6 +221,7 @@ package struct StepReport: ControlMessageBody {
             ?? ControlMessageBounds.count(sampleCount, "sampleCount")
             ?? ControlMessageBounds.seconds(seconds, "seconds")
             ?? ControlMessageBounds.count(firstPosition, "firstPosition")
+            ?? ControlMessageBounds.count(usedCount, "usedCount")
             ?? ControlMessageBounds.instant(time, "time")
     }
 }

@@ -197,6 +197,7 @@ final class TrainingLoop {
                 seconds: (ContinuousClock.now - start) / .seconds(1), learningRate: learningRate,
                 gradientNorm: sums.gradientNorm,
                 firstPosition: task.plan.positions(ofStep: step).lowerBound,
+                usedCount: sums.usedCount,
                 time: Date().timeIntervalSince1970))
     }
 

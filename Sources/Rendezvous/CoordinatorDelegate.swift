@@ -81,6 +81,8 @@ package protocol CoordinatorDelegate: AnyObject {
     /// From the step after `startStep` on, the members of the generation compute by another deal. A throw stops
     /// the run after the current step, with a checkpoint.
     func dealChanged(_ generation: GenerationDescription) throws
+    /// The outcome is settled; the workers are about to be told.
+    func runIsEnding()
     /// All members have the same state and train; `pause` is how long nobody did.
     func generationRunning(_ generation: GenerationDescription, pause: Duration?)
     /// The last checkpoint's files, to go on from when no worker has the state any more; empty at step 0.

@@ -113,7 +113,22 @@ extension CoordinatorLoop {
     /// some come twice.
     private func take(_ reports: [StepReport], from id: MemberID) {
         guard takesPart(id) else { return }
-        let new = reports.filter { $0.step > record.reportedStep }
+        note(stepRecord.take(reports, after: record.reportedStep, now: ContinuousClock.now))
+    }
+
+    /// Goes on behind steps whose reports are lost for good.
+    func recordBehindGaps() {
+        guard
+            let (reports, missing) = stepRecord.takeBehindGap(
+                after: record.reportedStep, now: ContinuousClock.now)
+        else { return }
+        delegate.log(
+            "the reports of steps \(missing.lowerBound) to \(missing.upperBound) were lost with the"
+                + " workers that had them; the steps themselves are not")
+        note(reports)
+    }
+
+    private func note(_ new: [StepReport]) {
         guard let last = new.last else { return }
         record.reportedStep = last.step
         stalls.committed(new, now: ContinuousClock.now)

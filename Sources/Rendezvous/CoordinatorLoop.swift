@@ -35,6 +35,7 @@ final class CoordinatorLoop {
     var strangerLog = StrangerLog()
     /// How far the run has been recorded.
     var record: RecordPosition
+    var stepRecord = StepRecord()
     var stalls: StallWatch
     /// Generations with their deals after each change, by the change's number.
     var announced: [Int: GenerationDescription] = [:]
@@ -89,6 +90,7 @@ final class CoordinatorLoop {
             events.append(.tick)
             handleEvents()
             watchForStalls()
+            recordBehindGaps()
             sendHeartbeats()
             dropOverdue()
             for id in peers.keys { send(to: id) }
@@ -200,6 +202,8 @@ final class CoordinatorLoop {
         case .stop(let members, let reason):
             for id in members { enqueue(.stop(StopRequest(reason: reason)), to: id) }
         case .end(let members):
+            // With the outcome settled nobody is to take this coordinator's place.
+            if case .ending = membership.phase { delegate.runIsEnding() }
             for id in members { enqueue(.end, to: id) }
         case .abort(let members, let report):
             for id in members { enqueue(.abort(report), to: id) }
@@ -215,6 +219,7 @@ final class CoordinatorLoop {
     /// Sends every member its assignment, and the root the state to restore.
     private func open(_ generation: GenerationDescription, _ members: [MemberID]) {
         record.rewind(to: generation.startStep)
+        stepRecord.rewind(to: generation.startStep)
         do {
             // Before anybody hears of the generation: whoever takes this coordinator's place must know it.
             try delegate.journal(journal(of: generation, members))

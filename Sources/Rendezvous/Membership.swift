@@ -115,6 +115,7 @@ package struct Membership: Sendable {
         case .tick: return tick(now)
         case .overslept:
             for id in members.keys { members[id]?.lastHeard = now }
+            renewDeadline(now)
             return []
         case .joined(let id, let hello): return joined(id, hello, now)
         case .heard(let id, let heartbeat):
@@ -203,6 +204,20 @@ package struct Membership: Sendable {
     }
 
     // MARK: - The clock
+
+    /// What was waited for while the coordinator slept had no chance to come.
+    private mutating func renewDeadline(_ now: Instant) {
+        switch phase {
+        case .attaching: phase = .attaching(until: now + settings.attachTimeout)
+        case .gathering: phase = .gathering(until: now + settings.startTimeout)
+        case .preparing: phase = .preparing(until: now + settings.startTimeout)
+        case .waiting(_, let openAt):
+            phase = .waiting(until: now + settings.startTimeout, openAt: openAt)
+        case .regrouping(_, let isBroken):
+            phase = .regrouping(until: now + settings.haltTimeout, isBroken: isBroken)
+        case .running, .ending, .over: break
+        }
+    }
 
     private mutating func tick(_ now: Instant) -> [Action] {
         var actions: [Action] = []

@@ -61,7 +61,7 @@ import Training
         let lines = steps.map { step, time, seconds in
             "{\"learning_rate\":0.1,\"seconds\":\(seconds),\"step\":\(step),\"time\":\(time)}\n"
         }
-        try Data((lines.joined() + "{\"loss\":1,\"seconds\":9,\"step\":3}\n{\"st").utf8)
+        try Data((lines.joined() + "{\"loss\":1,\"seconds\":0.125,\"step\":3}\n{\"st").utf8)
             .write(to: URL(fileURLWithPath: folder.metricsPath))
     }
 
@@ -90,13 +90,19 @@ import Training
                 (1, 100, 0.5), (2, 101, 0.5), (3, 101.6, 0.5), (4, 103, 0.75), (5, 104, 0.5),
                 (6, 105, 1),
             ])
-        let moment = ChaosMoment(time: 101.5, generation: 1, generationCount: 1, step: 2)
+        let moment = ChaosMoment(time: 101.5, generation: 1, step: 2)
         let outcome = try #require(
             ChaosFiles.outcome(of: event, since: moment, breaksTheStep: true, in: folder))
         #expect(outcome.recoverySeconds == 1.5)
-        #expect(outcome.computingSeconds == 0.75)
-        #expect(outcome.pauseSeconds == 0.75)
+        // With the evaluation after step 3.
+        #expect(outcome.computingSeconds == 0.875)
+        #expect(outcome.pauseSeconds == 0.625)
         #expect(outcome.recomputedSteps == 1)
+        // One that would not fit in was over before the event.
+        let late = ChaosMoment(time: 102.25, generation: 1, step: 3)
+        let other = try #require(
+            ChaosFiles.outcome(of: event, since: late, breaksTheStep: true, in: folder))
+        #expect(other.computingSeconds == 0.75 && other.pauseSeconds == 0)
     }
 
     @Test func goingBackCountsAllStepsThatAreComputedAgain() throws {
@@ -104,7 +110,7 @@ import Training
         try write(
             [generation(1, after: 0), step(1, 1), generation(2, after: 1), step(2, 2)],
             [(1, 100, 0.5), (2, 109, 0.5)])
-        let moment = ChaosMoment(time: 105, generation: 1, generationCount: 1, step: 4)
+        let moment = ChaosMoment(time: 105, generation: 1, step: 4)
         let outcome = try #require(
             ChaosFiles.outcome(of: event, since: moment, breaksTheStep: true, in: folder))
         #expect(outcome.recomputedSteps == 4)
@@ -116,7 +122,7 @@ import Training
         try write(
             [generation(1, after: 0), step(1, 1), step(2, 1), step(3, 1)],
             [(1, 100, 0.5), (2, 103, 3), (3, 104, 0.5)])
-        let moment = ChaosMoment(time: 101, generation: 1, generationCount: 1, step: 1)
+        let moment = ChaosMoment(time: 101, generation: 1, step: 1)
         let outcome = try #require(
             ChaosFiles.outcome(of: event, since: moment, breaksTheStep: true, in: folder))
         #expect(outcome.recoverySeconds == 2)
@@ -127,7 +133,7 @@ import Training
     @Test func withoutAStepThereIsNoOutcome() throws {
         defer { try? FileManager.default.removeItem(atPath: folder.path) }
         try write([generation(1, after: 0), step(1, 1)], [(1, 100, 0.5)])
-        let moment = ChaosMoment(time: 101, generation: 1, generationCount: 1, step: 1)
+        let moment = ChaosMoment(time: 101, generation: 1, step: 1)
         #expect(
             ChaosFiles.outcome(of: event, since: moment, breaksTheStep: true, in: folder) == nil)
     }

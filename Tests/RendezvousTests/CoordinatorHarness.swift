@@ -43,6 +43,7 @@ final class RecordingDelegate: CoordinatorDelegate, @unchecked Sendable {
     struct Record {
         var joined: [WorkerDescription] = []
         var generations: [GenerationDescription] = []
+        var deals: [ReplicaDeal] = []
         var running: [UInt32] = []
         var journals: [MembershipJournal] = []
         var steps: [StepReport] = []
@@ -91,6 +92,10 @@ final class RecordingDelegate: CoordinatorDelegate, @unchecked Sendable {
         change { $0.generations.append(generation) }
     }
     func journal(_ journal: MembershipJournal) { change { $0.journals.append(journal) } }
+    func runIsEnding() {}
+    func dealChanged(_ generation: GenerationDescription) {
+        change { $0.deals.append(generation.deal) }
+    }
     func generationRunning(_ generation: GenerationDescription, pause: Duration?) {
         change { $0.running.append(generation.number) }
     }

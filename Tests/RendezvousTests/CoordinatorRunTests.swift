@@ -15,7 +15,7 @@ struct CoordinatorRunTests {
         let weights = Data((0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) })
         let workers = (0..<3).map { slot in
             harness.worker(slot: slot) { client, assignment in
-                client.setProgress(step: 2, phase: "step")
+                client.setProgress(WorkerHeartbeat(step: 2, phase: "step"))
                 // Only rank 0's metrics stand for the run; all send them here.
                 try client.sendSteps((1...2000).map(stepReport))
                 try client.sendEvaluation(
@@ -161,7 +161,7 @@ struct CoordinatorRunTests {
             try Self.survive(client, assignment, kept: [0])
         }
         let leaver = harness.worker(slot: 1) { client, _ in
-            client.setProgress(step: 37, phase: "backward")
+            client.setProgress(WorkerHeartbeat(step: 37, phase: "backward"))
             // In mid-run: the survivor is ready and listens.
             guard harness.delegate.wait(until: { $0.running == [1] })
             else { throw Background<Void>.Overdue() }

@@ -276,7 +276,8 @@ final class SimulatedCoordinator {
         case .end(let ids): tell(ids, .end)
         case .abort(let ids, let report): tell(ids, .abort(report.exitCode))
         case .drop(let id): links.removeValue(forKey: id.number)?.down(.closed)
-        case .note: break
+        // Simulated workers tell no pace, so their deal never changes.
+        case .note, .redeal: break
         case .conclude(let outcome):
             isGone = true
             simulation.end(outcome)

@@ -63,7 +63,7 @@ extension WholeRunTests {
                 }
             }
 
-            func expectUndisturbedModel(mayLackSteps: Bool = false) throws {
+            func expectUndisturbedModel() throws {
                 #expect(try program.end() == .exited(0), "\(program.errorText)")
                 #expect(
                     try program.result().text("model_sha256") == Recovery.undisturbed.get(),
@@ -78,12 +78,7 @@ extension WholeRunTests {
                     else { return nil }
                     return (fields["step"] as? NSNumber)?.intValue
                 }
-                if mayLackSteps {
-                    // Reports of the new first rank overtake those that the root says again.
-                    withKnownIssue(isIntermittent: true) { #expect(steps == Array(1...6000)) }
-                } else {
-                    #expect(steps == Array(1...6000))
-                }
+                #expect(steps == Array(1...6000))
             }
         }
 
@@ -124,7 +119,7 @@ extension WholeRunTests {
             try midst.waitForMembers(2)
             try midst.signal(SIGCONT, worker: 0)
             try midst.waitForMembers(3)
-            try midst.expectUndisturbedModel(mayLackSteps: true)
+            try midst.expectUndisturbedModel()
         }
 
         @Test func workerThatIsAskedToLeaveHandsOver() throws {

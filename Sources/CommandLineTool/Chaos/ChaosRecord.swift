@@ -13,7 +13,8 @@ package struct ChaosOutcome: Equatable, Codable, Sendable {
     /// From the event to the commit of the first step that the new members have committed, or, where
     /// the members stayed the same, of the first step after the event.
     package var recoverySeconds: Double
-    /// The part of it that this step took: mostly the lost replicas, computed again.
+    /// The part of it that this step took, mostly the lost replicas computed again, and an evaluation that
+    /// was due before it.
     package var computingSeconds: Double
     /// Steps that were computed in whole or in part before the event and once more after it.
     package var recomputedSteps: Int
@@ -38,14 +39,11 @@ package struct ChaosMoment: Equatable, Sendable {
     /// Seconds since 1970.
     package var time: Double
     package var generation: UInt32
-    /// Lines of generations in the ledger.
-    package var generationCount: Int
     package var step: Int
 
-    package init(time: Double, generation: UInt32, generationCount: Int, step: Int) {
+    package init(time: Double, generation: UInt32, step: Int) {
         self.time = time
         self.generation = generation
-        self.generationCount = generationCount
         self.step = step
     }
 }
@@ -71,57 +69,56 @@ package enum ChaosFiles {
         return bytes.split(separator: UInt8(ascii: "\n")).compactMap { LedgerLine($0) }
     }
 
-    package static func generationCount(_ ledger: [LedgerLine]) -> Int {
-        ledger.count { if case .generation = $0 { true } else { false } }
-    }
-
     /// What an event came to; nil while no step tells of it.
     ///
     /// - Parameter breaksTheStep: whether the step under way had to be begun anew.
     package static func outcome(
         of event: ChaosEvent, since moment: ChaosMoment, breaksTheStep: Bool, in folder: RunFolder
     ) -> ChaosOutcome? {
-        var generationCount = 0
-        var start = moment.step
+        var start: Int?
         var first: Int?
         for line in ledger(in: folder) {
             switch line {
-            case .generation(let generation):
-                generationCount += 1
-                if generationCount == moment.generationCount + 1 { start = generation.after }
-            case .step(let step):
-                if generationCount > moment.generationCount, first == nil { first = step.step }
+            case .generation(let read) where read.generation > moment.generation:
+                start = start ?? read.after
+            case .step(let read) where read.generation > moment.generation:
+                first = first ?? read.step
+            default: break
             }
         }
         let isSame = first == nil
         guard let commit = commit(of: first, after: moment.time, in: folder) else { return nil }
-        let again = isSame ? 0 : max(0, moment.step - start) + (breaksTheStep ? 1 : 0)
+        let again =
+            isSame ? 0 : max(0, moment.step - (start ?? moment.step)) + (breaksTheStep ? 1 : 0)
+        let recovery = max(0, commit.time - moment.time)
+        // It may also have ended before the event.
+        let isInside = commit.seconds + commit.evaluationSeconds <= recovery
+        let evaluation = isInside ? commit.evaluationSeconds : 0
         return ChaosOutcome(
             number: event.number, kind: event.kind,
-            recoverySeconds: max(0, commit.time - moment.time), computingSeconds: commit.seconds,
+            recoverySeconds: recovery, computingSeconds: commit.seconds + evaluation,
             recomputedSteps: again)
     }
 
-    /// When a step was committed, or the first one after a time, and how long it took.
+    /// When a step was committed, or the first one after a time, how long it took, and how long an
+    /// evaluation right before it.
     private static func commit(
         of step: Int?, after time: Double, in folder: RunFolder
-    ) -> (time: Double, seconds: Double)? {
+    ) -> (time: Double, seconds: Double, evaluationSeconds: Double)? {
         let bytes = FileManager.default.contents(atPath: folder.metricsPath) ?? Data()
         let decoder = JSONDecoder()
-        var found: (time: Double, seconds: Double)?
+        var found: (step: Int, time: Double, seconds: Double)?
+        var evaluations: [Int: Double] = [:]
         for line in bytes.split(separator: UInt8(ascii: "\n")).reversed() {
-            guard let read = try? decoder.decode(TimedStep.self, from: line),
-                read.learningRate != nil, let commitTime = read.time
-            else { continue }
-            if let step {
-                if read.step == step { return (commitTime, read.seconds) }
-                if read.step < step { return nil }
-            } else {
-                if commitTime <= time { return found }
-                found = (commitTime, read.seconds)
+            guard let read = try? decoder.decode(TimedStep.self, from: line) else { continue }
+            guard read.learningRate != nil, let commitTime = read.time else {
+                evaluations[read.step] = read.seconds
+                continue
             }
+            if step.map({ read.step < $0 }) ?? (commitTime <= time) { break }
+            if step == nil || read.step == step { found = (read.step, commitTime, read.seconds) }
         }
-        return found
+        return found.map { ($0.time, $0.seconds, evaluations[$0.step - 1] ?? 0) }
     }
 }
 

@@ -45,6 +45,7 @@ package final class BenchLead: CoordinatorDelegate {
     }
     package func journal(_ journal: MembershipJournal) {}
     package func dealChanged(_ generation: GenerationDescription) {}
+    package func runIsEnding() {}
     package func generationRunning(_ generation: GenerationDescription, pause: Duration?) {}
     package func stateToRestore(step: Int) throws -> [(name: String, bytes: Data)] {
         throw BenchError(description: "a benchmark does not go on after a loss")

@@ -160,7 +160,9 @@ package final class RunRecorder: CoordinatorDelegate {
         try journalFile.write(journal)
     }
 
-    /// The run has ended in order: nobody can take over any more.
+    package func runIsEnding() { journalFile.remove() }
+
+    /// The run has ended: nobody can take over any more.
     func removeJournal() { journalFile.remove() }
 
     private var journalFile: JournalFile { JournalFile(folder: folder) }

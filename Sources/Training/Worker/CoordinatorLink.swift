@@ -19,6 +19,11 @@ final class CoordinatorLink: @unchecked Sendable {
         let description = "the coordinator has given this worker up; it joins again"
     }
 
+    /// The coordinator was lost while it sent the state to go on from.
+    struct StateLost: Error, CustomStringConvertible {
+        let description = "the coordinator was lost while it sent the state"
+    }
+
     /// One attempt to join; a coordinator that accepts connections answers at once.
     private static let answerTimeout = Duration.seconds(5)
     private static let retryPause = Duration.milliseconds(100)
@@ -85,8 +90,9 @@ final class CoordinatorLink: @unchecked Sendable {
 
     // MARK: - Losing and finding
 
-    private func adopt(_ client: WorkerControlClient) {
-        let (isPrepared, leaveReason, progress) = locked {
+    /// - Parameter told: the standing in the hello of this client.
+    private func adopt(_ client: WorkerControlClient, told: WorkerStanding? = nil) {
+        let (isPrepared, leaveReason, progress, untold) = locked {
             self.client = client
             missingRecord = client.description.attachedRecord
             if standing != nil, client.description.attachedRecord == nil {
@@ -95,7 +101,10 @@ final class CoordinatorLink: @unchecked Sendable {
                 isExpelled = true
             }
             condition.broadcast()
-            return (self.isPrepared && standing == nil, self.leaveReason, self.progress)
+            return (
+                self.isPrepared && standing == nil, self.leaveReason, self.progress,
+                standing.flatMap { $0 == told ? nil : $0 }
+            )
         }
         if locked({ isExpelled }) { ring.haltCurrent() }
         client.setProgress(progress)
@@ -103,6 +112,14 @@ final class CoordinatorLink: @unchecked Sendable {
         attempt(client) { client throws(RendezvousError) in
             if isPrepared { try client.sendPrepared() }
             if let leaveReason { try client.sendLeaving(reason: leaveReason) }
+            // What was said after the hello was made.
+            if let ready = untold?.ready, ready != told?.ready { try client.sendReady(ready) }
+            if let halted = untold?.halted, halted != told?.halted {
+                try client.sendHalted(halted)
+            }
+            if let finished = untold?.finished, finished != told?.finished {
+                try client.sendFinished(finished)
+            }
         }
         client.onConnectionLost { [weak self, weak client] error in
             guard let self, let client else { return }
@@ -135,12 +152,13 @@ final class CoordinatorLink: @unchecked Sendable {
     /// Calls until somebody answers, or for as long as the link is patient.
     private func callAgain(_ deadline: Deadline) {
         while !locked({ isClosed }) {
+            let standing = locked { standing }
             do throws(RendezvousError) {
                 let client = try WorkerControlClient.join(
-                    coordinator: coordinator, hello: makeHello(locked { standing }),
+                    coordinator: coordinator, hello: makeHello(standing),
                     deadline: .earliest(deadline, .after(Self.answerTimeout)))
                 log("the coordinator at \(coordinator) is there again")
-                adopt(client)
+                adopt(client, told: standing)
                 return
             } catch {
                 let isFinal: Bool
@@ -226,8 +244,15 @@ final class CoordinatorLink: @unchecked Sendable {
         }
     }
 
+    /// - Throws: `StateLost` when the coordinator is lost on the way; how the run ended.
     func awaitState(deadline: Deadline) throws -> [TransferredFile] {
-        try awaitClient(deadline).awaitState(deadline: deadline)
+        let client = try awaitClient(deadline)
+        do {
+            return try client.awaitState(deadline: deadline)
+        } catch {
+            try passIfLost(error, client)
+            throw StateLost()
+        }
     }
 
     private func awaitClient(_ deadline: Deadline) throws -> WorkerControlClient {

@@ -209,11 +209,13 @@ package final class WorkerRun {
         in place: RingPlace, _ loop: TrainingLoop, lastStep: Int
     ) throws -> HaltReport? {
         let assignment = place.assignment
-        func halt(_ error: CollectiveError?) -> HaltReport {
+        func halt(_ cause: String?, suspect: Int? = nil) -> HaltReport {
             HaltReport(
                 generation: assignment.generation, step: loop.step, hasState: loop.hasWholeState,
-                keptReplicas: loop.keptReplicas, cause: error.map { "\($0)" },
-                suspect: error.flatMap { $0.isAboutNeighbour ? $0.neighbour : nil })
+                keptReplicas: loop.keptReplicas, cause: cause, suspect: suspect)
+        }
+        func halt(_ error: CollectiveError) -> HaltReport {
+            halt("\(error)", suspect: error.isAboutNeighbour ? error.neighbour : nil)
         }
         do {
             let group = try connect(place)
@@ -244,6 +246,8 @@ package final class WorkerRun {
             return halt(error)
         } catch StepError.collective(let error) {
             return halt(error)
+        } catch let error as CoordinatorLink.StateLost {
+            return halt("\(error)")
         } catch let error as CoordinatorLink.Expelled {
             options.log("\(error)")
             return nil

@@ -145,7 +145,9 @@ package final class ReplicatedStep {
         step: Int, learningRate: Double, votes: StepVotes, phase: (StepPhase) -> Void,
         passes: (_ replica: Int) throws -> [MicroBatchPass]
     ) throws -> StepSums {
-        guard let (group, reducer) = ring else { preconditionFailure("step \(step) without a ring") }
+        guard let (group, reducer) = ring else {
+            preconditionFailure("step \(step) without a ring")
+        }
         let replicas = group.deal.ranges[group.rank]
         let buffers = replicas.map { gradients.buffer(of: $0) }
         let missing = missingReplicas(step: step)
@@ -180,7 +182,8 @@ package final class ReplicatedStep {
     private func measure(_ duration: Duration, replicaCount: Int) {
         guard replicaCount > 0 else { return }
         let seconds = duration / .seconds(1) / Double(replicaCount)
-        secondsPerReplica = secondsPerReplica.map { $0 + Self.smoothing * (seconds - $0) } ?? seconds
+        secondsPerReplica =
+            secondsPerReplica.map { $0 + Self.smoothing * (seconds - $0) } ?? seconds
     }
 
     private func release(_ bucket: Int, to reducer: GradientReducer) throws(StepError) {

@@ -285,7 +285,8 @@ final class CoordinatorLoop {
             peers[id]?.download = try FileTransfer(step: step, isFinal: false, files: files)
         } catch {
             events.append(
-                .runFailed(exitCode: 1, message: "cannot restore the state of step \(step): \(error)"))
+                .runFailed(
+                    exitCode: 1, message: "cannot restore the state of step \(step): \(error)"))
         }
     }
 }

@@ -11,7 +11,8 @@ extension Membership {
         // A leaver that alone has the last state hands it over in one more generation.
         let lastStep = ring.compactMap(\.stateStep).max()
         let isHeldByOthers = ring.contains { $0.leaveReason == nil && $0.stateStep == lastStep }
-        for member in bySlot where member.leaveReason != nil && (isHeldByOthers || lastStep == nil) {
+        for member in bySlot where member.leaveReason != nil && (isHeldByOthers || lastStep == nil)
+        {
             members[member.id] = nil
             actions += [
                 .end([member.id]),

@@ -21,7 +21,8 @@ extension Simulation {
 
     enum Fault: CaseIterable {
         case crash, crashAll, crashSome, crashAndSuspend, suspend, suspendLong, cutControl, cutRing
-        case partControl, partRing, killCoordinator, coordinatorSleeps, join, leave, stop, repeatWord
+        case partControl, partRing, killCoordinator, coordinatorSleeps, join, leave, stop,
+            repeatWord
     }
 
     private func drawnFault() -> Fault {

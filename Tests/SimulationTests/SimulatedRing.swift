@@ -122,7 +122,8 @@ final class SimulatedRing {
             let theirs = member.operations[index].operation
             if theirs != operation {
                 simulation.violation(
-                    "ring \(generation): rank \(rank) is at \(operation), rank \(other) at \(theirs)")
+                    "ring \(generation): rank \(rank) is at \(operation), rank \(other) at \(theirs)"
+                )
             }
         }
         members[rank].operations.append((operation, contribution))

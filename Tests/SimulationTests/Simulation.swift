@@ -202,7 +202,8 @@ final class Simulation {
             judge(report)
         case .failed(let code, let message):
             // One place that is hit again and again may be given up.
-            let isGivenUp = message.contains("worker in this place lost at step")
+            let isGivenUp =
+                message.contains("worker in this place lost at step")
                 && (connectionFaults.values.max() ?? 0) >= 3
             let isStopped = code == 130 && isStopAllowed
             if !isGivenUp, !isStopped { violation("failed with \(code): \(message)") }

@@ -43,7 +43,8 @@ package final class BenchWorker {
     private init(_ client: WorkerControlClient, _ listener: Listener) throws {
         self.client = client
         try client.sendPrepared()
-        guard case .assignment(let assignment) = try client.awaitNext(deadline: .after(Self.deadline))
+        guard
+            case .assignment(let assignment) = try client.awaitNext(deadline: .after(Self.deadline))
         else { throw BenchError(description: "the benchmark ended before it began") }
         self.assignment = assignment
         let group = try RingConnector.connect(

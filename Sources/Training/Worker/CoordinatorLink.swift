@@ -152,7 +152,7 @@ final class CoordinatorLink: @unchecked Sendable {
     /// Calls until somebody answers, or for as long as the link is patient.
     private func callAgain(_ deadline: Deadline) {
         while !locked({ isClosed }) {
-            let standing = locked { standing }
+            let standing = locked { self.standing }
             do throws(RendezvousError) {
                 let client = try WorkerControlClient.join(
                     coordinator: coordinator, hello: makeHello(standing),
@@ -336,12 +336,15 @@ final class CoordinatorLink: @unchecked Sendable {
             isPrepared = true
             return standing == nil ? self.client : nil
         }
-        if let client { attempt(client) { client throws(RendezvousError) in try client.sendPrepared() } }
+        if let client {
+            attempt(client) { client throws(RendezvousError) in try client.sendPrepared() }
+        }
     }
 
     func sendReady(_ report: ReadyReport) {
         trail.record("in the ring of generation \(report.generation)", step: report.step)
-        tell({ $0.ready = report }) { client throws(RendezvousError) in try client.sendReady(report) }
+        tell({ $0.ready = report }) { client throws(RendezvousError) in try client.sendReady(report)
+        }
     }
 
     func sendHalted(_ report: HaltReport) {

@@ -288,7 +288,8 @@ final class TrainingLoop {
     /// Writes a checkpoint into this process' working folder.
     /// - Returns: its path.
     func saveHere(configurationJSON: String, arithmetic: String) throws -> String {
-        let folder = FileManager.default.currentDirectoryPath + "/rondo-rescued-\(configuration.name)"
+        let folder =
+            FileManager.default.currentDirectoryPath + "/rondo-rescued-\(configuration.name)"
         let store = CheckpointStore(directory: folder, keep: configuration.checkpoint.keep)
         try store.prepare()
         try store.write(

@@ -257,7 +257,8 @@ package final class WorkerRun {
     /// The coordinator stays away, and all workers have stopped at this step: the first rank saves the state
     /// where it is.
     private func rescue(_ loop: TrainingLoop, _ place: RingPlace) throws -> Never {
-        var words = "the coordinator at \(options.coordinator) stays away; stopped after step \(loop.step)"
+        var words =
+            "the coordinator at \(options.coordinator) stays away; stopped after step \(loop.step)"
         if place.assignment.rank == 0 {
             let path = try loop.saveHere(
                 configurationJSON: place.link.description.configurationJSON,

@@ -74,6 +74,7 @@ enum StallWords {
         switch suspect.phase {
         case "data": return "waiting for data"
         case "checkpoint": return "disk, or the way to the coordinator"
+        case "waiting": return "slow to follow the coordinator"
         case "connecting", "ring": return "cut off: its neighbours on the ring do not answer"
         default: return "slow"
         }

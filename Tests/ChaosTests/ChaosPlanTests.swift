@@ -90,7 +90,7 @@ import Training
                 (1, 100, 0.5), (2, 101, 0.5), (3, 101.6, 0.5), (4, 103, 0.75), (5, 104, 0.5),
                 (6, 105, 1),
             ])
-        let moment = ChaosMoment(time: 101.5, generation: 1, generationCount: 1, step: 2)
+        let moment = ChaosMoment(time: 101.5, generation: 1, step: 2)
         let outcome = try #require(
             ChaosFiles.outcome(of: event, since: moment, breaksTheStep: true, in: folder))
         #expect(outcome.recoverySeconds == 1.5)
@@ -104,7 +104,7 @@ import Training
         try write(
             [generation(1, after: 0), step(1, 1), generation(2, after: 1), step(2, 2)],
             [(1, 100, 0.5), (2, 109, 0.5)])
-        let moment = ChaosMoment(time: 105, generation: 1, generationCount: 1, step: 4)
+        let moment = ChaosMoment(time: 105, generation: 1, step: 4)
         let outcome = try #require(
             ChaosFiles.outcome(of: event, since: moment, breaksTheStep: true, in: folder))
         #expect(outcome.recomputedSteps == 4)
@@ -116,7 +116,7 @@ import Training
         try write(
             [generation(1, after: 0), step(1, 1), step(2, 1), step(3, 1)],
             [(1, 100, 0.5), (2, 103, 3), (3, 104, 0.5)])
-        let moment = ChaosMoment(time: 101, generation: 1, generationCount: 1, step: 1)
+        let moment = ChaosMoment(time: 101, generation: 1, step: 1)
         let outcome = try #require(
             ChaosFiles.outcome(of: event, since: moment, breaksTheStep: true, in: folder))
         #expect(outcome.recoverySeconds == 2)
@@ -127,7 +127,7 @@ import Training
     @Test func withoutAStepThereIsNoOutcome() throws {
         defer { try? FileManager.default.removeItem(atPath: folder.path) }
         try write([generation(1, after: 0), step(1, 1)], [(1, 100, 0.5)])
-        let moment = ChaosMoment(time: 101, generation: 1, generationCount: 1, step: 1)
+        let moment = ChaosMoment(time: 101, generation: 1, step: 1)
         #expect(
             ChaosFiles.outcome(of: event, since: moment, breaksTheStep: true, in: folder) == nil)
     }

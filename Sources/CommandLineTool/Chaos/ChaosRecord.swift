@@ -38,14 +38,11 @@ package struct ChaosMoment: Equatable, Sendable {
     /// Seconds since 1970.
     package var time: Double
     package var generation: UInt32
-    /// Lines of generations in the ledger.
-    package var generationCount: Int
     package var step: Int
 
-    package init(time: Double, generation: UInt32, generationCount: Int, step: Int) {
+    package init(time: Double, generation: UInt32, step: Int) {
         self.time = time
         self.generation = generation
-        self.generationCount = generationCount
         self.step = step
     }
 }
@@ -71,31 +68,27 @@ package enum ChaosFiles {
         return bytes.split(separator: UInt8(ascii: "\n")).compactMap { LedgerLine($0) }
     }
 
-    package static func generationCount(_ ledger: [LedgerLine]) -> Int {
-        ledger.count { if case .generation = $0 { true } else { false } }
-    }
-
     /// What an event came to; nil while no step tells of it.
     ///
     /// - Parameter breaksTheStep: whether the step under way had to be begun anew.
     package static func outcome(
         of event: ChaosEvent, since moment: ChaosMoment, breaksTheStep: Bool, in folder: RunFolder
     ) -> ChaosOutcome? {
-        var generationCount = 0
-        var start = moment.step
+        var start: Int?
         var first: Int?
         for line in ledger(in: folder) {
             switch line {
-            case .generation(let generation):
-                generationCount += 1
-                if generationCount == moment.generationCount + 1 { start = generation.after }
-            case .step(let step):
-                if generationCount > moment.generationCount, first == nil { first = step.step }
+            case .generation(let read) where read.generation > moment.generation:
+                start = start ?? read.after
+            case .step(let read) where read.generation > moment.generation:
+                first = first ?? read.step
+            default: break
             }
         }
         let isSame = first == nil
         guard let commit = commit(of: first, after: moment.time, in: folder) else { return nil }
-        let again = isSame ? 0 : max(0, moment.step - start) + (breaksTheStep ? 1 : 0)
+        let again =
+            isSame ? 0 : max(0, moment.step - (start ?? moment.step)) + (breaksTheStep ? 1 : 0)
         return ChaosOutcome(
             number: event.number, kind: event.kind,
             recoverySeconds: max(0, commit.time - moment.time), computingSeconds: commit.seconds,

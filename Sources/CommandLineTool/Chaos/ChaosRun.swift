@@ -123,10 +123,9 @@ final class ChaosRun {
     // MARK: - Events
 
     private func happen(_ event: ChaosEvent, _ status: StatusReport) throws {
-        let ledger = ChaosFiles.ledger(in: folder)
         let moment = ChaosMoment(
             time: Date().timeIntervalSince1970, generation: status.generation,
-            generationCount: ChaosFiles.generationCount(ledger), step: status.step)
+            step: status.step)
         guard let victim = try strike(event, status) else { return }
         var words =
             "event \(event.number): \(event.kind.words) after step \(moment.step): \(victim.name)"

@@ -24,6 +24,7 @@ extension CoordinatorLoop {
             startStep: membership.generation?.startStep ?? settings.membership.startStep,
             step: record.reportedStep, totalSteps: settings.totalSteps,
             samplesPerSecond: stalls.samplesPerSecond, sinceStep: now - stalls.lastCommit,
+            arrivingCheckpoint: peers.values.lazy.compactMap { $0.assembly?.header.step }.first,
             coordinatorPID: ProcessInfo.processInfo.processIdentifier,
             workers: membership.bySlot.map { $0.status(in: membership.generation, now) })
     }

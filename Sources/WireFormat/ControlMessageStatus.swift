@@ -84,6 +84,8 @@ package struct StatusReport: ControlMessageBody {
     package var samplesPerSecond: Double
     /// How long no step has been reported.
     package var sinceStepSeconds: Double
+    /// The step whose checkpoint is on its way to the coordinator.
+    package var arrivingCheckpoint: Int?
     /// The coordinator's process.
     package var coordinatorPID: Int32
     /// By place.
@@ -91,8 +93,8 @@ package struct StatusReport: ControlMessageBody {
 
     package init(
         run: String, state: String, generation: UInt32, startStep: Int, step: Int,
-        totalSteps: Int, samplesPerSecond: Double, sinceStep: Duration, coordinatorPID: Int32,
-        workers: [Worker]
+        totalSteps: Int, samplesPerSecond: Double, sinceStep: Duration,
+        arrivingCheckpoint: Int? = nil, coordinatorPID: Int32, workers: [Worker]
     ) {
         self.run = run
         self.state = state
@@ -102,6 +104,7 @@ package struct StatusReport: ControlMessageBody {
         self.totalSteps = totalSteps
         self.samplesPerSecond = samplesPerSecond
         sinceStepSeconds = max(0, sinceStep / .seconds(1))
+        self.arrivingCheckpoint = arrivingCheckpoint
         self.coordinatorPID = coordinatorPID
         self.workers = Array(workers.prefix(Self.workerLimit))
     }
@@ -112,6 +115,7 @@ package struct StatusReport: ControlMessageBody {
         }
         let counts = [
             ("startStep", startStep), ("step", step), ("totalSteps", totalSteps),
+            ("arrivingCheckpoint", arrivingCheckpoint ?? 0),
         ]
         for (name, value) in counts {
             if let problem = ControlMessageBounds.count(value, name) { return problem }

@@ -61,7 +61,7 @@ import Training
         let lines = steps.map { step, time, seconds in
             "{\"learning_rate\":0.1,\"seconds\":\(seconds),\"step\":\(step),\"time\":\(time)}\n"
         }
-        try Data((lines.joined() + "{\"loss\":1,\"seconds\":9,\"step\":3}\n{\"st").utf8)
+        try Data((lines.joined() + "{\"loss\":1,\"seconds\":0.125,\"step\":3}\n{\"st").utf8)
             .write(to: URL(fileURLWithPath: folder.metricsPath))
     }
 
@@ -94,8 +94,9 @@ import Training
         let outcome = try #require(
             ChaosFiles.outcome(of: event, since: moment, breaksTheStep: true, in: folder))
         #expect(outcome.recoverySeconds == 1.5)
-        #expect(outcome.computingSeconds == 0.75)
-        #expect(outcome.pauseSeconds == 0.75)
+        // With the evaluation after step 3.
+        #expect(outcome.computingSeconds == 0.875)
+        #expect(outcome.pauseSeconds == 0.625)
         #expect(outcome.recomputedSteps == 1)
     }
 

@@ -13,7 +13,8 @@ package struct ChaosOutcome: Equatable, Codable, Sendable {
     /// From the event to the commit of the first step that the new members have committed, or, where
     /// the members stayed the same, of the first step after the event.
     package var recoverySeconds: Double
-    /// The part of it that this step took: mostly the lost replicas, computed again.
+    /// The part of it that this step took, mostly the lost replicas computed again, and an evaluation that
+    /// was due before it.
     package var computingSeconds: Double
     /// Steps that were computed in whole or in part before the event and once more after it.
     package var recomputedSteps: Int
@@ -95,26 +96,25 @@ package enum ChaosFiles {
             recomputedSteps: again)
     }
 
-    /// When a step was committed, or the first one after a time, and how long it took.
+    /// When a step was committed, or the first one after a time, and how long it took together with an
+    /// evaluation right before it.
     private static func commit(
         of step: Int?, after time: Double, in folder: RunFolder
     ) -> (time: Double, seconds: Double)? {
         let bytes = FileManager.default.contents(atPath: folder.metricsPath) ?? Data()
         let decoder = JSONDecoder()
-        var found: (time: Double, seconds: Double)?
+        var found: (step: Int, time: Double, seconds: Double)?
+        var evaluations: [Int: Double] = [:]
         for line in bytes.split(separator: UInt8(ascii: "\n")).reversed() {
-            guard let read = try? decoder.decode(TimedStep.self, from: line),
-                read.learningRate != nil, let commitTime = read.time
-            else { continue }
-            if let step {
-                if read.step == step { return (commitTime, read.seconds) }
-                if read.step < step { return nil }
-            } else {
-                if commitTime <= time { return found }
-                found = (commitTime, read.seconds)
+            guard let read = try? decoder.decode(TimedStep.self, from: line) else { continue }
+            guard read.learningRate != nil, let commitTime = read.time else {
+                evaluations[read.step] = read.seconds
+                continue
             }
+            if step.map({ read.step < $0 }) ?? (commitTime <= time) { break }
+            if step == nil || read.step == step { found = (read.step, commitTime, read.seconds) }
         }
-        return found
+        return found.map { ($0.time, $0.seconds + (evaluations[$0.step - 1] ?? 0)) }
     }
 }
 

@@ -54,7 +54,7 @@ final class ChaosRun {
     /// Lets the events happen; returns when all have, or the run has ended.
     func disturb(_ plan: ChaosPlan) throws {
         for (index, event) in plan.events.enumerated() {
-            guard let before = try wait(forStep: event.step) else {
+            guard let before = try wait(for: event) else {
                 let count = plan.events.count - index
                 missed.append("the run ended before \(count) of the events")
                 return
@@ -93,8 +93,9 @@ final class ChaosRun {
 
     private var hasEnded: Bool { processes.train?.status != nil }
 
-    /// The state of the whole run once it has reached a step; nil when it ended before.
-    private func wait(forStep step: Int) throws -> StatusReport? {
+    /// The state of the whole run once it has reached an event's step; nil when it ended before.
+    private func wait(for event: ChaosEvent) throws -> StatusReport? {
+        let step = event.step
         var lastStep = -1
         var lastChange = ContinuousClock.now
         while !hasEnded {
@@ -103,7 +104,11 @@ final class ChaosRun {
                 lastStep = status.step
                 lastChange = .now
             }
-            if let status, status.step >= step, isWhole(status) { return status }
+            if let status, status.step >= step, isWhole(status) {
+                // A checkpoint comes after its step, and after an evaluation that may be due there.
+                let isMoment = event.kind != .checkpoint || status.arrivingCheckpoint != nil
+                if isMoment || status.step > step { return status }
+            }
             guard ContinuousClock.now - lastChange < Self.longestSilence else {
                 throw ChaosFailure(
                     "the run made no step for \(Self.longestSilence) before step \(step)")

@@ -23,8 +23,8 @@ enum ChaosCommand {
                     + "coordinator; only with --coordinator).",
                 "The recovery time of an event goes from the event to the commit of the first step "
                     + "by the members after it, or of the next step if the members stayed the same; "
-                    + "the pause is that time without the time that this step took, which is mostly "
-                    + "the lost replicas computed again.",
+                    + "the pause is that time without what this step took, mostly the lost replicas "
+                    + "computed again, and without an evaluation that was due before it.",
                 "Exit code 0 only if all events happened, the model has the hash of the undisturbed "
                     + "run and the audit is clean. All processes are ended, however it ends.",
             ],

@@ -98,6 +98,11 @@ import Training
         #expect(outcome.computingSeconds == 0.875)
         #expect(outcome.pauseSeconds == 0.625)
         #expect(outcome.recomputedSteps == 1)
+        // One that would not fit in was over before the event.
+        let late = ChaosMoment(time: 102.25, generation: 1, step: 3)
+        let other = try #require(
+            ChaosFiles.outcome(of: event, since: late, breaksTheStep: true, in: folder))
+        #expect(other.computingSeconds == 0.75 && other.pauseSeconds == 0)
     }
 
     @Test func goingBackCountsAllStepsThatAreComputedAgain() throws {

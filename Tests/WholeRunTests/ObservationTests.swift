@@ -73,6 +73,43 @@ extension WholeRunTests {
             #expect(found.outputText.contains("samples were not used"))
         }
 
+        @Test func aStallHasAName() throws {
+            let run = try TestRun(length: "steps: 100000")
+            let training = try run.start([
+                "train", run.configuration, "--workers", "2", "--output", "\(run.folder)/out",
+                "--set", "communication.silenceSeconds=300",
+            ])
+            try run.waitForSteps(in: "out")
+            let worker = try #require(run.worker(1))
+            kill(worker, SIGSTOP)
+            try TestRun.wait("a line about the stall", seconds: 120) {
+                run.text("out/log.txt").contains("no step for")
+            }
+            kill(worker, SIGCONT)
+            let lines = run.text("out/log.txt").split(separator: "\n")
+            let line = try #require(lines.first { $0.contains("no step for") })
+            #expect(line.contains(": worker 1 (host "), "\(line)")
+            #expect(line.contains("pid \(worker)"), "\(line)")
+            #expect(line.hasSuffix("s: stopped"), "\(line)")
+            training.signal(SIGINT)
+            #expect(try training.end() == .exited(130))
+        }
+
+        @Test func aWorkerThatFailsTellsWhatItDid() throws {
+            let run = try TestRun(length: "steps: 400")
+            // The rate makes the loss no number within a few steps.
+            let training = try run.run(
+                "train", run.configuration, "--workers", "1", "--output", "\(run.folder)/out",
+                "--set", "optimizer.learningRate=1e30")
+            #expect(try training.end() != .exited(0))
+            let log = run.text("out/workers/worker-0.log").split(separator: "\n")
+            let trail = log.filter { $0.hasPrefix("rondo: before: -") }
+            #expect(trail.contains { $0.contains(" s compute, step ") })
+            #expect(trail.contains { $0.contains("in the ring of generation 1") })
+            #expect(log.last?.hasPrefix("rondo: error: ") == true)
+            #expect(!training.errorText.contains("before: "))
+        }
+
         @Test func chaosEndsInTheSameModel() throws {
             let run = try TestRun(length: "steps: 6000")
             let chaos = try run.start([

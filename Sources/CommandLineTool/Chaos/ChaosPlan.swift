@@ -15,7 +15,7 @@ package enum ChaosKind: String, CaseIterable, Codable, Sendable {
     case reset
     /// A link of a worker carries nothing for a while and is reset then.
     case cut
-    /// The folder of the checkpoints is full for a while.
+    /// The coordinator has no room for a checkpoint: a limit on its files' size, for a while.
     case disk
     /// SIGKILL to the coordinator.
     case coordinator
@@ -39,10 +39,16 @@ package enum ChaosKind: String, CaseIterable, Codable, Sendable {
         case .leave: "SIGTERM, another joins"
         case .reset: "link reset"
         case .cut: "link cut"
-        case .disk: "disk full"
+        case .disk: "no room for a checkpoint"
         case .coordinator: "coordinator SIGKILL"
         }
     }
+
+    /// Whether the step under way has to be begun anew when the members change for it.
+    package var breaksTheStep: Bool { self != .leave }
+
+    /// Whether it happens at a checkpoint.
+    package var needsCheckpoint: Bool { self == .checkpoint || self == .disk }
 
     /// Whether it needs the links to go through a relay.
     package var needsRelay: Bool { self == .reset || self == .cut }
@@ -87,7 +93,7 @@ package struct ChaosPlan: Equatable, Sendable {
             let seconds = 0.5 + 3.5 * random.fraction()
             let hitsRing = random.below(2) == 1
             var step = min(max(1, last + 1, Int(place * Double(steps))), max(1, steps - 1))
-            if kind == .checkpoint || kind == .disk {
+            if kind.needsCheckpoint {
                 if let next = checkpointSteps.first(where: { $0 >= step && $0 < steps }) {
                     step = next
                 } else {

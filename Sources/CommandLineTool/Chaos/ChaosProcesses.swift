@@ -75,6 +75,26 @@ final class ChaosProcesses {
         return true
     }
 
+    static let limiterPath = "/usr/bin/prlimit"
+
+    /// Limits the size of the files that a process of this run writes; nil lifts the limit. False if it is
+    /// none, or is gone.
+    func limitFiles(of process: Int32, byteCount: Int?) -> Bool {
+        guard isOwn(process) else { return false }
+        let ended = DispatchSemaphore(value: 0)
+        let limit = byteCount.map { "\($0)" } ?? "unlimited"
+        let child = try? ChildProcess(
+            name: "prlimit",
+            ChildProcess.Command(
+                executable: Self.limiterPath,
+                arguments: ["prlimit", "--pid", "\(process)", "--fsize=\(limit):"],
+                environment: [Self.mark: number],
+                standardError: .appended(to: "\(folder)/prlimit-log.txt"))
+        ) { _, _ in ended.signal() }
+        guard let child, ended.wait(timeout: .now() + 5) == .success else { return false }
+        return child.status?.isSuccess ?? false
+    }
+
     /// By the mark: a number that was given to somebody else is not signalled.
     private func isOwn(_ process: Int32) -> Bool {
         let environment =

@@ -90,17 +90,21 @@ package enum ChaosFiles {
         guard let commit = commit(of: first, after: moment.time, in: folder) else { return nil }
         let again =
             isSame ? 0 : max(0, moment.step - (start ?? moment.step)) + (breaksTheStep ? 1 : 0)
+        let recovery = max(0, commit.time - moment.time)
+        // It may also have ended before the event.
+        let isInside = commit.seconds + commit.evaluationSeconds <= recovery
+        let evaluation = isInside ? commit.evaluationSeconds : 0
         return ChaosOutcome(
             number: event.number, kind: event.kind,
-            recoverySeconds: max(0, commit.time - moment.time), computingSeconds: commit.seconds,
+            recoverySeconds: recovery, computingSeconds: commit.seconds + evaluation,
             recomputedSteps: again)
     }
 
-    /// When a step was committed, or the first one after a time, and how long it took together with an
+    /// When a step was committed, or the first one after a time, how long it took, and how long an
     /// evaluation right before it.
     private static func commit(
         of step: Int?, after time: Double, in folder: RunFolder
-    ) -> (time: Double, seconds: Double)? {
+    ) -> (time: Double, seconds: Double, evaluationSeconds: Double)? {
         let bytes = FileManager.default.contents(atPath: folder.metricsPath) ?? Data()
         let decoder = JSONDecoder()
         var found: (step: Int, time: Double, seconds: Double)?
@@ -114,7 +118,7 @@ package enum ChaosFiles {
             if step.map({ read.step < $0 }) ?? (commitTime <= time) { break }
             if step == nil || read.step == step { found = (read.step, commitTime, read.seconds) }
         }
-        return found.map { ($0.time, $0.seconds + (evaluations[$0.step - 1] ?? 0)) }
+        return found.map { ($0.time, $0.seconds, evaluations[$0.step - 1] ?? 0) }
     }
 }
 

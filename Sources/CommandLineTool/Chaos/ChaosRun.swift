@@ -95,7 +95,8 @@ final class ChaosRun {
 
     /// The state of the whole run once it has reached an event's step; nil when it ended before.
     private func wait(for event: ChaosEvent) throws -> StatusReport? {
-        let step = event.step
+        // A limit must be there before the checkpoint that it is for.
+        let step = event.kind == .disk ? max(1, event.step - 5) : event.step
         var lastStep = -1
         var lastChange = ContinuousClock.now
         while !hasEnded {
@@ -135,11 +136,11 @@ final class ChaosRun {
         var words =
             "event \(event.number): \(event.kind.words) after step \(moment.step): \(victim.name)"
         let end = victim.end.map { ContinuousClock.now + $0 }
-        try awaitWhole(event, victim, since: moment, until: end)
+        try awaitWhole(event, victim, since: moment, until: end, status.coordinatorPID)
         // Of a suspension that nobody noticed, the first step behind it is the one to look at.
         guard
             let outcome = ChaosFiles.outcome(
-                of: event, since: moment, breaksTheStep: event.kind != .leave, in: folder)
+                of: event, since: moment, breaksTheStep: event.kind.breaksTheStep, in: folder)
         else {
             missed.append("event \(event.number) has no step behind it: the run ended")
             return
@@ -158,6 +159,8 @@ final class ChaosRun {
         var process: Int32?
         /// After which time it is over.
         var end: Duration?
+        /// By which state of the run it is over, where that is no question of time.
+        var isOver: ((StatusReport) -> Bool)?
         /// What to do then.
         var finish: () throws -> Void = {}
     }
@@ -185,8 +188,8 @@ final class ChaosRun {
             guard processes.signal(chosen.pid, SIGSTOP) else { return gone(chosen) }
             let processes = processes
             return Victim(
-                name: name(chosen) + " for \(event.seconds) s", end: .seconds(event.seconds)
-            ) { _ = processes.signal(chosen.pid, SIGCONT) }
+                name: name(chosen) + " for \(event.seconds) s", end: .seconds(event.seconds),
+                finish: { _ = processes.signal(chosen.pid, SIGCONT) })
         case .leave:
             // `rondo train` does not start a worker again that left, and ends without workers of its own.
             let own = members.filter { !processes.hasJoined($0.pid) }
@@ -203,9 +206,26 @@ final class ChaosRun {
             }
             return Victim(name: "pid \(status.coordinatorPID)")
         case .disk:
-            missed.append("event \(event.number): a full disk cannot be made here")
+            return strikeDisk(event, status.coordinatorPID)
+        }
+    }
+
+    /// The files that grow by themselves must go on growing; those of a checkpoint are larger.
+    private func strikeDisk(_ event: ChaosEvent, _ coordinator: Int32) -> Victim? {
+        let own = [folder.metricsPath, folder.ledgerPath, folder.logPath].map { path -> Int in
+            let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+            return (attributes?[.size] as? NSNumber)?.intValue ?? 0
+        }
+        let limit = (own.max() ?? 0) + 256 * 1024
+        guard processes.limitFiles(of: coordinator, byteCount: limit) else {
+            missed.append("event \(event.number): the coordinator's files cannot be limited")
             return nil
         }
+        let processes = processes
+        return Victim(
+            name: "coordinator (pid \(coordinator)), no file beyond \(limit / 1024) KiB",
+            isOver: { $0.coordinatorPID != coordinator || $0.step > event.step + 2 },
+            finish: { _ = processes.limitFiles(of: coordinator, byteCount: nil) })
     }
 
     private func strikeLink(
@@ -230,10 +250,10 @@ final class ChaosRun {
     /// Waits until the event is over and all workers train again.
     private func awaitWhole(
         _ event: ChaosEvent, _ victim: Victim, since moment: ChaosMoment,
-        until end: ContinuousClock.Instant?
+        until end: ContinuousClock.Instant?, _ coordinator: Int32
     ) throws {
         var deadline = ContinuousClock.now + Self.patience
-        var isOver = end == nil
+        var isOver = end == nil && victim.isOver == nil
         var hasLeft = event.kind != .leave
         var last: StatusReport?
         /// The step at the end of the event.
@@ -247,6 +267,14 @@ final class ChaosRun {
             }
             if let status = try look() {
                 last = status
+                if !isOver, let test = victim.isOver, test(status) {
+                    try victim.finish()
+                    isOver = true
+                    stepAtEnd = status.step
+                    if event.kind == .disk, status.coordinatorPID == coordinator {
+                        missed.append("event \(event.number): the checkpoint found room")
+                    }
+                }
                 if !hasLeft, !status.workers.contains(where: { $0.pid == victim.process }) {
                     hasLeft = true
                     if let address = joiningAddress { try processes.join(address) }

@@ -20,7 +20,8 @@ enum ChaosCommand {
                     + "checkpoint (SIGKILL to the worker that sends a checkpoint), leave (SIGTERM; "
                     + "another worker joins), reset and cut (a link to the coordinator or within the "
                     + "ring is reset, or carries nothing for 0.5 to 4 s), coordinator (SIGKILL to the "
-                    + "coordinator; only with --coordinator).",
+                    + "coordinator; or give --coordinator), disk (a limit on the size of the "
+                    + "coordinator's files, in which a checkpoint finds no room; by name only).",
                 "The recovery time of an event goes from the event to the commit of the first step "
                     + "by the members after it, or of the next step if the members stayed the same; "
                     + "the pause is that time without what this step took, mostly the lost replicas "
@@ -38,7 +39,8 @@ enum ChaosCommand {
                     "the model_sha256 of the undisturbed run, which is not made then"),
                 .init(
                     "events", value: "KINDS",
-                    "the kinds to draw from, with commas (default: all but coordinator)"),
+                    "the kinds to draw from, with commas (default: kill,stop,checkpoint,leave,reset,cut)"
+                ),
                 .init("coordinator", "kill the coordinator too"),
                 .init(
                     "output", value: "DIR",
@@ -107,9 +109,9 @@ private final class Chaos {
         path = arguments.text("output") ?? "runs/\(configuration.name)-chaos"
         var (kinds, notes) = try Self.kinds(arguments, workerCount)
         let checkpoints = configuration.checkpointSteps(preflight)
-        if kinds.contains(.checkpoint), checkpoints.isEmpty {
+        if kinds.contains(where: \.needsCheckpoint), checkpoints.isEmpty {
             notes.append("the run sends no checkpoint before its end: none can be disturbed")
-            kinds.removeAll { $0 == .checkpoint }
+            kinds.removeAll(where: \.needsCheckpoint)
             if kinds.isEmpty { throw UsageError("no event is left for this run") }
         }
         self.notes = notes
@@ -130,8 +132,8 @@ private final class Chaos {
         var kinds: [ChaosKind] = [.kill, .stop, .checkpoint, .leave, .reset, .cut]
         if let text = arguments.text("events") {
             kinds = try text.split(separator: ",").map { word in
-                guard let kind = ChaosKind(rawValue: String(word)), kind != .disk else {
-                    let known = ChaosKind.allCases.filter { $0 != .disk }.map(\.rawValue)
+                guard let kind = ChaosKind(rawValue: String(word)) else {
+                    let known = ChaosKind.allCases.map(\.rawValue)
                     throw UsageError(
                         "'\(word)' is no kind of event; known: \(known.joined(separator: ", "))")
                 }
@@ -145,6 +147,12 @@ private final class Chaos {
         if workerCount == 1, kinds.contains(.leave) {
             notes.append("one worker alone cannot leave: no such event")
             kinds.removeAll { $0 == .leave }
+        }
+        if kinds.contains(.disk),
+            !FileManager.default.isExecutableFile(atPath: ChaosProcesses.limiterPath)
+        {
+            notes.append("there is no \(ChaosProcesses.limiterPath): no full disk")
+            kinds.removeAll { $0 == .disk }
         }
         guard !kinds.isEmpty else { throw UsageError("no event is left for this run") }
         return (kinds, notes)

@@ -251,6 +251,14 @@ private func report(_ step: Int) throws -> StepReport {
         #expect(found.epochs[0].usedOnce == 8)
     }
 
+    @Test func anEpochThatIsNoneIsFound() throws {
+        var lines = try sound()
+        lines[1] = .step(LedgerStep(step: 1, epoch: 0, first: 0, count: 4, generation: 1))
+        let found = try audit(lines)
+        #expect(found.faults.contains("step 1 names epoch 0"))
+        #expect(found.faults.contains("epoch 1: 4 samples were not used"))
+    }
+
     @Test func lostSamplesAreFound() throws {
         var lines = try sound()
         lines[2] = .step(LedgerStep(step: 2, epoch: 1, first: 4, count: 2, generation: 1))
@@ -317,7 +325,7 @@ private func report(_ step: Int) throws -> StepReport {
         let seed = UInt64.random(in: 0..<1 << 32, using: &generator)
         var random = SplitMix(state: seed)
         let bytes = try sound().reduce(into: Data()) { $0 += $1.bytes }
-        for _ in 0..<300 {
+        for _ in 0..<2000 {
             var damaged = bytes
             for _ in 0..<Int.random(in: 1...8, using: &random) {
                 damaged[Int.random(in: 0..<damaged.count, using: &random)] =

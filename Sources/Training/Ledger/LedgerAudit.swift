@@ -189,6 +189,7 @@ package struct LedgerAudit {
     // MARK: - Epochs
 
     private mutating func use(_ line: LedgerStep) {
+        guard line.epoch > 0 else { return fault("step \(line.step) names epoch \(line.epoch)") }
         if line.epoch != epoch {
             guard line.epoch > epoch else {
                 return fault("step \(line.step) goes back to epoch \(line.epoch)")

@@ -22,6 +22,8 @@ package struct StepSums: Equatable, Sendable {
     package var lossSum: Float
     package var correctCount: Int
     package var sampleCount: Int
+    /// Samples of the data set that all replicas have used.
+    package var usedCount: Int
     /// What `lossSum` is divided by for the mean.
     package var lossWeight: Float
     /// The norm of the mean gradient before clipping, where it was needed.
@@ -205,6 +207,7 @@ package final class ReplicatedStep {
             tail.correctCount += Float(sums.correctCount)
             tail.sampleCount += Float(sums.sampleCount)
             tail.lossWeight += sums.weight
+            tail.usedCount += Float(pass.sampleCount)
             if releasing && microBatch == passes.count - 1 {
                 // Bucket 0 carries statistics and tail: from here on nobody writes them.
                 finishForward(tail, buffer)
@@ -266,8 +269,9 @@ package final class ReplicatedStep {
             sums: reduced.pointer + store.values.count, sampleCount: tail.sampleCount)
         return StepSums(
             lossSum: tail.lossSum, correctCount: Int(tail.correctCount),
-            sampleCount: Int(tail.sampleCount), lossWeight: tail.lossWeight, gradientNorm: norm,
-            votes: tail.votes, dealVoteCount: tail.dealVoteCount)
+            sampleCount: Int(tail.sampleCount), usedCount: Int(tail.usedCount),
+            lossWeight: tail.lossWeight, gradientNorm: norm, votes: tail.votes,
+            dealVoteCount: tail.dealVoteCount)
     }
 }
 

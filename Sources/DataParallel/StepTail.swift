@@ -10,6 +10,8 @@ package struct StepTail: Equatable, Sendable {
     package var sampleCount: Float = 0
     /// What the loss and the gradient are divided by.
     package var lossWeight: Float = 0
+    /// Samples of the data set; `sampleCount` counts what is predicted, which may be many per sample.
+    package var usedCount: Float = 0
     package var votes = StepVotes()
     /// Workers that have heard of a change of the deal.
     package var dealVoteCount = 0
@@ -23,6 +25,7 @@ package struct StepTail: Equatable, Sendable {
         votes = StepVotes(reading: memory)
         lossWeight = memory[5]
         dealVoteCount = Int(memory[6])
+        usedCount = memory[15]
     }
 
     package func write(to memory: UnsafeMutablePointer<Float>) {
@@ -32,6 +35,7 @@ package struct StepTail: Equatable, Sendable {
         memory[2] = sampleCount
         votes.write(to: memory)
         memory[5] = lossWeight
+        memory[15] = usedCount
     }
 }
 

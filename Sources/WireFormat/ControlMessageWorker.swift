@@ -196,6 +196,9 @@ package struct StepReport: ControlMessageBody {
     package var gradientNorm: Double?
     /// The first position of the epoch's order that the step used.
     package var firstPosition: Int
+    /// Samples of the data set that the replicas have used, counted by them; `sampleCount` counts what they
+    /// predict.
+    package var usedCount: Int
     /// When the step was committed, in seconds since 1970 by the clock of the worker that reports it.
     package var time: Double
     /// The number of the change of the deal by which it was computed; 0 for the generation's own deal.
@@ -207,8 +210,8 @@ package struct StepReport: ControlMessageBody {
     package init(
         step: Int, epoch: Int, lossSum: Double, correctCount: Int, sampleCount: Int,
         lossWeight: Double? = nil, seconds: Double, learningRate: Double,
-        gradientNorm: Double? = nil, firstPosition: Int = 0, time: Double = 0,
-        dealNumber: Int = 0
+        gradientNorm: Double? = nil, firstPosition: Int = 0, usedCount: Int? = nil,
+        time: Double = 0, dealNumber: Int = 0
     ) {
         self.step = step
         self.epoch = epoch
@@ -220,6 +223,7 @@ package struct StepReport: ControlMessageBody {
         self.learningRate = learningRate
         self.gradientNorm = gradientNorm
         self.firstPosition = firstPosition
+        self.usedCount = usedCount ?? sampleCount
         self.time = time
         self.dealNumber = dealNumber
     }
@@ -231,6 +235,7 @@ package struct StepReport: ControlMessageBody {
             ?? ControlMessageBounds.count(sampleCount, "sampleCount")
             ?? ControlMessageBounds.seconds(seconds, "seconds")
             ?? ControlMessageBounds.count(firstPosition, "firstPosition")
+            ?? ControlMessageBounds.count(usedCount, "usedCount")
             ?? ControlMessageBounds.instant(time, "time")
     }
 }

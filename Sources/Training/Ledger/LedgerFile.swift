@@ -60,7 +60,7 @@ package final class LedgerFile {
                 .step(
                     LedgerStep(
                         step: report.step, epoch: report.epoch, first: report.firstPosition,
-                        count: report.sampleCount, generation: generation?.generation ?? 0)))
+                        count: report.usedCount, generation: generation?.generation ?? 0)))
         }
         try write(lines)
     }

@@ -20,7 +20,7 @@ package struct LedgerStep: Equatable, Sendable {
     package var epoch: Int
     /// The first position of the epoch's order that the step used, from 0.
     package var first: Int
-    /// Samples that the step's sums hold.
+    /// Samples that all replicas have used, as they counted them.
     package var count: Int
     package var generation: UInt32
 

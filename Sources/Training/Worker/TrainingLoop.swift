@@ -215,7 +215,8 @@ final class TrainingLoop {
                 seconds: (ContinuousClock.now - start) / .seconds(1), learningRate: learningRate,
                 gradientNorm: sums.gradientNorm,
                 firstPosition: task.plan.positions(ofStep: step).lowerBound,
-                time: Date().timeIntervalSince1970, dealNumber: dealNumber))
+                usedCount: sums.usedCount, time: Date().timeIntervalSince1970,
+                dealNumber: dealNumber))
     }
 
     /// Evaluation and checkpoints that are due after a step and that the coordinator does not have. The last

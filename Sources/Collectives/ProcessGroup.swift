@@ -111,6 +111,9 @@ package final class ProcessGroup: @unchecked Sendable {
         exchanged.deallocate()
     }
 
+    /// How long later calls wait without a byte moving before they fail. From any thread.
+    package func setStallTimeout(_ timeout: Duration) { engine?.timeout = timeout }
+
     /// Deals the replicas out anew. All workers must do so between the same two calls.
     /// - Precondition: as many ranks and replicas as before.
     package func adopt(_ deal: ReplicaDeal) {

@@ -18,6 +18,7 @@
 // replicas is formed in another scratch segment, because its place in the output may still hold a
 // replica.
 
+import Synchronization
 import Transport
 import WireFormat
 
@@ -30,13 +31,22 @@ final class RingEngine {
     let previous: any IncomingLink
     let next: any OutgoingLink
     let wake: WakeSignal
-    let timeout: Duration
+    /// How long nothing may move; milliseconds, because it may be set while a call is under way.
+    private let timeoutMilliseconds: Atomic<Int>
+    var timeout: Duration {
+        get { .milliseconds(timeoutMilliseconds.load(ordering: .relaxed)) }
+        set { timeoutMilliseconds.store(Self.milliseconds(newValue), ordering: .relaxed) }
+    }
     let segmentByteCount: Int
     let generation: UInt32
     let add: AddFunction
 
     /// Payload bytes handed to the next worker since the start.
     private(set) var payloadBytesSent: UInt64 = 0
+
+    private static func milliseconds(_ duration: Duration) -> Int {
+        max(1, Int((duration / .milliseconds(1)).rounded(.up)))
+    }
 
     private let sendHeader: UnsafeMutableRawBufferPointer
     private let receiveHeader: UnsafeMutableRawBufferPointer
@@ -68,7 +78,7 @@ final class RingEngine {
         self.previous = previous
         self.next = next
         self.wake = wake
-        self.timeout = timeout
+        timeoutMilliseconds = Atomic(Self.milliseconds(timeout))
         self.segmentByteCount = segmentByteCount
         self.generation = generation
         self.add = add

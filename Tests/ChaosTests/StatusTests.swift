@@ -11,6 +11,8 @@ private final class SilentDelegate: CoordinatorDelegate, @unchecked Sendable {
     func generationOpened(_ generation: GenerationDescription) {}
     func stepsReported(_ reports: [StepReport]) {}
     func evaluationReported(_ report: EvaluationReport) {}
+    func runIsEnding() {}
+    func dealChanged(_ generation: GenerationDescription) {}
     func generationRunning(_ generation: GenerationDescription, pause: Duration?) {}
     func stateToRestore(step: Int) -> [(name: String, bytes: Data)] { [] }
     func checkpointReceived(step: Int, isFinal: Bool, files: [(name: String, bytes: Data)]) {}
@@ -63,7 +65,7 @@ private let deadline = Deadline.after(.seconds(30))
             let worker = try WorkerControlClient.join(
                 coordinator: address, hello: hello(), deadline: deadline)
             defer { worker.close() }
-            worker.setProgress(step: 3, phase: "data")
+            worker.setProgress(WorkerHeartbeat(step: 3, phase: "data"))
             var seen = try StatusClient.ask(address, deadline: deadline)
             while seen.workers.first?.phase != "data" {
                 try #require(!deadline.hasPassed)

@@ -73,6 +73,27 @@ extension WholeRunTests {
             #expect(found.outputText.contains("samples were not used"))
         }
 
+        @Test(arguments: [
+            "data: { format: \"text\", path: \"PATH\", context: 8 }, epochs: 1,",
+            "data: { format: \"text\", path: \"PATH\", context: 8, windows: \"random\" }, steps: 9,",
+        ])
+        func textIsAuditedByItsWindows(_ data: String) throws {
+            let run = try TestRun()
+            try run.write(
+                String(repeating: "each sample of each epoch, ", count: 40), to: "text.txt")
+            let path = "\(run.folder)/text.txt"
+            try run.write(
+                """
+                { replicas: 3, batchSize: 2, \(data.replacingOccurrences(of: "PATH", with: path))
+                  model: { layers: [ { type: "embedding", width: 8 },
+                                     { type: "linear", outputFeatures: "outputs" } ] },
+                  optimizer: { type: "adam", learningRate: 0.02 } }
+                """)
+            _ = try run.train("out", workers: 2)
+            let audit = try run.run("audit", "\(run.folder)/out")
+            #expect(try audit.end() == .exited(0), "\(audit.errorText)\(audit.outputText)")
+        }
+
         @Test func aStallHasAName() throws {
             let run = try TestRun(length: "steps: 100000")
             let training = try run.start([

@@ -161,8 +161,10 @@ final class TrainingLoop {
         }
         var source = makeSource()
         defer { source.stop() }
+        var pace = StepPace(longest: configuration.communication.timeout)
         while model.step < lastStep {
             let step = model.step
+            group.setStallTimeout(pace.stallTimeout)
             let change = link.dealChange(generation: group.generation)
                 .flatMap { $0.number > dealNumber ? $0 : nil }
             let start = ContinuousClock.now
@@ -180,6 +182,7 @@ final class TrainingLoop {
                     }
                 })
             model.step = step + 1
+            pace.add(ContinuousClock.now - start)
             report(sums, step: step, start: start, learningRate: rate)
             link.setPace(
                 secondsPerReplica: executor.secondsPerReplica, dealNumber: dealNumber)
@@ -188,7 +191,8 @@ final class TrainingLoop {
             // the next generation does what is due.
             if sums.votes.stop, !isLast { return flushed(.stopped) }
             if sums.votes.pause, !isLast { return flushed(.paused) }
-            try afterStep(step, isLast: isLast)
+            group.setStallTimeout(configuration.communication.timeout)
+            if try afterStep(step, isLast: isLast) { pace.expectDelay() }
             if let change, sums.dealVoteCount == group.worldSize {
                 executor.adopt(change.deal)
                 dealNumber = change.number
@@ -221,7 +225,9 @@ final class TrainingLoop {
 
     /// Evaluation and checkpoints that are due after a step and that the coordinator does not have. The last
     /// step's checkpoint is written by the caller, which knows how the run ended.
-    private func afterStep(_ step: Int, isLast: Bool) throws {
+    /// - Returns: whether something was due, which some workers may take longer for than others.
+    @discardableResult
+    private func afterStep(_ step: Int, isLast: Bool) throws -> Bool {
         let committed = step + 1
         let endsEpoch = task.plan.endsEpoch(step)
         let epoch = task.plan.epoch(ofStep: step) + 1
@@ -244,6 +250,7 @@ final class TrainingLoop {
             try uploadCheckpoint(isFinal: false)
             record.checkpointStep = committed
         }
+        return isEvaluationDue || isCheckpointDue
     }
 
     /// The test split, each batch by one worker; the sums are added in the data's order everywhere.

@@ -48,7 +48,7 @@ package final class WorkerRun {
     /// The coordinator ends the wait for the others by its own start deadline; this is the bound behind it.
     private static let assignmentTimeout = Duration.seconds(86_400 + 60)
     /// A neighbour that cannot be reached for so long is reported.
-    private static let ringTimeout = Duration.seconds(10)
+    private static let ringTimeout = Duration.seconds(5)
     private static let trailPrefix = "before: "
 
     private let options: WorkerOptions

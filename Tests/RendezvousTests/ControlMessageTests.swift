@@ -112,7 +112,7 @@ struct ControlMessageTests {
             "not a control message: 'step' is not a Int"
         ),
         (
-            #"{"type":"heartbeat","step":1,"phase":"a\nb"}"#,
+            #"{"type":"heartbeat","step":1,"phase":"a\nb","dealNumber":0}"#,
             "bad 'heartbeat' message: 'phase' holds control characters"
         ),
         (

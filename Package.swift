@@ -135,8 +135,8 @@ let package = Package(
         tests(
             "ParityTests",
             [
-                "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "RunConfiguration",
-                "Checkpoints", "DataParallel", "Collectives", "WireFormat",
+                "TestSupport", "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels",
+                "RunConfiguration", "Checkpoints", "DataParallel", "Collectives", "WireFormat",
             ], exclude: ["reference"]),
         tests(
             "TrainingTests",

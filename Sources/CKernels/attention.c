@@ -135,9 +135,9 @@ RONDO_CLONES void rondo_additive_scores(float *scores, const float *queries, con
             float lanes[16] = {0};
             for (int64_t a = 0; a < whole; a += 16)
                 for (int l = 0; l < 16; l++)
-                    lanes[l] += weight[a + l] * hyperbolic_tangent_full(q[a + l] + k[a + l]);
+                    lanes[l] += weight[a + l] * hyperbolic_tangent(q[a + l] + k[a + l]);
             for (int64_t a = whole; a < width; a++)
-                lanes[a - whole] += weight[a] * hyperbolic_tangent_full(q[a] + k[a]);
+                lanes[a - whole] += weight[a] * hyperbolic_tangent(q[a] + k[a]);
             scores[i * tile->stride + j] = folded_sum(lanes);
         }
     }
@@ -155,7 +155,7 @@ RONDO_CLONES void rondo_additive_scores_gradient(float *dqueries, float *dkeys, 
             float *restrict dk = dkeys + j * tile->keyStride;
             float g = dscores[i * tile->stride + j];
             for (int64_t a = 0; a < tile->width; a++) {
-                float t = hyperbolic_tangent_full(q[a] + k[a]);
+                float t = hyperbolic_tangent(q[a] + k[a]);
                 float slope = g * weight[a] * (1.0f - t * t);
                 dq[a] += slope;
                 dk[a] += slope;
@@ -175,7 +175,7 @@ RONDO_INLINE float gelu_of_erf(float x, float *slope) {
 RONDO_INLINE float gelu_of_tanh(float x, float *slope) {
     const float root = 0.79788456080286536f, cubic = 0.044715f;
     float square = x * x;
-    float t = hyperbolic_tangent_full(root * (x + cubic * (x * square)));
+    float t = hyperbolic_tangent(root * (x + cubic * (x * square)));
     float inner = root * (1.0f + 3.0f * cubic * square);
     *slope = 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * inner;
     return 0.5f * x * (1.0f + t);

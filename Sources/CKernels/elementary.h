@@ -1,13 +1,15 @@
-// Private to this target: exp, log, tanh, erf, sin, cos and power in fixed arithmetic.
+// Private to this target: exp, log, erf, sin, cos and power in fixed arithmetic.
 //
 // Only +, -, *, / and square root, each rounded once, selected without branches, so that a loop over them
 // has equal bits for every vector width and every C library. Unlike the bounded exponential of
-// elementwise.c these reach 0, infinity and the denormals, as masks of -infinity need it.
+// exponential.h these reach 0, infinity and the denormals, as masks of -infinity need it; tanh, which
+// has bounds of its own, is there.
 // Errors against the exact value are about 2 units in the last place (OperationTableTests/
 // ElementaryFunctionTests measures them).
 #pragma once
 #pragma clang fp contract(off)
 #include "clones.h"
+#include "exponential.h"
 #include <stdint.h>
 #include <string.h>
 
@@ -116,22 +118,7 @@ RONDO_INLINE float logarithm_of_one_plus(float t) {
     return difference == 0 ? t : result;
 }
 
-RONDO_INLINE float logistic(float x) { return 1.0f / (1.0f + exponential_full(-x)); }
-
-// Near zero 1 - exp(-2x) would cancel; there the odd polynomial of Cephes' tanhf takes over.
-RONDO_INLINE float hyperbolic_tangent_full(float x) {
-    float magnitude = magnitude_of(x);
-    float t = exponential_full(-2.0f * magnitude);
-    float large = (1.0f - t) / (1.0f + t);
-    float z = x * x;
-    float p = -5.70498872745e-3f;
-    p = p * z + 2.06390887954e-2f;
-    p = p * z - 5.37397155531e-2f;
-    p = p * z + 1.33314422036e-1f;
-    p = p * z - 3.33332819422e-1f;
-    float small = p * z * x + x;
-    return magnitude < 0.625f ? small : with_sign_of(large, x);
-}
+RONDO_INLINE float logistic_full(float x) { return 1.0f / (1.0f + exponential_full(-x)); }
 
 // erf by two polynomials (after N. Juffa): x + x P(x^2) below 0.93, 1 - exp(-Q(|x|)) above.
 RONDO_INLINE float error_function(float x) {

@@ -196,7 +196,7 @@ RONDO_CLONES void rondo_pointwise_loss(rondo_loss_kind kind, float *losses, floa
     case rondo_loss_huber: POINTWISE(huber(v - t, parameter), huber_slope(v - t, parameter))
     case rondo_loss_logistic:
         POINTWISE((1.0f - t) * v + POSITIVE_WEIGHT * softplus_of_negative(v),
-                  (1.0f - t) - POSITIVE_WEIGHT * logistic(-v))
+                  (1.0f - t) - POSITIVE_WEIGHT * logistic_full(-v))
     case rondo_loss_divergence:
         POINTWISE(t > 0 ? t * (natural_logarithm(t) - v) : 0 * v, -t)
     case rondo_loss_divergence_of_logs:
@@ -256,7 +256,7 @@ RONDO_CLONES void rondo_negative_sampling(float *losses, float *dcenters, float 
         float product = dot_of(center, positive, columns);
         float loss = softplus_of_negative(product);
         if (dcenters) {
-            float slope = -rowWeight * logistic(-product);
+            float slope = -rowWeight * logistic_full(-product);
             for (size_t c = 0; c < columns; c++) {
                 dcenters[r * columns + c] = slope * positive[c];
                 dpositives[r * columns + c] = slope * center[c];
@@ -268,7 +268,7 @@ RONDO_CLONES void rondo_negative_sampling(float *losses, float *dcenters, float 
             product = dot_of(center, negative, columns);
             loss += softplus_of_negative(-product);
             if (!dcenters) continue;
-            float slope = rowWeight * logistic(product);
+            float slope = rowWeight * logistic_full(product);
             for (size_t c = 0; c < columns; c++) {
                 dcenters[r * columns + c] += slope * negative[c];
                 dnegatives[offset + c] = slope * center[c];

@@ -68,11 +68,11 @@ RONDO_INLINE float gelu_argument(float v) {
     return 0.79788456080286536f * (v + 0.044715f * v * v * v);
 }
 RONDO_INLINE float gelu_tanh_slope(float v) {
-    float t = hyperbolic_tangent_full(gelu_argument(v));
+    float t = hyperbolic_tangent(gelu_argument(v));
     float inner = 0.79788456080286536f * (1.0f + 0.134145f * v * v);
     return 0.5f * (1.0f + t) + 0.5f * v * (1.0f - t * t) * inner;
 }
-FUNCTION(gelu_tanh, 0.5f * v * (1.0f + hyperbolic_tangent_full(gelu_argument(v))))
+FUNCTION(gelu_tanh, 0.5f * v * (1.0f + hyperbolic_tangent(gelu_argument(v))))
 DERIVATIVE(gelu_tanh, gelu_tanh_slope(v))
 
 RONDO_INLINE float normal_distribution(float v) {
@@ -83,10 +83,10 @@ DERIVATIVE(gelu_erf, normal_distribution(v) +
                          v * 0.39894228040143268f * exponential_full(-0.5f * v * v))
 
 RONDO_INLINE float silu_slope(float v) {
-    float s = logistic(v);
+    float s = logistic_full(v);
     return s * (1.0f + v * (1.0f - s));
 }
-FUNCTION(silu, v *logistic(v))
+FUNCTION(silu, v *logistic_full(v))
 DERIVATIVE(silu, silu_slope(v))
 
 // ln(1 + exp(x)), without overflow: max(x, 0) + ln(1 + exp(-|x|))
@@ -95,9 +95,9 @@ RONDO_INLINE float softplus_of(float v) {
     return positive + logarithm_of_one_plus(exponential_full(-magnitude_of(v)));
 }
 FUNCTION(softplus, softplus_of(v))
-DERIVATIVE(softplus, logistic(v))
+DERIVATIVE(softplus, logistic_full(v))
 FUNCTION(log_sigmoid, -softplus_of(-v))
-DERIVATIVE(log_sigmoid, logistic(-v))
+DERIVATIVE(log_sigmoid, logistic_full(-v))
 
 FUNCTION_WITH(leaky_relu, slope, v < 0 ? v *slope : v)
 DERIVATIVE_WITH(leaky_relu, slope, v > 0 ? 1.0f : slope)

@@ -22,12 +22,15 @@ package struct RecurrentPlan {
     var scalarCount: Int {
         let hidden = options.hiddenSize
         let directions = options.bidirectional ? 2 : 1
-        return (0..<options.layers).reduce(0) { sum, layer in
-            let width = layer == 0 ? inputs : outputFeatures
-            // Two biases, as PyTorch has them; a highway gate is a linear layer of its own.
-            let gate =
-                options.skip == .highway && layer > 0 ? hidden * hidden + hidden : 0
-            return sum + directions * gateCount * hidden * (width + hidden + 2) + gate
-        }
+        // With skips the directions are separate stacks; without, a layer sees both of the one below.
+        let between = options.skip == .none ? outputFeatures : hidden
+        return directions
+            * (0..<options.layers).reduce(0) { sum, layer in
+                let width = layer == 0 ? inputs : between
+                // Two biases, as PyTorch has them; a highway gate is a linear layer of its own.
+                let gate =
+                    options.skip == .highway && width == hidden ? hidden * hidden + hidden : 0
+                return sum + gateCount * hidden * (width + hidden + 2) + gate
+            }
     }
 }

@@ -60,16 +60,25 @@ extension Activation {
 }
 
 extension RecurrentPlan {
-    /// The layers; with skips each layer of the stack is one of its own.
+    /// The layers; with skips each layer of the stack is one of its own, and each direction a stack of its own.
     func layer(stream: inout InitializationStream) -> any Layer {
-        let dropout = Float(options.dropout)
         guard options.skip != .none else {
             return recurrent(
                 inputs: inputs,
                 .init(
                     layers: options.layers, bidirectional: options.bidirectional, batchFirst: true,
-                    dropout: dropout), stream: &stream)
+                    dropout: Float(options.dropout)), stream: &stream)
         }
+        guard options.bidirectional else { return skipped(batchFirst: true, stream: &stream) }
+        let forward = skipped(batchFirst: false, stream: &stream)
+        let backward = skipped(batchFirst: false, stream: &stream)
+        return Bidirectional(forward: forward, backward: backward, batchFirst: true)
+    }
+
+    private func skipped(
+        batchFirst: Bool, stream: inout InitializationStream
+    ) -> any RecurrentLayer {
+        let dropout = Float(options.dropout)
         var layers: [any RecurrentLayer] = []
         for position in 0..<options.layers {
             layers.append(
@@ -77,8 +86,8 @@ extension RecurrentPlan {
                     inputs: position == 0 ? inputs : options.hiddenSize, .init(), stream: &stream))
         }
         return options.skip == .residual
-            ? ResidualRecurrent(layers, dropout: dropout, batchFirst: true)
-            : HighwayRecurrent(layers, dropout: dropout, batchFirst: true, stream: &stream)
+            ? ResidualRecurrent(layers, dropout: dropout, batchFirst: batchFirst)
+            : HighwayRecurrent(layers, dropout: dropout, batchFirst: batchFirst, stream: &stream)
     }
 
     private func recurrent(

@@ -2,12 +2,13 @@
 
 /// A stack of recurrent layers.
 package struct RecurrentStackOptions: Sendable, Equatable {
-    /// What goes around each layer of the stack but the first.
+    /// What goes around each layer of the stack whose output is as wide as its input.
     package enum Skip: String, CaseIterable, Sendable { case none, residual, highway }
     package enum Nonlinearity: String, CaseIterable, Sendable { case tanh, relu }
 
     package var hiddenSize: Int
     package var layers: Int
+    /// A second direction from the end to the start; with skips a stack of its own beside the first.
     package var bidirectional: Bool
     /// Between the layers of the stack.
     package var dropout: Double
@@ -24,9 +25,6 @@ package struct RecurrentStackOptions: Sendable, Equatable {
         dropout = try reader.number("dropout", .fraction) ?? 0
         skip = try reader.name("skip") ?? .none
         nonlinearity = try reader.name("nonlinearity") ?? .tanh
-        guard skip == .none || !bidirectional else {
-            throw reader.conflict("skip", "cannot go around bidirectional layers")
-        }
     }
 
     static let keys = ["hiddenSize", "layers", "bidirectional", "dropout", "skip"]

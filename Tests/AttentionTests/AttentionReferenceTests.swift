@@ -14,6 +14,11 @@ import Testing
         scoredBySums(table)
         small(table)
         table.finish()
+        let missing = PublicNames.attentionLayers.subtracting(table.kinds).sorted()
+        #expect(missing == [], "layers without a case")
+        let layers = try PublicNames.layers()
+        #expect(
+            PublicNames.attentionLayers.subtracting(layers) == [], "layers that are not there")
     }
 
     private struct MultiHeadCase {
@@ -69,7 +74,9 @@ import Testing
             }
             let mask = AttentionMask(isCausal: entry.isCausal, keyLengths: entry.lengths)
             let map = AttentionMap()
-            table.compare(entry.name, inputs: inputs, parameters: parameters(layer)) { inputs in
+            table.compare(
+                entry.name, kind: kind(layer), inputs: inputs, parameters: parameters(layer)
+            ) { inputs in
                 switch inputs.count {
                 case 1: layer(inputs[0], mask: mask, map: map)
                 case 2: layer(inputs[0], memory: inputs[1], mask: mask, map: map)
@@ -78,7 +85,8 @@ import Testing
                 }
             }
             if entry.steps <= 8, let probabilities = map.probabilities {
-                table.compare("\(entry.name) map", ["map": probabilities])
+                table.compare(
+                    "\(entry.name) map", kind: kind(layer), ["map": probabilities])
             }
         }
     }
@@ -109,7 +117,8 @@ import Testing
             var stream = InitializationStream(seed: 1)
             let layer = TransformerEncoderLayer(shape, stream: &stream)
             table.compare(
-                name, inputs: [("x", Shape(input), 1)], parameters: parameters(layer)
+                name, kind: kind(layer), inputs: [("x", Shape(input), 1)],
+                parameters: parameters(layer)
             ) { layer($0[0], mask: mask) }
         }
         let decoders: [(String, TransformerShape, Int, Int, AttentionMask)] = [
@@ -121,7 +130,8 @@ import Testing
             var stream = InitializationStream(seed: 1)
             let layer = TransformerDecoderLayer(shape, stream: &stream)
             table.compare(
-                name, inputs: [("x", [2, steps, 8], 1), ("memory", [2, memorySteps, 8], 1)],
+                name, kind: kind(layer),
+                inputs: [("x", [2, steps, 8], 1), ("memory", [2, memorySteps, 8], 1)],
                 parameters: parameters(layer)
             ) { layer($0[0], memory: $0[1], memoryMask: mask) }
         }
@@ -138,18 +148,20 @@ import Testing
             let layer = AdditiveAttention(
                 queryWidth: queries[2], keyWidth: keys[2], hidden: hidden, stream: &stream)
             table.compare(
-                name, inputs: [("queries", queries, 1), ("keys", keys, 1)],
+                name, kind: kind(layer),
+                inputs: [("queries", queries, 1), ("keys", keys, 1)],
                 parameters: parameters(layer)
             ) { layer($0[0], keys: $0[1], keyLengths: lengths) }
         }
         let dot = MultiplicativeAttention()
         table.compare(
-            "multiplicative dot", inputs: [("queries", [2, 3, 6], 1), ("keys", [2, 5, 6], 1)]
+            "multiplicative dot", kind: kind(dot),
+            inputs: [("queries", [2, 3, 6], 1), ("keys", [2, 5, 6], 1)]
         ) { dot($0[0], keys: $0[1], keyLengths: [5, 3]) }
         var stream = InitializationStream(seed: 1)
         let general = MultiplicativeAttention(queryWidth: 5, keyWidth: 6, stream: &stream)
         table.compare(
-            "multiplicative general",
+            "multiplicative general", kind: kind(general),
             inputs: [("queries", [2, 3, 5], 1), ("keys", [2, 4, 6], 1)],
             parameters: parameters(general)
         ) { general($0[0], keys: $0[1]) }
@@ -160,19 +172,37 @@ import Testing
             let weight = Parameter(Tensor(zeros: [19, 6]))
             let bias = Parameter(Tensor(zeros: [19]))
             table.compare(
-                name, inputs: [("x", [5, 6], 4)], parameters: [("weight", weight), ("bias", bias)]
+                name, kind: "linearGELU", inputs: [("x", [5, 6], 4)],
+                parameters: [("weight", weight), ("bias", bias)]
             ) { linearGELU($0[0], weight: weight, bias: bias, form: form) }
         }
+        let feedForward: [(String, FeedForwardActivation, Bool)] = [
+            ("relu", .relu, true), ("gelu erf", .gelu, true), ("gelu tanh", .gelu(.tanh), true),
+            ("gelu no bias", .gelu, false),
+        ]
         var stream = InitializationStream(seed: 1)
+        for (name, activation, bias) in feedForward {
+            let layer = FeedForward(
+                6, hidden: 19, activation: activation, bias: bias, stream: &stream)
+            table.compare(
+                "feed-forward \(name)", kind: kind(layer), inputs: [("x", [2, 3, 6], 1)],
+                parameters: parameters(layer)
+            ) { layer($0[0]) }
+        }
         let learned = LearnedPositions(9, 6, stream: &stream)
         table.compare(
-            "positions learned", inputs: [("x", [2, 4, 6], 1)], parameters: parameters(learned)
+            "positions learned", kind: kind(learned), inputs: [("x", [2, 4, 6], 1)],
+            parameters: parameters(learned)
         ) { learned($0[0], first: 3) }
         let tape = Tape(.evaluation)
         let zeros = tape.constant(Tensor(zeros: [1, 50, 10]))
-        table.compare("positions sinusoidal", ["y": SinusoidalPositions(50, 10)(zeros).value])
+        let fixed = SinusoidalPositions(50, 10)
+        table.compare("positions sinusoidal", kind: kind(fixed), ["y": fixed(zeros).value])
     }
 }
+
+/// The name of a layer's type.
+private func kind(_ module: any Module) -> String { "\(type(of: module))" }
 
 /// The parameters of a module under PyTorch's names.
 func parameters(_ module: any Module) -> [(name: String, parameter: Parameter)] {

@@ -63,6 +63,36 @@ import Testing
             ])
     }
 
+    /// Directions with skips are two stacks; a layer that keeps the width has its skip wherever it stands.
+    @Test(
+        arguments: ["rnn", "lstm", "gru"],
+        [("none", 12), ("residual", 12), ("highway", 12), ("highway", 28)])
+    func recurrentStacksGiveWhatTheOutlineSays(type: String, skip: (String, Int)) throws {
+        for isBidirectional in [false, true] {
+            let model = try model(
+                """
+                {type: "rows"},
+                {type: "\(type)", name: "stack", hiddenSize: \(skip.1), layers: 3,
+                 skip: "\(skip.0)", bidirectional: \(isBidirectional), dropout: 0.1},
+                {type: "lastStep"}, {type: "linear", name: "fc", outputFeatures: 10}
+                """)
+            let outline = try ModelBuilder.outline(of: model, input: Self.input, outputs: 10)
+            let width = isBidirectional ? 2 * skip.1 : skip.1
+            #expect("\(outline.layers[2].output)" == "\(width)")
+            let network = try ModelBuilder.build(
+                model, input: Self.input, outputs: 10, seed: 1)
+            let store = ParameterStore(adopting: network)
+            #expect(
+                store.parameterSlots.reduce(0) { $0 + $1.shape.count } == outline.scalarCount)
+            let output = network(Tape(.evaluation).constant(Tensor(zeros: [2, 28, 28, 1])))
+            #expect(output.shape == [2, 10])
+            guard isBidirectional, skip.0 != "none" else { continue }
+            let names = store.parameterSlots.map(\.name)
+            #expect(names.contains("stack.forward.layers.2.weight_hh_l0"))
+            #expect(names.contains("stack.backward.layers.0.weight_ih_l0"))
+        }
+    }
+
     @Test func mistakesNameLayerAndShapes() throws {
         #expect(
             try problem(#"{type: "linear", name: "fc", outputFeatures: 10}"#)

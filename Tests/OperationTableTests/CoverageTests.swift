@@ -24,8 +24,8 @@ import Testing
             "categorical", "nextRandom",
         ] { places[name] = ("OperationTableTests/CreationTests.swift", nil) }
         for name in [
-            "convolution1d", "groupNormalization", "highway", "swapLeadingDimensions",
-            "transposedConvolution2d", "zeroPaddedSteps",
+            "convolution1d", "groupNormalization", "highway", "reversedSteps",
+            "swapLeadingDimensions", "transposedConvolution2d", "zeroPaddedSteps",
         ] { places[name] = ("SequenceLayerTests/GradientTests.swift", nil) }
         for (name, word) in [
             ("linearGELU", nil), ("addPositions", "Positions"),

@@ -9,6 +9,7 @@ import Testing
 
     private struct Run {
         let name: String
+        var kind: String
         var rate = 0.1
         var schedule: Schedule?
         var clipping = GradientClipping.none
@@ -19,6 +20,7 @@ import Testing
             self.name = name
             self.rate = rate
             self.optimizer = optimizer
+            kind = "\(type(of: optimizer))"
         }
     }
 
@@ -26,7 +28,7 @@ import Testing
         let file = try ReferenceFile("reference/optimizers.json")
         let table = ReferenceTable("Optimizers and schedules against PyTorch", file)
         for run in optimizers() + bounds() + groups() + schedules() {
-            table.compare(run.name, results(run))
+            table.compare(run.name, kind: run.kind, results(run))
         }
         table.finish()
     }
@@ -101,7 +103,11 @@ import Testing
         average.average = (0.9, false)
         var early = Run("average warms up", 0.1, SGD(count: count))
         early.average = (0.4, true)
-        return [short, long, value, average, early]
+        var runs = [short, long, value, average, early]
+        for index in runs.indices {
+            runs[index].kind = index < 3 ? "GradientClipping" : "ExponentialAverage"
+        }
+        return runs
     }
 
     private func groups() -> [Run] {
@@ -140,6 +146,7 @@ import Testing
         ]
         return shapes.map { name, shape, warmup, total in
             var run = Run("schedule \(name)", 0, SGD(count: Self.count))
+            run.kind = "Schedule"
             run.schedule = Schedule(
                 peak: 0.4, shape: shape, warmupSteps: warmup, totalSteps: total)
             return run

@@ -6,6 +6,7 @@ import Models
 import NeuralNetworks
 import RunConfiguration
 import Tensors
+import TestSupport
 import Testing
 import WireFormat
 
@@ -17,8 +18,17 @@ import WireFormat
         ("cnn", "adam"), ("cnn", "adamw"), ("resnet20", "sgd"), ("resnet20", "adam"),
     ]
 
-    @Test(arguments: ["mlp", "cnn", "resnet20"])
-    func lossAndEveryGradient(model: String) throws {
+    @Test func networksAgreeWithPyTorch() throws {
+        var table = ComparisonTable(
+            "Networks against PyTorch, errors relative to the norms of their tensors")
+        for model in ["mlp", "cnn", "resnet20"] {
+            try lossAndEveryGradient(model, &table)
+        }
+        for (model, optimizer) in Self.runs { try tenSteps(model, optimizer, &table) }
+        table.print()
+    }
+
+    private func lossAndEveryGradient(_ model: String, _ table: inout ComparisonTable) throws {
         let numbers = try ReferenceNumbers.load(model)
         let network = try ParityNetwork(model, numbers, start: numbers.gradients.start)
         let gradients = Tensor(zeros: [network.store.gradientCount])
@@ -30,23 +40,30 @@ import WireFormat
         let (loss, sums) = network.loss(of: batch, on: tape)
         tape.backward(from: loss)
         let count = Float(batch.labels.count)
+        let mean = Double(sums.lossSum / count)
         let problem = ReferenceNumbers.discrepancy(
-            ofLoss: Double(sums.lossSum / count), reference: numbers.gradients.loss)
-        #expect(problem == nil)
+            ofLoss: mean, reference: numbers.gradients.loss)
+        #expect(problem == nil, "\(model)")
         // The engine's gradients are sums over the batch, PyTorch's are means.
         let means = network.named(network.store.parameterSlots) {
             network.store.parameter(at: $0).gradient?.scalars.map { $0 / count } ?? []
         }
-        #expect(numbers.gradients.discrepancies(ofGradients: means) == [])
+        #expect(numbers.gradients.discrepancies(ofGradients: means) == [], "\(model)")
         network.store.updateStatistics(
             sums: gradients.pointer + network.store.values.count, sampleCount: count)
         let statistics = network.named(network.store.statisticSlots) {
             network.slice(network.store.statistics, network.store.statisticSlots[$0])
         }
-        #expect(numbers.gradients.discrepancies(ofStatistics: statistics) == [])
+        #expect(numbers.gradients.discrepancies(ofStatistics: statistics) == [], "\(model)")
+        var largest = LargestError()
+        largest.add(loss: mean, reference: numbers.gradients.loss)
+        numbers.gradients.measure(gradients: means, statistics: statistics, into: &largest)
+        table.add("\(model), gradients", error: largest.error, share: largest.share)
     }
 
-    @Test(arguments: runs) func tenSteps(model: String, optimizer: String) throws {
+    private func tenSteps(
+        _ model: String, _ optimizer: String, _ table: inout ComparisonTable
+    ) throws {
         let numbers = try ReferenceNumbers.load(model)
         let run = try #require(numbers.runs[optimizer])
         let network = try ParityNetwork(model, numbers, start: run.start)
@@ -74,19 +91,24 @@ import WireFormat
             }
             losses.append(Double(sums.lossSum) / Double(sums.sampleCount))
         }
-        #expect(run.discrepancies(ofLosses: losses) == [])
+        #expect(run.discrepancies(ofLosses: losses) == [], "\(model), \(optimizer)")
         let final = network.named(network.store.parameterSlots) {
             network.store.parameter(at: $0).value.scalars
         }
+        let initial = numbers.initialParameters(run.start)
         #expect(
-            run.discrepancies(
-                ofParameters: final, initial: numbers.initialParameters(run.start)) == [])
+            run.discrepancies(ofParameters: final, initial: initial) == [],
+            "\(model), \(optimizer)")
         let batch = numbers.batch(step: 0)
         let (_, sums) = network.loss(of: batch, on: Tape(.evaluation))
         let evaluationLoss = Double(sums.lossSum) / Double(sums.sampleCount)
         #expect(
             ReferenceNumbers.discrepancy(ofLoss: evaluationLoss, reference: run.evaluationLoss)
-                == nil)
+                == nil, "\(model), \(optimizer)")
+        var largest = LargestError()
+        largest.add(loss: evaluationLoss, reference: run.evaluationLoss)
+        run.measure(losses: losses, parameters: final, initial: initial, into: &largest)
+        table.add("\(model), ten steps", error: largest.error, share: largest.share)
     }
 }
 

@@ -94,7 +94,41 @@ struct ReferenceNumbers: Decodable {
     }
 }
 
+/// The largest of some errors: relative to the norm of the tensor (or to the loss), and as a share of what is
+/// allowed.
+struct LargestError {
+    private(set) var error = 0.0
+    private(set) var share = 0.0
+
+    mutating func add(_ error: Double, norm: Double, tolerance: Double) {
+        let relative = norm == 0 ? error : error / norm
+        self.error = max(self.error, relative.isNaN ? .infinity : relative)
+        let share = tolerance == 0 ? error : error / tolerance
+        self.share = max(self.share, share.isNaN ? .infinity : share)
+    }
+
+    mutating func add(loss: Double, reference: Double) {
+        add(
+            abs(loss - reference), norm: abs(reference),
+            tolerance: ReferenceNumbers.lossTolerance * abs(reference))
+    }
+}
+
 extension ReferenceNumbers.Gradients {
+    /// How far gradients and statistics are off.
+    func measure(
+        gradients: [String: [Float]], statistics: [String: [Float]],
+        into largest: inout LargestError
+    ) {
+        for (expected, values) in [(parameters, gradients), (self.statistics, statistics)] {
+            for (name, summary) in expected {
+                largest.add(
+                    summary.estimatedError(of: (values[name] ?? []).map(Double.init)),
+                    norm: summary.norm, tolerance: Self.tolerance * summary.norm)
+            }
+        }
+    }
+
     /// What is wrong with the engine's gradients, a line for each tensor that is off; empty when
     /// all agree. Tensors are in PyTorch's layout, under PyTorch's names.
     func discrepancies(ofGradients values: [String: [Float]]) -> [String] {
@@ -116,6 +150,30 @@ extension ReferenceNumbers.Gradients {
 }
 
 extension ReferenceNumbers.Run {
+    /// How far losses and parameters are off.
+    func measure(
+        losses: [Double], parameters final: [String: [Float]], initial: [String: [Float]],
+        into largest: inout LargestError
+    ) {
+        for (loss, reference) in zip(losses, self.losses) {
+            largest.add(loss: loss, reference: reference)
+        }
+        for (name, change) in changes {
+            guard let norm = parameterNorms[name], let before = initial[name],
+                let after = final[name]
+            else { continue }
+            largest.add(
+                change.estimatedError(of: zip(after, before).map { Double($0) - Double($1) }),
+                norm: norm, tolerance: tolerance(ofChange: change, norm: norm))
+        }
+    }
+
+    private func tolerance(ofChange change: TensorSummary, norm: Double) -> Double {
+        min(
+            ReferenceNumbers.parameterTolerance * norm,
+            ReferenceNumbers.changeTolerance * change.norm)
+    }
+
     /// What is wrong with the losses of the steps, a line for each that is off.
     func discrepancies(ofLosses values: [Double]) -> [String] {
         guard values.count == losses.count else {
@@ -136,11 +194,9 @@ extension ReferenceNumbers.Run {
             guard let change = changes[name], let norm = parameterNorms[name],
                 let before = initial[name], before.count == elements.count
             else { return "has no initial value of its size" }
-            let tolerance = min(
-                ReferenceNumbers.parameterTolerance * norm,
-                ReferenceNumbers.changeTolerance * change.norm)
             return change.discrepancy(
-                of: zip(elements, before).map { Double($0) - Double($1) }, tolerance: tolerance)
+                of: zip(elements, before).map { Double($0) - Double($1) },
+                tolerance: tolerance(ofChange: change, norm: norm))
         }
     }
 }

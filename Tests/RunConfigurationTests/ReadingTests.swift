@@ -92,6 +92,7 @@ private let everyLayer = """
       { type: "rows" }, { type: "embedding", width: 8 }, { type: "positions" },
       { type: "rnn", hiddenSize: 4, nonlinearity: "relu" },
       { type: "lstm", hiddenSize: 4, layers: 2, skip: "residual", dropout: 0.1 },
+      { type: "gru", hiddenSize: 4, layers: 2, skip: "highway", bidirectional: true },
       { type: "gru", hiddenSize: 4, bidirectional: true }, { type: "lastStep" },
       { type: "transformer", heads: 2, feedForward: 8, causal: false },
       { type: "layerNorm", epsilon: 1e-6 }, { type: "gelu" },

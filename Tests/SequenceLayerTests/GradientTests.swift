@@ -73,11 +73,34 @@ import Testing
         }
     }
 
+    @Test func bidirectionalOfStacks() {
+        var stream = InitializationStream(seed: 8)
+        var generator = SplitMix(seed: 8)
+        let layer = Bidirectional(
+            forward: ResidualRecurrent([GRU(3, 4, stream: &stream), GRU(4, 4, stream: &stream)]),
+            backward: LSTM(3, 5, stream: &stream), batchFirst: true)
+        #expect(layer.stateCount == 3 && layer.outputFeatures == 9)
+        let states = [4, 4, 5, 5].map { generator.tensor([3, $0]) }
+        for lengths: [Int32]? in [nil, [4, 2, 3]] {
+            check.expectRight(
+                inputs: [generator.tensor([3, 4, 3])] + states, parameters: parameters(layer)
+            ) { inputs in
+                let initial = [
+                    RecurrentState(hidden: inputs[1]), RecurrentState(hidden: inputs[2]),
+                    RecurrentState(hidden: inputs[3], cell: inputs[4]),
+                ]
+                return layer(inputs[0], initial: initial, lengths: lengths).output
+            }
+        }
+    }
+
     @Test func layout() {
         var generator = SplitMix(seed: 4)
         let x = generator.tensor([3, 2, 4])
         check.expectRight(inputs: [x]) { swapLeadingDimensions($0[0]) }
         check.expectRight(inputs: [x]) { zeroPaddedSteps($0[0], lengths: [1, 3]) }
+        check.expectRight(inputs: [x]) { reversedSteps($0[0]) }
+        check.expectRight(inputs: [x]) { reversedSteps($0[0], lengths: [0, 2]) }
     }
 
     @Test func normalisations() {

@@ -23,6 +23,12 @@ struct ReferenceLayer {
             self.init(module: layer, inputs: ["x": x]) { inputs, _ in
                 [("output", layer(inputs["x"]!))]
             }
+        case "sequential", "residualBlock", "dropout":
+            let layer = try Self.composed(reference, &stream)
+            self.init(module: layer, inputs: ["x": x]) { inputs, _ in
+                [("output", layer(inputs["x"]!))]
+            }
+        case "bidirectional": self = Self.bidirectional(reference, x, &stream)
         case "residual", "highway":
             let layer = Self.skipped(reference, &stream)
             self.init(module: layer, inputs: ["x": x]) { inputs, _ in
@@ -35,7 +41,7 @@ struct ReferenceLayer {
         }
     }
 
-    private init(module: any Module, inputs: [String: Tensor], forward: @escaping Forward) {
+    init(module: any Module, inputs: [String: Tensor], forward: @escaping Forward) {
         self.module = module
         self.inputs = inputs
         self.forward = forward
@@ -149,15 +155,15 @@ struct ReferenceLayer {
         }
     }
 
-    private static func skipped(
+    static func skipped(
         _ reference: ReferenceCase, _ stream: inout InitializationStream
     ) -> any RecurrentLayer {
         let units = reference.units ?? 0
         let layers: [any RecurrentLayer] = (0..<(reference.options.layers ?? 1)).map {
             LSTM($0 == 0 ? reference.inputs ?? 0 : units, units, stream: &stream)
         }
-        return reference.layer == "residual"
-            ? ResidualRecurrent(layers) : HighwayRecurrent(layers, stream: &stream)
+        return reference.layer == "highway"
+            ? HighwayRecurrent(layers, stream: &stream) : ResidualRecurrent(layers)
     }
 
     private static func recurrent(

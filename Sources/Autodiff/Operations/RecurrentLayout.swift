@@ -1,7 +1,7 @@
 import CKernels
 import Tensors
 
-// What goes with recurrent layers: the order of the leading dimensions, padded steps, the highway.
+// What goes with recurrent layers: the order of the leading dimensions, padded and reversed steps, the highway.
 
 /// [A, B, ...] -> [B, A, ...]: batch first to steps first and back.
 public func swapLeadingDimensions(_ x: Variable) -> Variable {
@@ -34,6 +34,39 @@ public func zeroPaddedSteps(_ x: Variable, lengths: [Int32]) -> Variable {
         let dx = upstream.isUnique() ? upstream : upstream.copied()
         clear(dx)
         x.tape.addGradient(dx, to: x)
+    }
+}
+
+/// Each sequence from its end to its start, zeros behind that where it is shorter; x: [T, N, C].
+///
+/// - Parameter lengths: the steps of each sequence, N; nil where all have T. The inverse is this function too.
+public func reversedSteps(_ x: Variable, lengths: [Int32]? = nil) -> Variable {
+    precondition(
+        x.shape.rank == 3
+            && (lengths.map { lengths in
+                lengths.count == x.shape[1]
+                    && lengths.allSatisfy { $0 >= 0 && Int($0) <= x.shape[0] }
+            } ?? true), "\(lengths?.count ?? 0) lengths for sequences \(x.shape)")
+    func reversed(_ tensor: Tensor) -> Tensor {
+        let (steps, rows, width) = (x.shape[0], x.shape[1], x.shape[2])
+        let result = Tensor(uninitialized: x.shape)
+        for step in 0..<steps {
+            for row in 0..<rows {
+                let target = result.pointer + (step * rows + row) * width
+                let source = (lengths.map { Int($0[row]) } ?? steps) - 1 - step
+                if source >= 0 {
+                    target.update(
+                        from: tensor.pointer + (source * rows + row) * width, count: width)
+                } else {
+                    target.update(repeating: 0, count: width)
+                }
+            }
+        }
+        return result
+    }
+    // A step that goes to one place gets its gradient from there; those beyond the end get none.
+    return x.tape.record(reversed(x.value), from: [x]) { upstream in
+        x.tape.addGradient(reversed(upstream), to: x)
     }
 }
 

@@ -100,6 +100,15 @@ for form, approximate in [("erf", "none"), ("tanh", "tanh")]:
     inputs = {"x": drawn(f"{name}/x", (5, 6), 4.0)}
     cases.differentiated(name, inputs, parameters, lambda: F.gelu(layer(inputs["x"]), approximate=approximate))
 
+feed_forward = {"relu": (torch.relu, True), "gelu erf": (F.gelu, True), "gelu tanh": (gelu_tanh, True),
+                "gelu no bias": (F.gelu, False)}
+for form, (activation, bias) in feed_forward.items():
+    name = f"feed-forward {form}"
+    layer = nn.ModuleDict({"linear1": nn.Linear(6, 19, bias=bias), "linear2": nn.Linear(19, 6, bias=bias)})
+    parameters = start(name, layer)
+    inputs = {"x": drawn(f"{name}/x", (2, 3, 6))}
+    cases.differentiated(name, inputs, parameters, lambda: layer["linear2"](activation(layer["linear1"](inputs["x"]))))
+
 name = "positions learned"
 table = {"weight": drawn(f"{name}/weight", (9, 6), 0.5)}
 inputs = {"x": drawn(f"{name}/x", (2, 4, 6))}

@@ -30,6 +30,9 @@ loss("cross-entropy smoothed", x, lambda x, r: ce(x, labels, reduction=r, label_
 loss("cross-entropy classes", x, lambda x, r: ce(x, labels, weight=classes, reduction=r))
 loss("cross-entropy all", x, lambda x, r: ce(x, ignored, weight=classes, reduction=r, label_smoothing=0.3))
 loss("cross-entropy rows", x, lambda x, r: (ce(x, labels, reduction="none") * rows).sum() / (1 if r == "sum" else rows.sum()))
+softmax = {"": (x, labels, 2.0), " ignored": (x, ignored, 2.0), " large": ({"x": (6, 70)}, labels, 60.0)}
+for name, (shapes, wanted, scale) in softmax.items():
+    loss(f"softmax cross-entropy{name}", shapes, lambda x, r: ce(x, wanted, reduction=r), scale=scale)
 target = drawn("target", (6, 5)).abs()
 target = (target / target.sum(1, keepdim=True)).float().double()
 cases.add("target", {"target": target})

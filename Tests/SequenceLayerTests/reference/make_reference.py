@@ -79,6 +79,33 @@ class Skipped(nn.Module):
         return x
 
 
+class Bidirectional(nn.Module):
+    """Two recurrent modules, the second over each sequence from its end; outputs side by side."""
+
+    def __init__(self, ahead, behind):
+        super().__init__()
+        self.ahead, self.behind = ahead, behind
+
+    def named_parameters(self, *arguments, **keywords):
+        # "forward" is taken in a Module.
+        for text, parameter in super().named_parameters(*arguments, **keywords):
+            yield text.replace("ahead.", "forward.").replace("behind.", "backward."), parameter
+
+
+class Block(nn.Module):
+    """A residual block of linear maps."""
+
+    def __init__(self, inputs, units, outputs):
+        super().__init__()
+        self.first, self.second = nn.Linear(inputs, units), nn.Linear(units, outputs)
+        if inputs != outputs:
+            self.shortcut = nn.Sequential(nn.Linear(inputs, outputs, bias=False))
+
+    def forward(self, x):
+        side = self.shortcut(x) if hasattr(self, "shortcut") else x
+        return self.second(torch.tanh(self.first(x))) + side
+
+
 def recurrent_module(case):
     o = case["options"]
     kind = {"rnnTanh": nn.RNN, "rnnRelu": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[case["layer"]]
@@ -179,6 +206,61 @@ def skipped(case):
     fill(module, case["name"])
     x = leaf(case, "x", case["x"])
     return finish(case, module, {"x": x}, {"output": module(x)})
+
+
+def reversed_steps(x, lengths):
+    rows = [torch.cat([x[:n, i].flip(0), x[n:, i] * 0]) for i, n in enumerate(lengths)]
+    return torch.stack(rows, 1)
+
+
+def bidirectional(case):
+    """An LSTM ahead and a GRU of another width behind, or two stacks with skips."""
+    inputs, units = case["inputs"], case["units"]
+    layers = case["options"].get("layers", 1)
+    lengths = case.get("lengths", [case["x"][0]] * case["x"][1])
+    if layers == 1:
+        module = Bidirectional(nn.LSTM(inputs, units), nn.GRU(inputs, units + 1))
+    else:
+        module = Bidirectional(
+            Skipped(inputs, units, layers, "residual"), Skipped(inputs, units, layers, "residual")
+        )
+    fill(module, case["name"])
+    x = leaf(case, "x", case["x"])
+    if layers > 1:
+        turned = module.behind(x.flip(0)).flip(0)
+        return finish(case, module, {"x": x}, {"output": torch.cat([module.ahead(x), turned], 2)})
+
+    def run(part, x):
+        y, final = part(pack_padded_sequence(x, lengths, enforce_sorted=False))
+        return pad_packed_sequence(y, total_length=x.shape[0])[0], final
+
+    ahead, (h, c) = run(module.ahead, x)
+    behind, last = run(module.behind, reversed_steps(x, lengths))
+    outputs = {
+        "output": torch.cat([ahead, reversed_steps(behind, lengths)], 2),
+        "hn.0": h[0], "cn.0": c[0], "hn.1": last[0],
+    }
+    return finish(case, module, {"x": x}, outputs)
+
+
+def composed(case):
+    """Layers made of layers."""
+    o, inputs = case["options"], case["x"][-1]
+    module = {
+        "sequential": lambda: nn.Sequential(
+            nn.Linear(inputs, 7), nn.Tanh(), nn.Linear(7, o["outputs"])
+        ),
+        "residualBlock": lambda: Block(inputs, 7, o["outputs"]),
+    }[case["layer"]]()
+    fill(module, case["name"])
+    x = leaf(case, "x", case["x"])
+    return finish(case, module, {"x": x}, {"output": module(x)})
+
+
+def dropout(case):
+    # Both sides draw masks of their own, so only the probability 0 can be compared.
+    x = leaf(case, "x", case["x"])
+    return finish(case, nn.Dropout(0.0), {"x": x}, {"output": nn.Dropout(0.0).train()(x)})
 
 
 def embedding(case):
@@ -385,6 +467,19 @@ def cases():
     for name in ACTIVATIONS:
         yield activation, dict(name=f"activation/{name}", layer="activation", x=[5, 13], options={})
     yield flatten, dict(name="flatten/images", layer="flatten", x=[2, 3, 4, 5], options={})
+    for name, changes in [
+        ("plain", {}), ("lengths", dict(lengths=[2, 4, 1])), ("stacks", dict(options=dict(layers=2))),
+    ]:
+        yield bidirectional, dict(
+            dict(layer="bidirectional", inputs=3, units=4, x=[4, 3, 3], options={}), **changes,
+            name=f"bidirectional/{name}",
+        )
+    yield composed, dict(name="sequential/linear", layer="sequential", x=[3, 5], options=dict(outputs=4))
+    for name, outputs in [("identity", 5), ("shortcut", 4)]:
+        yield composed, dict(
+            name=f"residualBlock/{name}", layer="residualBlock", x=[3, 5], options=dict(outputs=outputs)
+        )
+    yield dropout, dict(name="dropout/none", layer="dropout", x=[3, 5], options={})
 
 
 if __name__ == "__main__":

@@ -183,7 +183,8 @@ func summary(_ actions: [Membership.Action]) -> String {
                     ? "" : " by \(generation.transfer) of rank \(generation.root)")
                 + (generation.restores ? ", restored" : "")
         case .running(let generation, _): "run \(generation.number)"
-        case .redeal(let members, let change): "redeal \(list(members)) as \(change.deal.ranges.map(\.count))"
+        case .redeal(let members, let change):
+            "redeal \(list(members)) as \(change.deal.ranges.map(\.count))"
         case .halt(let members, let generation): "halt \(list(members)) of \(generation)"
         case .pause(let members, let generation): "pause \(list(members)) of \(generation)"
         case .stop(let members, _): "stop \(list(members))"

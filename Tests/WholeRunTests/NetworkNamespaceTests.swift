@@ -28,7 +28,11 @@ private final class NamespaceNetwork {
         }
     }()
 
-    private let prefix = "rondo-\(UUID().uuidString.prefix(8))"
+    private static let folder = "/run/netns"
+    /// Every namespace of the tests begins with it; the process that made it follows.
+    private static let family = "rondo-test-"
+
+    private let prefix = "\(family)\(getpid())-\(UUID().uuidString.prefix(8))"
     private let hostCount: Int
 
     var hub: String { "\(prefix)-hub" }
@@ -36,6 +40,7 @@ private final class NamespaceNetwork {
 
     init(hosts: Int) throws {
         hostCount = hosts
+        Self.removeLeftovers()
         try Self.ip("netns", "add", hub)
         try Self.ip("-n", hub, "link", "set", "lo", "up")
         try Self.ip("-n", hub, "link", "add", "bridge", "type", "bridge")
@@ -59,6 +64,22 @@ private final class NamespaceNetwork {
         for name in (0..<hostCount).map(host) + [hub] { try? Self.ip("netns", "delete", name) }
     }
 
+    /// What tests that were killed could not remove.
+    private static func removeLeftovers() {
+        for name in names() {
+            let process = name.dropFirst(family.count).prefix { $0 != "-" }
+            guard let process = pid_t(process), kill(process, 0) != 0, errno == ESRCH else {
+                continue
+            }
+            try? ip("netns", "delete", name)
+        }
+    }
+
+    private static func names() -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+            .filter { $0.hasPrefix(family) }
+    }
+
     /// Pulls the cable of a host, or puts it in again.
     func setLink(ofHost index: Int, up: Bool) throws {
         try Self.ip("-n", hub, "link", "set", "port\(index)", up ? "up" : "down")
@@ -69,10 +90,7 @@ private final class NamespaceNetwork {
     }
 
     /// The names of this network's namespaces that there are.
-    var namespaces: [String] {
-        let names = try? FileManager.default.contentsOfDirectory(atPath: "/run/netns")
-        return (names ?? []).filter { $0.hasPrefix(prefix) }
-    }
+    var namespaces: [String] { Self.names().filter { $0.hasPrefix(prefix) } }
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -108,10 +126,10 @@ extension WholeRunTests {
     struct NetworkNamespaces {
         @Test func cutLinkAndRemovedInterfaceAreSurvived() throws {
             let run = try TestRun(
-                length: "steps: 12000",
+                length: "steps: 20000",
                 extra: """
                     evaluation: { everyEpochs: 1000000 }, checkpoint: { everyEpochs: 1000000 },
-                    communication: { coordinatorSeconds: 6 },
+                    communication: { timeoutSeconds: 4, coordinatorSeconds: 4 },
                     """)
             let expected = try run.train("whole", workers: 1).text("model_sha256")
             // Declared after the run, so that it goes first, also when the test fails.

@@ -25,8 +25,13 @@ def train_under_torchrun(folder, checkpoint_steps, last_step):
 
     torch.set_num_threads(1)
     torch.manual_seed(1)
-    dist.init_process_group("gloo")
-    rank, generation = dist.get_rank(), os.environ["TORCHELASTIC_RESTART_COUNT"]
+    rank, generation = int(os.environ["RANK"]), os.environ["TORCHELASTIC_RESTART_COUNT"]
+    # A name of its own for each start: PyTorch 2.15's default let a started-anew worker find the address
+    # of its dead peer at times ("Connection refused"), which used up the restarts.
+    store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
+    dist.init_process_group(
+        "gloo", store=dist.PrefixStore(f"start-{generation}", store), rank=rank,
+        world_size=int(os.environ["WORLD_SIZE"]))
     model = nn.Sequential(
         nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),

@@ -1,9 +1,10 @@
-// Hosts with networks of their own, on one machine: a namespace each for four workers, joined by veth
-// pairs to a bridge in a fifth, where the coordinator is. A cable can be pulled here, and a network card
-// be removed, which no signal to a process is like: nobody's connection is closed, packets just vanish.
+// Hosts with networks of their own, on one machine: a namespace each for four workers, joined by
+// veth pairs to a bridge in a fifth, where the coordinator is. A cable can be pulled here, and a
+// network card be removed, which no signal to a process is like: nobody's connection is closed,
+// packets just vanish.
 //
-// Nothing is changed in the namespace that the tests run in. Making namespaces needs CAP_NET_ADMIN and
-// CAP_SYS_ADMIN; without them the test is skipped and says so.
+// Nothing is changed in the namespace that the tests run in. Making namespaces needs CAP_NET_ADMIN
+// and CAP_SYS_ADMIN; without them the test is skipped and says so.
 
 import Foundation
 import Glibc
@@ -126,7 +127,7 @@ extension WholeRunTests {
     struct NetworkNamespaces {
         @Test func cutLinkAndRemovedInterfaceAreSurvived() throws {
             let run = try TestRun(
-                length: "steps: 20000",
+                length: "steps: 15000",
                 extra: """
                     evaluation: { everyEpochs: 1000000 }, checkpoint: { everyEpochs: 1000000 },
                     communication: { timeoutSeconds: 4, coordinatorSeconds: 4 },

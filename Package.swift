@@ -150,7 +150,7 @@ let package = Package(
             [
                 "CommandLineTool", "Training", "Datasets", "Rendezvous", "Transport", "WireFormat",
                 "RunConfiguration", "Kernels",
-            ]),
+            ], exclude: ["reference"]),
         tests("WholeRunTests", ["Launching"]),
         tests("RepositoryTests", []),
     ],

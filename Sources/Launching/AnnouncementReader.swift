@@ -21,8 +21,8 @@ package final class AnnouncementReader: Sendable {
     deinit { close(descriptor) }
 
     /// The next line without its end, or nil when the child has closed its end, the deadline has
-    /// passed or the line is longer than any announcement.
-    package func nextLine(until instant: ContinuousClock.Instant) -> String? {
+    /// passed or the line is longer than any announcement. Without a deadline it waits for the child.
+    package func nextLine(until instant: ContinuousClock.Instant?) -> String? {
         state.withLock { state in
             while true {
                 if let end = state.pending.firstIndex(of: UInt8(ascii: "\n")) {
@@ -40,12 +40,15 @@ package final class AnnouncementReader: Sendable {
         }
     }
 
-    private func wait(until instant: ContinuousClock.Instant) -> Bool {
+    private func wait(until instant: ContinuousClock.Instant?) -> Bool {
         while true {
-            let left = max(.zero, instant - ContinuousClock.now)
-            let milliseconds = min(left / .milliseconds(1), 86_400_000).rounded(.up)
+            var milliseconds: Int32 = -1
+            if let instant {
+                let left = max(.zero, instant - ContinuousClock.now)
+                milliseconds = Int32(min(left / .milliseconds(1), 86_400_000).rounded(.up))
+            }
             var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            let result = poll(&entry, 1, Int32(milliseconds))
+            let result = poll(&entry, 1, milliseconds)
             if result > 0 { return true }
             if result == 0 || errno != EINTR { return false }
         }

@@ -4,7 +4,7 @@
 //
 //     running --a worker is lost--> running    started again, after a pause that grows
 //     running --signal--> stopping             the coordinator is asked to save and end
-//     running --all workers ended well--> finishing (10 s)  the coordinator is about to end
+//     running --all workers ended well and none ever joined--> finishing (10 s)
 //     finishing --time up--> terminating       the workers have not taken part
 //     running, stopping, finishing --a child fails for good--> draining (2.5 s)
 //                                              the coordinator tells the others
@@ -65,6 +65,8 @@ package struct Supervision: Sendable {
     /// What is known of a worker's place.
     private struct Place {
         var startedAt: ContinuousClock.Instant
+        /// Whether the coordinator has had a worker from here: the place is good.
+        var hasJoined = false
         /// Losses in a row without a long life between them.
         var lossCount = 0
         /// When its worker is started again.
@@ -74,7 +76,8 @@ package struct Supervision: Sendable {
     /// Longer than the coordinator gives its workers to leave, so that it can still say what
     /// was wrong.
     package static let drainTime: Duration = .milliseconds(2500)
-    /// A coordinator ends right after the workers that it has let go; this is far above that.
+    /// For the coordinator's word about workers that ended well without being known to have joined; far
+    /// above what it takes. When workers that did join have left, the coordinator may have others.
     package static let finishingTime: Duration = .seconds(10)
     package static let terminationTime: Duration = .seconds(1)
     /// The pause before a worker that was lost again is started once more: none for the first loss.
@@ -122,6 +125,9 @@ package struct Supervision: Sendable {
             places[slot]?.startedAt = now
         }
     }
+
+    /// The worker of a place takes part in the run.
+    package mutating func joined(_ slot: Int) { places[slot]?.hasJoined = true }
 
     /// All children of the beginning have been started.
     package mutating func allStarted() { isSpawning = false }
@@ -221,7 +227,7 @@ package struct Supervision: Sendable {
         // Ends that this supervision has brought about itself say nothing.
         guard phase != .terminating, phase != .killing else { return [] }
         if case .worker(let slot) = child, phase == .running, !status.isSuccess,
-            !isForGood(status, slot, now)
+            !isForGood(status, slot)
         {
             scheduleRestart(slot, now)
             return []
@@ -230,7 +236,7 @@ package struct Supervision: Sendable {
         if phase != .draining, child == .coordinator || (!status.isSuccess && phase == .running) {
             enter(.draining, until: now + Self.drainTime)
         } else if phase == .running, living.subtracting([.coordinator]).isEmpty,
-            places.values.allSatisfy({ $0.restartAt == nil })
+            places.values.allSatisfy({ $0.restartAt == nil && !$0.hasJoined })
         {
             enter(.finishing(child), until: now + Self.finishingTime)
         }
@@ -243,16 +249,12 @@ package struct Supervision: Sendable {
     }
 
     /// Whether another start would end in the same way: a worker that cannot read its configuration or
-    /// its data, and a program or host that cannot be reached from the first.
-    private func isForGood(
-        _ status: ProcessEnd, _ slot: Int, _ now: ContinuousClock.Instant
-    ) -> Bool {
+    /// its data, and a program or host that never got as far as to join the run.
+    private func isForGood(_ status: ProcessEnd, _ slot: Int) -> Bool {
         guard case .exited(let code) = status else { return false }
         if [2, 3, 126, 127].contains(code) { return true }
-        let isFirstStart = places[slot]?.lossCount == 0
-        let isYoung = places[slot].map { now - $0.startedAt < .seconds(3) } ?? true
         // ssh's own failures, and a worker that was refused.
-        return [1, 255].contains(code) && isFirstStart && isYoung
+        return [1, 255].contains(code) && places[slot]?.hasJoined != true
     }
 
     private mutating func scheduleRestart(_ slot: Int, _ now: ContinuousClock.Instant) {

@@ -2,7 +2,7 @@
 // What is to be done when is decided by `Supervision`; this type owns the processes and the time.
 
 import Foundation
-import Synchronization
+import Glibc
 
 /// The processes of one run on this machine (with ssh in the place of a worker elsewhere).
 package final class Supervisor: Sendable {
@@ -30,13 +30,19 @@ package final class Supervisor: Sendable {
         var name: String { "worker \(slot)" + (host.map { " on host \($0.name)" } ?? "") }
     }
 
-    private enum Event: Sendable {
+    fileprivate enum Event: Sendable {
         case child(Supervision.Event)
+        /// What a coordinator says first: where it listens, or why it does not; nil: nothing in time.
         case announced(line: String?)
+        case said(line: String)
+        /// A coordinator says nothing more.
+        case fellSilent
     }
 
     /// The coordinator reads its configuration and looks at the data before it listens.
     package static let announcementTimeout: Duration = .seconds(60)
+    /// Last words are in the pipe when their writer ends; this is far above what reading them takes.
+    private static let lastWordsTimeout: Duration = .seconds(1)
 
     private let events = EventQueue<Event>()
 
@@ -57,70 +63,120 @@ package final class Supervisor: Sendable {
         successor: (String) -> ChildProcess.Command,
         workers: (String) throws(LaunchingError) -> [WorkerLaunch]
     ) throws(LaunchingError) -> Outcome {
-        var supervision = Supervision()
-        var coordinator = try start("the coordinator", .coordinator, first)
-        var children: [Supervision.Child: ChildProcess] = [.coordinator: coordinator]
-        var launches: [WorkerLaunch] = []
-        var startFailure: LaunchingError?
-        var lastWords: String?
-        var address = ""
-        awaitAnnouncement(of: coordinator)
-
-        while !supervision.isOver {
-            let event = events.next(until: supervision.deadline) ?? .child(.deadlinePassed)
-            let now = ContinuousClock.now
-            switch event {
-            case .announced(let line):
-                let announced = line.flatMap { $0.hasPrefix("listening ") ? $0.dropFirst(10) : nil }
-                if announced == nil { lastWords = line }
-                do throws(LaunchingError) {
-                    if let announced, !supervision.wasInterrupted {
-                        address = String(announced)
-                        launches = try workers(address)
-                        for launch in launches {
-                            try start(launch, &children)
-                            supervision.started(.worker(launch.slot), now: now)
-                        }
+        var processes = SupervisedProcesses(events: events)
+        try processes.startCoordinator(first)
+        while !processes.supervision.isOver {
+            let event = events.next(until: processes.supervision.deadline)
+            do throws(LaunchingError) {
+                switch event ?? .child(.deadlinePassed) {
+                case .announced(let line):
+                    if let address = processes.hear(line) {
+                        try processes.startWorkers(workers(address))
                     }
-                    supervision.allStarted()
-                } catch {
-                    startFailure = error
-                    perform(supervision.handle(.failed, now: now), children)
+                    processes.supervision.allStarted()
+                case .said(let line): processes.hear(further: line)
+                case .fellSilent: processes.talkingCount -= 1
+                case .child(let event): try processes.handle(event, successor: successor)
                 }
-            case .child(let event):
-                let actions = supervision.handle(event, now: now)
-                do throws(LaunchingError) {
-                    if actions.contains(.startCoordinator) {
-                        let child = try start(
-                            "the coordinator", .coordinator, successor(address))
-                        children[.coordinator] = child
-                        coordinator = child
-                    }
-                    for case .startWorker(let slot) in actions {
-                        guard let launch = launches.first(where: { $0.slot == slot }) else {
-                            continue
-                        }
-                        try start(launch, &children)
-                        supervision.started(.worker(slot), now: now)
-                    }
-                } catch {
-                    startFailure = error
-                    perform(supervision.handle(.failed, now: now), children)
-                }
-                perform(actions, children)
+            } catch {
+                processes.fail(error)
             }
         }
-        if let startFailure { throw startFailure }
+        let silence = ContinuousClock.now + Self.lastWordsTimeout
+        while processes.talkingCount > 0, let event = events.next(until: silence) {
+            if case .fellSilent = event { processes.talkingCount -= 1 }
+            if case .said(let line) = event { processes.hear(further: line) }
+        }
+        if let failure = processes.startFailure { throw failure }
         return Outcome(
-            supervision, launches,
-            coordinatorLine: lastWords ?? coordinator.lastAnnouncement)
+            processes.supervision, processes.launches, coordinatorLine: processes.lastWords)
+    }
+}
+
+/// The processes of a run, and what its coordinators have said.
+private struct SupervisedProcesses {
+    let events: EventQueue<Supervisor.Event>
+    var supervision = Supervision()
+    /// Coordinators, living or dead, whose pipe has not been read to its end.
+    var talkingCount = 0
+    private var children: [Supervision.Child: ChildProcess] = [:]
+    private var address = ""
+    private(set) var launches: [Supervisor.WorkerLaunch] = []
+    private(set) var startFailure: LaunchingError?
+    private(set) var lastWords: String?
+
+    init(events: EventQueue<Supervisor.Event>) { self.events = events }
+
+    /// Takes a coordinator's first line; the answer is where workers shall look for it.
+    mutating func hear(_ line: String?) -> String? {
+        guard let line, line.hasPrefix("listening ") else {
+            lastWords = line ?? lastWords
+            return nil
+        }
+        // The successor of a coordinator listens where that one did, and has its workers.
+        guard launches.isEmpty, !supervision.wasInterrupted else { return nil }
+        address = String(line.dropFirst("listening ".count))
+        return address
     }
 
-    private func start(
-        _ launch: WorkerLaunch, _ children: inout [Supervision.Child: ChildProcess]
+    mutating func hear(further line: String) {
+        if line.hasPrefix("joined "), let slot = Int(line.dropFirst("joined ".count)) {
+            supervision.joined(slot)
+        } else {
+            lastWords = line
+        }
+    }
+
+    mutating func startCoordinator(_ command: ChildProcess.Command) throws(LaunchingError) {
+        let coordinator = try start("the coordinator", .coordinator, command)
+        children[.coordinator] = coordinator
+        listen(to: coordinator)
+    }
+
+    mutating func startWorkers(_ launches: [Supervisor.WorkerLaunch]) throws(LaunchingError) {
+        self.launches = launches
+        for launch in launches { try start(launch) }
+    }
+
+    mutating func handle(
+        _ event: Supervision.Event, successor: (String) -> ChildProcess.Command
     ) throws(LaunchingError) {
+        for action in supervision.handle(event, now: .now) {
+            switch action {
+            case .startCoordinator: try startCoordinator(successor(address))
+            case .startWorker(let slot):
+                if let launch = launches.first(where: { $0.slot == slot }) { try start(launch) }
+            case .interruptCoordinator, .terminateAll, .killAll: signal(action)
+            }
+        }
+    }
+
+    /// A process could not be started: there is no run without it.
+    mutating func fail(_ error: LaunchingError) {
+        startFailure = error
+        for action in supervision.handle(.failed, now: .now) { signal(action) }
+    }
+
+    private func signal(_ action: Supervision.Action) {
+        switch action {
+        case .startWorker, .startCoordinator: break
+        case .interruptCoordinator: children[.coordinator]?.signal(SIGINT)
+        case .terminateAll: endAll(with: SIGTERM)
+        case .killAll: endAll(with: SIGKILL)
+        }
+    }
+
+    private func endAll(with number: Int32) {
+        for child in children.values {
+            child.cutLifeline()
+            child.signalGroup(number)
+        }
+    }
+
+    private mutating func start(_ launch: Supervisor.WorkerLaunch) throws(LaunchingError) {
         let child = Supervision.Child.worker(launch.slot)
         children[child] = try start(launch.name, child, launch.command)
+        supervision.started(child, now: .now)
     }
 
     private func start(
@@ -132,44 +188,19 @@ package final class Supervisor: Sendable {
         }
     }
 
-    private func awaitAnnouncement(of coordinator: ChildProcess) {
+    /// Reads what a coordinator says, on a thread of its own, to the end of the pipe.
+    private mutating func listen(to coordinator: ChildProcess) {
+        guard let reader = coordinator.announcements else { return }
+        talkingCount += 1
         let events = events
         Thread.detachNewThread {
-            let line = coordinator.announcements?.nextLine(
-                until: .now + Self.announcementTimeout)
+            let line = reader.nextLine(until: .now + Supervisor.announcementTimeout)
             // No line: the coordinator ended, which arrives as an event of its own, or it hangs.
             if line == nil { coordinator.signalGroup(SIGKILL) }
             events.push(.announced(line: line))
+            // Until the writer ends, however long the run: there is nothing to give up on.
+            while let line = reader.nextLine(until: nil) { events.push(.said(line: line)) }
+            events.push(.fellSilent)
         }
-    }
-
-    private func perform(
-        _ actions: [Supervision.Action], _ children: [Supervision.Child: ChildProcess]
-    ) {
-        for action in actions {
-            switch action {
-            // Done by the caller, which knows the command.
-            case .startWorker, .startCoordinator: break
-            case .interruptCoordinator: children[.coordinator]?.signal(SIGINT)
-            case .terminateAll: end(children, with: SIGTERM)
-            case .killAll: end(children, with: SIGKILL)
-            }
-        }
-    }
-
-    private func end(_ children: [Supervision.Child: ChildProcess], with number: Int32) {
-        for child in children.values {
-            child.cutLifeline()
-            child.signalGroup(number)
-        }
-    }
-}
-
-extension ChildProcess {
-    /// The last line that an ended child has announced, but not where it listened.
-    fileprivate var lastAnnouncement: String? {
-        var last: String?
-        while let line = announcements?.nextLine(until: .now) { last = line }
-        return last
     }
 }

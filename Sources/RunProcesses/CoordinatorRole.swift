@@ -46,11 +46,16 @@ package struct CoordinatorRole {
                 listenAddress: listenAddress, isTerminal: Console.isErrorATerminal,
                 terminalWidth: Console.width),
             parts: parts,
-            announce: { address in
-                if let parent {
-                    parent.send("listening \(address)")
-                } else {
-                    Console.errorText(Self.invitation(to: address, RouteAddress.ownAddresses()))
+            announce: { announcement in
+                switch announcement {
+                case .joined(let slot): parent?.send("joined \(slot)")
+                case .listening(let address):
+                    if let parent {
+                        parent.send("listening \(address)")
+                    } else {
+                        Console.errorText(
+                            Self.invitation(to: address, RouteAddress.ownAddresses()))
+                    }
                 }
             }, write: { text in if showsProgress { Console.progress(text) } })
         let stopper = SignalStopper(run)

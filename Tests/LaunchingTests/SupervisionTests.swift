@@ -85,6 +85,31 @@ import Testing
         #expect(supervision.casualties == [.init(child: .worker(1), status: .exited(code))])
     }
 
+    @Test(arguments: [1, 255] as [Int32])
+    func workerWhosePlaceHasJoinedIsStartedAgain(code: Int32) {
+        var supervision = running(workers: 2)
+        supervision.joined(1)
+        // A worker that somebody else started has a place that is not this supervision's.
+        supervision.joined(7)
+        #expect(supervision.handle(.ended(.worker(1), .exited(code)), now: start) == [])
+        #expect(supervision.handle(.deadlinePassed, now: start) == [.startWorker(1)])
+        #expect(supervision.casualties.isEmpty)
+        #expect(supervision.handle(.ended(.worker(0), .exited(code)), now: start) == [])
+        #expect(supervision.casualties == [.init(child: .worker(0), status: .exited(code))])
+    }
+
+    @Test func workersThatLeaveARunMayLeaveItToOthers() {
+        var supervision = running(workers: 2)
+        for slot in 0..<2 { supervision.joined(slot) }
+        for slot in 0..<2 {
+            #expect(supervision.handle(.ended(.worker(slot), .exited(0)), now: start) == [])
+        }
+        #expect(supervision.deadline == nil)
+        #expect(supervision.handle(.ended(.coordinator, .exited(0)), now: start) == [])
+        #expect(supervision.isOver)
+        #expect(supervision.casualties.isEmpty)
+    }
+
     @Test func failedWorkerGivesOthersTimeThenTerminatesThenKills() {
         var supervision = running(workers: 2)
         #expect(supervision.handle(.ended(.worker(1), .exited(3)), now: start) == [])

@@ -107,7 +107,8 @@ final class LedRun: @unchecked Sendable {
                 workerCount: workers,
                 listenAddress: try SocketAddress(host: "127.0.0.1", port: 0), isTerminal: false,
                 terminalWidth: 80),
-            announce: { [weak self] address in
+            announce: { [weak self] announcement in
+                guard case .listening(let address) = announcement else { return }
                 self?.address = address
                 self?.isListening.signal()
             }, write: { [weak self] text in self?.screenText += text })

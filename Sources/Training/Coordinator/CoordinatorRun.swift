@@ -69,12 +69,12 @@ package final class CoordinatorRun: @unchecked Sendable {
     private let leavings: Leavings
 
     /// - Parameters:
-    ///   - announce: called with the address once workers may join.
+    ///   - announce: called with the address once workers may join, and for each that has joined.
     ///   - write: writes text for the person watching.
     /// - Throws: an error for each way the run cannot be; the folder is then untouched.
     package init(
         _ options: CoordinatorOptions, parts: ProgramParts = .none,
-        announce: @escaping (SocketAddress) -> Void,
+        announce: @escaping (CoordinatorAnnouncement) -> Void,
         write: @escaping (String) -> Void
     ) throws {
         self.options = options

@@ -31,6 +31,13 @@ struct CheckpointGone: Error, CustomStringConvertible {
     }
 }
 
+/// What a coordinator tells the process that started it while the run goes on.
+package enum CoordinatorAnnouncement: Sendable {
+    /// Workers may join.
+    case listening(SocketAddress)
+    case joined(slot: Int)
+}
+
 /// Records a run.
 package final class RunRecorder: CoordinatorDelegate {
     private let folder: RunFolder
@@ -38,7 +45,7 @@ package final class RunRecorder: CoordinatorDelegate {
     private let configurationDigest: String
     private let preflight: RunPreflight
     private let display: ProgressDisplay
-    private let announce: (SocketAddress) -> Void
+    private let announce: (CoordinatorAnnouncement) -> Void
     private let metrics: MetricsFile
     private let ledger: LedgerFile
     private let logFile: FileHandle
@@ -60,7 +67,7 @@ package final class RunRecorder: CoordinatorDelegate {
     package init(
         folder: RunFolder, configuration: RunConfiguration, preflight: RunPreflight,
         start: ResumePoint, takeover: Takeover?, display: ProgressDisplay,
-        announce: @escaping (SocketAddress) -> Void
+        announce: @escaping (CoordinatorAnnouncement) -> Void
     ) throws {
         self.folder = folder
         self.configuration = configuration
@@ -127,7 +134,7 @@ package final class RunRecorder: CoordinatorDelegate {
             // The run does not need it; whoever asks how it goes will miss it.
             log("warning: \(error)")
         }
-        announce(address)
+        announce(.listening(address))
     }
 
     package func workerJoined(_ worker: WorkerDescription) {
@@ -136,6 +143,7 @@ package final class RunRecorder: CoordinatorDelegate {
             + "\(worker.hostName), arithmetic \(worker.arithmetic)"
         // At the start nobody needs to read of each; the generation opens with all of them.
         if generation == nil { logOnly(text) } else { log(text) }
+        announce(.joined(slot: worker.slot))
     }
 
     package func generationOpened(_ generation: GenerationDescription) {

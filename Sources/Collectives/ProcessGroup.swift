@@ -232,6 +232,12 @@ package final class ProcessGroup: @unchecked Sendable {
         engine?.next.close()
     }
 
+    /// Throws once a call has failed or the group was shut down: what is computed between two calls need not
+    /// be carried to its end then. On the thread of the calls, or while none is under way.
+    package func checkIsOpen(step: UInt64) throws(CollectiveError) {
+        try checkUsable(RingCall(operation: .barrier, step: step))
+    }
+
     // MARK: - Running
 
     private func run(_ call: RingCall, _ schedule: RingSchedule) throws(CollectiveError) {

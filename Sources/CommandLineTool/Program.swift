@@ -35,6 +35,8 @@ public enum Program {
     public static func run(_ arguments: [String]) -> Int32 {
         // A peer or a pager that goes away is an error of that write, not a reason to die unheard.
         signal(SIGPIPE, SIG_IGN)
+        // A limit on the size of files is, like a full disk, an error of the write.
+        signal(SIGXFSZ, SIG_IGN)
         Console.openClosedStreams()
         do {
             let code = try dispatch(arguments)

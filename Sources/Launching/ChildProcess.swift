@@ -199,7 +199,7 @@ package final class ChildProcess: Sendable {
         sigemptyset(&none)
         var restored = sigset_t()
         sigemptyset(&restored)
-        for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGCHLD] {
+        for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXFSZ, SIGCHLD] {
             sigaddset(&restored, signal)
         }
         posix_spawnattr_setpgroup(&attributes, 0)

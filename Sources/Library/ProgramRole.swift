@@ -74,6 +74,8 @@ struct ProgramRole {
     /// Does what this process was started for and ends it.
     func playAndExit(_ parts: ProgramParts) -> Never {
         signal(SIGPIPE, SIG_IGN)
+        // A limit on the size of files is, like a full disk, an error of the write.
+        signal(SIGXFSZ, SIG_IGN)
         Console.openClosedStreams()
         do {
             exit(try part == .coordinator ? lead(parts) : compute(parts))

@@ -88,7 +88,8 @@ package protocol CoordinatorDelegate: AnyObject {
     /// The last checkpoint's files, to go on from when no worker has the state any more; empty at step 0.
     /// A throw fails the run with the error's words.
     func stateToRestore(step: Int) throws -> [(name: String, bytes: Data)]
-    /// A throw fails the run with the error's words.
+    /// A throw fails the run with the error's words if the checkpoint is the last one of the run or of a stop,
+    /// else the run goes on without it.
     func checkpointReceived(step: Int, isFinal: Bool, files: [(name: String, bytes: Data)]) throws
     func log(_ line: String)
 }

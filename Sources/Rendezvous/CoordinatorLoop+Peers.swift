@@ -181,10 +181,14 @@ extension CoordinatorLoop {
             record.checkpointStep = max(record.checkpointStep, header.step)
             events.append(.saved(step: header.step))
         } catch {
-            events.append(
-                .runFailed(
-                    exitCode: 1,
-                    message: "cannot store the checkpoint of step \(header.step): \(error)"))
+            let message = "cannot store the checkpoint of step \(header.step): \(error)"
+            // One on the way is a loss only if all workers are lost before the next; the last one is the
+            // run's result, or all that a stop leaves.
+            if header.isFinal || membership.stopReason != nil {
+                events.append(.runFailed(exitCode: 1, message: message))
+            } else {
+                delegate.log("warning: \(message); training goes on without it")
+            }
         }
     }
 

@@ -339,13 +339,38 @@ struct CoordinatorRunTests {
         for worker in workers { #expect(throws: RendezvousError.self) { try worker.value() } }
     }
 
-    @Test func aCheckpointThatCannotBeStoredFailsTheRun() throws {
+    @Test func aCheckpointOnTheWayThatCannotBeStoredIsDoneWithout() throws {
         let harness = try CoordinatorHarness(
             delegate: RecordingDelegate(refusesCheckpoints: true))
         let workers = (0..<2).map { slot in
             harness.worker(slot: slot) { client, assignment in
                 if assignment.rank == 0 {
                     try client.sendCheckpoint(step: 9, isFinal: false, files: [("a", Data([1]))])
+                }
+                try client.sendFinished(report())
+                try client.awaitEnd(deadline: .after(patience))
+            }
+        }
+        #expect(try harness.outcome() == .finished(report()))
+        for worker in workers { try worker.value() }
+        #expect(
+            harness.delegate.seen.lines.contains(
+                "warning: cannot store the checkpoint of step 9: disk full; training goes on without it"
+            ))
+    }
+
+    @Test(arguments: [true, false])
+    func theLastCheckpointThatCannotBeStoredFailsTheRun(isFinal: Bool) throws {
+        let harness = try CoordinatorHarness(
+            delegate: RecordingDelegate(refusesCheckpoints: true))
+        let workers = (0..<2).map { slot in
+            harness.worker(slot: slot) { client, assignment in
+                if assignment.rank == 0 {
+                    if !isFinal {
+                        harness.service.requestStop(reason: "interrupted")
+                        _ = try client.awaitStop(deadline: .after(patience))
+                    }
+                    try client.sendCheckpoint(step: 9, isFinal: isFinal, files: [("a", Data([1]))])
                 }
                 try client.awaitEnd(deadline: .after(patience))
             }

@@ -2,11 +2,12 @@
 // goes, lets each event of the plan happen at its step, waits until all workers are back and a step
 // was committed by them, and goes on to the next event.
 
-import RunProcesses
+import Checkpoints
 import Foundation
 import Glibc
 import Launching
 import Rendezvous
+import RunProcesses
 import Synchronization
 import Training
 import Transport
@@ -136,7 +137,7 @@ final class ChaosRun {
         var words =
             "event \(event.number): \(event.kind.words) after step \(moment.step): \(victim.name)"
         let end = victim.end.map { ContinuousClock.now + $0 }
-        try awaitWhole(event, victim, since: moment, until: end, status.coordinatorPID)
+        try awaitWhole(event, victim, since: moment, until: end)
         // Of a suspension that nobody noticed, the first step behind it is the one to look at.
         guard
             let outcome = ChaosFiles.outcome(
@@ -224,7 +225,7 @@ final class ChaosRun {
         let processes = processes
         return Victim(
             name: "coordinator (pid \(coordinator)), no file beyond \(limit / 1024) KiB",
-            isOver: { $0.coordinatorPID != coordinator || $0.step > event.step + 2 },
+            isOver: { $0.step > event.step + 2 },
             finish: { _ = processes.limitFiles(of: coordinator, byteCount: nil) })
     }
 
@@ -247,10 +248,14 @@ final class ChaosRun {
         return Victim(name: words + name + " for \(event.seconds) s", end: .seconds(event.seconds))
     }
 
+    private func hasCheckpoint(of step: Int) throws -> Bool {
+        try CheckpointStore(directory: folder.checkpointsPath).steps().contains(step)
+    }
+
     /// Waits until the event is over and all workers train again.
     private func awaitWhole(
         _ event: ChaosEvent, _ victim: Victim, since moment: ChaosMoment,
-        until end: ContinuousClock.Instant?, _ coordinator: Int32
+        until end: ContinuousClock.Instant?
     ) throws {
         var deadline = ContinuousClock.now + Self.patience
         var isOver = end == nil && victim.isOver == nil
@@ -271,7 +276,7 @@ final class ChaosRun {
                     try victim.finish()
                     isOver = true
                     stepAtEnd = status.step
-                    if event.kind == .disk, status.coordinatorPID == coordinator {
+                    if event.kind == .disk, try hasCheckpoint(of: event.step) {
                         missed.append("event \(event.number): the checkpoint found room")
                     }
                 }

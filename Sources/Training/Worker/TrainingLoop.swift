@@ -259,9 +259,12 @@ final class TrainingLoop {
         reporter.flush()
         link.setProgress(step: model.step, phase: StepPhase.evaluation.rawValue)
         let start = ContinuousClock.now
-        let own = model.asKept {
-            task.evaluationBatches(rank: group.rank, worldSize: group.worldSize)
-                .map { task.evaluate(batch: $0, model: model) }
+        let own = try model.asKept {
+            try task.evaluationBatches(rank: group.rank, worldSize: group.worldSize).map { batch in
+                // The others wait for this worker in the next ring.
+                try group.checkIsOpen(step: UInt64(model.step))
+                return task.evaluate(batch: batch, model: model)
+            }
         }
         let stride = MemoryLayout<EvaluationSums>.stride
         let counts = (0..<group.worldSize).map {

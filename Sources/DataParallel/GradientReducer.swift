@@ -71,15 +71,6 @@ package final class GradientReducer: @unchecked Sendable {
         }
     }
 
-    /// Throws once the ring has broken, by a reduction or by the group's shutdown.
-    package func checkRing() throws(CollectiveError) {
-        condition.lock()
-        defer { condition.unlock() }
-        if let failure { throw failure }
-        // No collective is under way before the first bucket is released.
-        if releasedCount == 0 { try group.checkIsOpen(step: step) }
-    }
-
     /// Waits until all buckets have been reduced. The collectives carry the deadlines.
     /// - Throws: the collective's error; the output is undefined then.
     package func finish() throws(CollectiveError) {

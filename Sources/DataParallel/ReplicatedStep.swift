@@ -160,8 +160,6 @@ package final class ReplicatedStep {
             output: reduced[step & 1].pointer)
         let start = ContinuousClock.now
         for replica in missing {
-            // In a ring that has broken the others wait for this worker to leave; what is computed is kept.
-            do { try reducer.checkRing() } catch { throw StepError.collective(error) }
             var tail = StepTail()
             if replica == replicas.lowerBound { tail.votes = votes }
             phase(.data)

@@ -46,6 +46,7 @@ extension Membership {
             members[member.id]?.rank = rank
         }
         isPauseRequested = false
+        newcomerDeadline = nil
         announcedDeal = nil
         wantedDeal = nil
         nextDealing = now + Self.dealingInterval
@@ -133,6 +134,12 @@ extension Membership {
         let joiners = bySlot.filter { $0.rank == nil && $0.isPrepared && $0.leaveReason == nil }
         guard !leavers.isEmpty || !joiners.isEmpty else { return [] }
         if leavers.count == ring.count, joiners.isEmpty {
+            // A newcomer that still reads its data can take over the state, if it does not take too long.
+            if bySlot.contains(where: { $0.rank == nil && $0.leaveReason == nil }) {
+                let deadline = newcomerDeadline ?? now + Self.newcomerPatience
+                newcomerDeadline = deadline
+                if now < deadline { return [] }
+            }
             // Nobody would have the state: it is saved, and the run can be resumed.
             return stop(leavers[0].leaveReason ?? "all workers leave", now)
         }

@@ -57,6 +57,8 @@ package struct Membership: Sendable {
     var disturbedSince: Instant?
     /// Whether the members of the open generation were asked to leave after the step.
     var isPauseRequested = false
+    /// Until when members that all want to leave wait for a newcomer's data; nil while they do not.
+    var newcomerDeadline: Instant?
     /// The step after which the run can be restored.
     var savedStep: Int
     /// The steps at which the worker of a place was lost, and how often in a row.
@@ -77,6 +79,10 @@ package struct Membership: Sendable {
     var expected: [String: Int] = [:]
     /// The last generation whose ring did not come to stand.
     var failedRing: UInt32 = 0
+
+    /// Of those who have been asked to leave: a third of the 30 s that Slurm and Kubernetes give between
+    /// the request and the end.
+    package static let newcomerPatience = Duration.seconds(10)
 
     package enum Phase: Hashable, Sendable {
         /// Another coordinator's workers are expected back.
@@ -161,7 +167,7 @@ package struct Membership: Sendable {
             .regrouping(let until, _), .ending(let until, _):
             earliest = until
         case .waiting(let until, let openAt): earliest = openAt.map { min($0, until) } ?? until
-        case .running: break
+        case .running: earliest = newcomerDeadline
         case .over: return nil
         }
         if case .ending = phase { return earliest }

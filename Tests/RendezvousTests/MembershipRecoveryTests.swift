@@ -223,6 +223,41 @@ struct MembershipRecoveryTests {
         #expect(harness.phaseName == "ending(stopped)")
     }
 
+    @Test func whoeverLeavesLastWaitsForANewcomersData() {
+        var harness = MembershipHarness.running()
+        harness.join(3)
+        for number in [1, 2] { harness.leave(number) }
+        harness.halt(1, step: 6)
+        #expect(summary(harness.halt(2, step: 6)) == "open 2 with 1,2 from 6")
+        harness.ready(1)
+        #expect(summary(harness.ready(2)) == "run 2", "nobody is stopped")
+        #expect(summary(harness.prepare(3)) == "pause 1,2 of 2")
+        harness.halt(1, step: 9)
+        #expect(
+            summary(harness.halt(2, step: 9)) == "open 3 with 1,2,3 from 9 by state of rank 0")
+        for number in [1, 2] { harness.ready(number) }
+        #expect(summary(harness.ready(3)) == "run 3; pause 1,2,3 of 3")
+        for number in [1, 2] { harness.halt(number, step: 10) }
+        #expect(summary(harness.halt(3, step: 10)) == "end 1; end 2; open 4 with 3 from 10")
+    }
+
+    @Test func newcomersDataAreNotWaitedForLongerThanLeaversHave() {
+        var harness = MembershipHarness.running()
+        harness.join(3)
+        for number in [1, 2] { harness.leave(number) }
+        harness.halt(1, step: 6)
+        harness.halt(2, step: 6)
+        harness.ready(1)
+        #expect(summary(harness.ready(2)) == "run 2")
+        // Halfway everybody has been heard of, so that nobody is lost by silence.
+        let half = Membership.newcomerPatience / 2
+        #expect(harness.advance(half).isEmpty)
+        for number in 1...3 { _ = harness.handle(.heard(MemberID(number), nil)) }
+        #expect(harness.membership.nextDeadline == harness.origin + Membership.newcomerPatience)
+        #expect(harness.advance(half - .milliseconds(1)).isEmpty)
+        #expect(summary(harness.advance(.milliseconds(1))) == "stop 1,2,3")
+    }
+
     // MARK: - Stopping while regrouping
 
     @Test func aStopWhileRegroupingHoldsForTheNextGeneration() {

@@ -56,7 +56,8 @@ let package = Package(
 
         // Communication.
         layer("WireFormat"),
-        layer("Transport"),
+        .target(name: "CTransport"),
+        layer("Transport", ["CTransport"]),
         layer("Collectives", ["WireFormat", "Transport"]),
         layer("Rendezvous", ["WireFormat", "Transport"]),
 

@@ -1,10 +1,12 @@
 // Additions of replicas that lie in this worker's memory. Everything goes segment by segment, so that
 // a sum stays in the cache while replica after replica is added to it.
 
-/// Adds `count` floats: `destination[i] += source[i]`. Must give the same bits on every host.
+/// Adds `count` floats: `destination[i] = first[i] + second[i]`, where the destination may be one of the
+/// two. Must give the same bits on every host.
 package typealias AddFunction =
     @Sendable (
-        _ destination: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ count: Int
+        _ destination: UnsafeMutablePointer<Float>, _ first: UnsafePointer<Float>,
+        _ second: UnsafePointer<Float>, _ count: Int
     ) -> Void
 
 /// Sums replicas in ascending order into `destination`, which must not be one of the inputs.
@@ -19,10 +21,32 @@ func sumReplicas(
     into destination: UnsafeMutableRawPointer, add: AddFunction
 ) {
     let first = UnsafeRawPointer(inputs[replicas.lowerBound]) + offset
-    destination.copyMemory(from: first, byteCount: byteCount)
+    guard replicas.count > 1 else {
+        destination.copyMemory(from: first, byteCount: byteCount)
+        return
+    }
+    sumReplicas(
+        startingFrom: first, inputs, replicas.dropFirst(), offset: offset, byteCount: byteCount,
+        into: destination, add: add)
+}
+
+/// Adds replicas in ascending order to `start` and puts the sum into `destination`, which may be `start`.
+///
+/// - Parameters:
+///   - start: the floats at `offset`.
+///   - replicas: not empty.
+@inline(__always)
+func sumReplicas(
+    startingFrom start: UnsafeRawPointer, _ inputs: [UnsafePointer<Float>], _ replicas: Range<Int>,
+    offset: Int, byteCount: Int, into destination: UnsafeMutableRawPointer, add: AddFunction
+) {
+    let floatByteCount = MemoryLayout<Float>.size
+    add(
+        destination.assumingMemoryBound(to: Float.self), start.assumingMemoryBound(to: Float.self),
+        inputs[replicas.lowerBound] + offset / floatByteCount, byteCount / floatByteCount)
     addReplicas(
-        inputs, replicas.lowerBound + 1..<replicas.upperBound, offset: offset, byteCount: byteCount,
-        to: destination, add: add)
+        inputs, replicas.dropFirst(), offset: offset, byteCount: byteCount, to: destination,
+        add: add)
 }
 
 /// Adds replicas in ascending order to `destination`.
@@ -34,7 +58,7 @@ func addReplicas(
     let count = byteCount / MemoryLayout<Float>.size
     let sums = destination.assumingMemoryBound(to: Float.self)
     for replica in replicas {
-        add(sums, inputs[replica] + offset / MemoryLayout<Float>.size, count)
+        add(sums, sums, inputs[replica] + offset / MemoryLayout<Float>.size, count)
     }
 }
 

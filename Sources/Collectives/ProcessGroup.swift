@@ -27,6 +27,9 @@ package final class ProcessGroup: @unchecked Sendable {
     package var previousRank: Int { (rank + worldSize - 1) % worldSize }
     package var nextRank: Int { (rank + 1) % worldSize }
 
+    /// What leads to the next worker, in words; nil for a single worker.
+    package var medium: String? { engine?.next.medium }
+
     /// Payload bytes sent to the next worker since the group was built, headers not counted.
     package var payloadBytesSent: UInt64 { engine?.payloadBytesSent ?? 0 }
 
@@ -37,6 +40,8 @@ package final class ProcessGroup: @unchecked Sendable {
     private let engine: RingEngine?
     private let wake: WakeSignal
     private let isShutDown = Atomic<Bool>(false)
+    /// Whether this host has a core for each of its workers.
+    private let hasCores: Bool
 
     // Built once, so that a call allocates nothing. Caller's thread only, like everything below.
     private var reduceSchedule: RingSchedule
@@ -60,13 +65,16 @@ package final class ProcessGroup: @unchecked Sendable {
     ///     The default is the measured one; tests go down to 4 bytes to reach every path cheaply.
     ///   - exchangeByteCount: see `allReduce`; equal on all workers. Tests set 0 to send short buffers
     ///     round the ring.
+    ///   - hasCores: whether this host has a core for each of its workers: then a wait begins with looking
+    ///     again for some microseconds, which would keep another worker from its work otherwise.
     ///   - add: the addition; must give the same bits on every host.
     /// - Throws: `transport` when the system has no descriptor left.
     package init(
         rank: Int, generation: UInt32, deal: ReplicaDeal, previous: (any IncomingLink)?,
         next: (any OutgoingLink)?, timeout: Duration,
         segmentByteCount: Int = ProcessGroup.defaultSegmentByteCount,
-        exchangeByteCount: Int = ProcessGroup.defaultExchangeByteCount, add: @escaping AddFunction
+        exchangeByteCount: Int = ProcessGroup.defaultExchangeByteCount, hasCores: Bool = false,
+        add: @escaping AddFunction
     ) throws(CollectiveError) {
         let worldSize = deal.worldSize
         precondition(0..<worldSize ~= rank, "rank \(rank) of \(worldSize)")
@@ -77,6 +85,7 @@ package final class ProcessGroup: @unchecked Sendable {
         self.generation = generation
         self.deal = deal
         self.add = add
+        self.hasCores = hasCores
         self.segmentByteCount = segmentByteCount
         self.exchangeByteCount = exchangeByteCount
         do {
@@ -103,6 +112,7 @@ package final class ProcessGroup: @unchecked Sendable {
         }
         sumScratch = .allocate(byteCount: segmentByteCount, alignment: 64)
         exchanged = .allocate(byteCount: exchangeByteCount, alignment: 64)
+        setBusy(false)
     }
 
     deinit {
@@ -113,6 +123,12 @@ package final class ProcessGroup: @unchecked Sendable {
 
     /// How long later calls wait without a byte moving before they fail. From any thread.
     package func setStallTimeout(_ timeout: Duration) { engine?.timeout = timeout }
+
+    /// Whether this process computes while a call is under way: its core is not to be kept from that by
+    /// looking for bytes again and again. From any thread.
+    package func setBusy(_ isBusy: Bool) {
+        engine?.maySpin.store(hasCores && !isBusy, ordering: .relaxed)
+    }
 
     /// Deals the replicas out anew. All workers must do so between the same two calls.
     /// - Precondition: as many ranks and replicas as before.

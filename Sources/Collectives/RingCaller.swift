@@ -7,13 +7,13 @@ import WireFormat
 /// The way to an established outgoing link, advanced without blocking.
 final class RingCaller {
     /// The link, once the next rank has answered.
-    private(set) var established: Connection?
+    private(set) var established: (any OutgoingLink)?
 
     private enum State {
         case idle(until: Deadline)
         case connecting(ConnectionAttempt)
-        case greeting(Connection, sent: Int)
-        case awaitingAnswer(Connection, received: [UInt8])
+        case greeting(Connection, SharedSegment?, [UInt8], sent: Int)
+        case awaitingAnswer(Connection, SharedSegment?, received: [UInt8])
         case done
     }
 
@@ -21,15 +21,11 @@ final class RingCaller {
     private static let longestPause = Duration.seconds(1)
 
     private let address: SocketAddress
-    private let greeting: [UInt8]
     private var state = State.idle(until: .after(.zero))
     private var pause = RingCaller.firstPause
     private var lastReason = "it has not answered"
 
-    init(address: SocketAddress, greeting: [UInt8]) {
-        self.address = address
-        self.greeting = greeting
-    }
+    init(address: SocketAddress) { self.address = address }
 
     /// When to be called again although no descriptor is ready.
     var nextTurn: Deadline? {
@@ -45,8 +41,8 @@ final class RingCaller {
         switch state {
         case .idle, .done: break
         case .connecting(let attempt): poller.add(attempt.pollDescriptor, .write)
-        case .greeting(let connection, _): poller.add(connection.pollDescriptor, .write)
-        case .awaitingAnswer(let connection, _): poller.add(connection.pollDescriptor, .read)
+        case .greeting(let connection, _, _, _): poller.add(connection.pollDescriptor, .write)
+        case .awaitingAnswer(let connection, _, _): poller.add(connection.pollDescriptor, .read)
         }
     }
 
@@ -69,8 +65,10 @@ final class RingCaller {
             state = .connecting(try ConnectionAttempt(to: address))
         case .connecting(let attempt):
             guard let connection = try attempt.finish() else { return false }
-            state = .greeting(connection, sent: 0)
-        case .greeting(let connection, let sent):
+            let segment = try context.offer(on: connection)
+            let greeting = try context.greeting(segment.map { .offered($0.place) } ?? .none)
+            state = .greeting(connection, segment, greeting, sent: 0)
+        case .greeting(let connection, let segment, let greeting, let sent):
             let result = try greeting.withUnsafeBytes { bytes in
                 try connection.trySend(UnsafeRawBufferPointer(rebasing: bytes[sent...]))
             }
@@ -80,10 +78,10 @@ final class RingCaller {
             case .transferred(let count):
                 state =
                     sent + count < greeting.count
-                    ? .greeting(connection, sent: sent + count)
-                    : .awaitingAnswer(connection, received: [])
+                    ? .greeting(connection, segment, greeting, sent: sent + count)
+                    : .awaitingAnswer(connection, segment, received: [])
             }
-        case .awaitingAnswer(let connection, var received):
+        case .awaitingAnswer(let connection, let segment, var received):
             switch try connection.tryReceive(appendingTo: &received) {
             case .wouldBlock: return false
             case .closed:
@@ -92,14 +90,25 @@ final class RingCaller {
             case .transferred: break
             }
             guard received.count == FrameHandshake.byteCount else {
-                state = .awaitingAnswer(connection, received: received)
+                state = .awaitingAnswer(connection, segment, received: received)
                 return true
             }
-            if let objection = context.objection(to: received, from: context.nextRank) {
+            let answer = try FrameHandshake(decoding: received)
+            if let objection = context.objection(to: answer, from: context.nextRank) {
                 retry(because: "\(objection) answered")
                 return false
             }
-            established = connection
+            if answer.sharing == .taken, let segment {
+                established = SharedMemorySender(segment: segment, connection: connection)
+            } else if context.transport == .shm {
+                retry(because: RingIntroduction.sharingFailure)
+                return false
+            } else {
+                if connection.isWithinHost {
+                    connection.boundSendBuffer(byteCount: RingConnector.sendBufferByteCount)
+                }
+                established = connection
+            }
             state = .done
         case .done:
             return false

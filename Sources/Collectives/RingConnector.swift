@@ -8,8 +8,17 @@
 // knows that it was taken. A worker that is turned away, or comes before the other is there, tries
 // again until the deadline: the next rank may still be closing the generation before.
 
+import Foundation
 import Transport
 import WireFormat
+
+/// What the links of a ring go through.
+package enum LinkTransport: String, CaseIterable, Sendable {
+    /// Shared memory where both ends can reach it, else TCP, link by link.
+    case auto
+    case tcp
+    case shm
+}
 
 package enum RingConnector {
     /// Connections that may be in the middle of their handshake at once; a new one beyond that
@@ -22,7 +31,7 @@ package enum RingConnector {
     /// byte passes through main memory; bounded, it stays in the cache. (2 workers on 2 cores, median
     /// of an all-reduce: 4 MB 1.7 instead of 2.7 ms, 64 MB 33 instead of 42 ms.) Links between
     /// hosts keep the kernel's own choice, which follows the round-trip time.
-    private static let sendBufferByteCount = 512 << 10
+    static let sendBufferByteCount = 512 << 10
 
     /// Builds the group of one generation.
     ///
@@ -32,6 +41,7 @@ package enum RingConnector {
     ///   - listener: opened before its address was announced; stays open and the caller's.
     ///   - timeout: the group's, for a call in which nothing moves.
     ///   - deadline: for the whole ring to stand.
+    ///   - transport: equal on all workers.
     ///   - interrupt: ends the wait from another thread when signalled.
     /// - Throws: `notConnected` saying which neighbour was missing and why.
     package static func connect(
@@ -39,31 +49,37 @@ package enum RingConnector {
         addresses: [SocketAddress], listener: Listener, timeout: Duration, deadline: Deadline,
         segmentByteCount: Int = ProcessGroup.defaultSegmentByteCount,
         exchangeByteCount: Int = ProcessGroup.defaultExchangeByteCount,
-        interrupt: WakeSignal? = nil, add: @escaping AddFunction
+        transport: LinkTransport = .auto, interrupt: WakeSignal? = nil, add: @escaping AddFunction
     ) throws(CollectiveError) -> ProcessGroup {
         precondition(0..<deal.worldSize ~= rank, "rank \(rank) of \(deal.worldSize)")
-        var previous: Connection?
-        var next: Connection?
+        var previous: (any IncomingLink)?
+        var next: (any OutgoingLink)?
         if deal.worldSize > 1 {
             var context = RingIntroduction(
                 rank: rank, generation: generation, token: token, deal: deal,
-                segmentByteCount: segmentByteCount)
+                segmentByteCount: segmentByteCount, transport: transport)
             guard addresses.count == deal.worldSize else {
                 throw context.error(
                     "\(addresses.count) addresses for \(deal.worldSize) workers", neighbour: nil)
             }
-            let caller = RingCaller(
-                address: addresses[context.nextRank], greeting: try context.greeting())
-            let door = RingDoor(listener: listener, answer: try context.greeting())
+            let caller = RingCaller(address: addresses[context.nextRank])
+            let door = RingDoor(listener: listener)
             try wait(&context, caller, door, deadline: deadline, interrupt: interrupt)
             previous = door.accepted
             next = caller.established
-            if let next, next.isWithinHost { next.boundSendBuffer(byteCount: sendBufferByteCount) }
         }
         return try ProcessGroup(
             rank: rank, generation: generation, deal: deal, previous: previous, next: next,
             timeout: timeout, segmentByteCount: segmentByteCount,
-            exchangeByteCount: exchangeByteCount, add: add)
+            exchangeByteCount: exchangeByteCount,
+            hasCores: workersHere(addresses, rank)
+                <= ProcessInfo.processInfo.activeProcessorCount, add: add)
+    }
+
+    /// How many workers have this worker's address.
+    private static func workersHere(_ addresses: [SocketAddress], _ rank: Int) -> Int {
+        guard addresses.indices.contains(rank) else { return 1 }
+        return addresses.count { $0.host == addresses[rank].host }
     }
 
     private static func wait(
@@ -111,6 +127,7 @@ struct RingIntroduction {
     let token: String
     let deal: ReplicaDeal
     let segmentByteCount: Int
+    let transport: LinkTransport
 
     var nextRank: Int { (rank + 1) % deal.worldSize }
     var previousRank: Int { (rank + deal.worldSize - 1) % deal.worldSize }
@@ -122,23 +139,16 @@ struct RingIntroduction {
             dealChecksum: FrameHandshake.dealChecksum(deal), token: token)
     }
 
-    func greeting() throws(CollectiveError) -> [UInt8] {
-        do {
-            return try handshake(of: rank).encoded()
-        } catch {
-            throw self.error(error.description, neighbour: nil)
-        }
+    func greeting(_ sharing: FrameHandshake.Sharing) throws(WireFormatError) -> [UInt8] {
+        var handshake = handshake(of: rank)
+        handshake.sharing = sharing
+        return try handshake.encoded()
     }
 
-    /// Nil when `bytes` are the handshake that `rank` sends; otherwise what is wrong with them.
-    func objection(to bytes: [UInt8], from rank: Int) -> String? {
-        let got: FrameHandshake
-        do {
-            got = try FrameHandshake(decoding: bytes)
-        } catch {
-            return error.description
-        }
-        let expected = handshake(of: rank)
+    /// Nil when `got` is the handshake that `rank` sends; otherwise what is wrong with it.
+    func objection(to got: FrameHandshake, from rank: Int) -> String? {
+        var expected = handshake(of: rank)
+        expected.sharing = got.sharing
         if got == expected { return nil }
         if got.token != expected.token { return "a worker of another run" }
         let fields: [(String, UInt32, UInt32)] = [

@@ -7,27 +7,25 @@ import WireFormat
 /// The way to an accepted incoming link, advanced without blocking.
 final class RingDoor {
     /// The link, once the previous rank has been recognised and answered.
-    private(set) var accepted: Connection?
+    private(set) var accepted: (any IncomingLink)?
 
     private struct Candidate {
         let connection: Connection
         let deadline: Deadline
         var received: [UInt8] = []
-        /// Bytes of the answer sent; nil while the handshake is incomplete.
-        var answered: Int?
+        /// What is left of the answer; nil while the handshake is incomplete.
+        var answer: [UInt8]?
+        /// The caller's memory, if it has been offered and found.
+        var segment: SharedSegment?
     }
 
     private enum Verdict { case keep, drop, accept }
 
     private let listener: Listener
-    private let answer: [UInt8]
     private var candidates: [Candidate] = []
     private var lastTurnedAway: String?
 
-    init(listener: Listener, answer: [UInt8]) {
-        self.listener = listener
-        self.answer = answer
-    }
+    init(listener: Listener) { self.listener = listener }
 
     /// When to be called again although no descriptor is ready: the first candidate's time is up.
     var nextTurn: Deadline? { candidates.map(\.deadline).min { $0.instant < $1.instant } }
@@ -42,7 +40,7 @@ final class RingDoor {
         poller.add(listener.pollDescriptor, .read)
         for candidate in candidates {
             poller.add(
-                candidate.connection.pollDescriptor, candidate.answered == nil ? .read : .write)
+                candidate.connection.pollDescriptor, candidate.answer == nil ? .read : .write)
         }
     }
 
@@ -65,7 +63,10 @@ final class RingDoor {
             case .keep: kept.append(candidate)
             case .drop: candidate.connection.close()
             case .accept:
-                accepted = candidate.connection
+                accepted =
+                    candidate.segment.map {
+                        SharedMemoryReceiver(segment: $0, connection: candidate.connection)
+                    } ?? candidate.connection
             }
             if accepted != nil { break }
         }
@@ -74,30 +75,24 @@ final class RingDoor {
     }
 
     private func judge(_ candidate: inout Candidate, _ context: RingIntroduction) -> Verdict {
-        do throws(TransportError) {
-            while candidate.answered == nil {
+        do {
+            while candidate.answer == nil {
                 switch try candidate.connection.tryReceive(appendingTo: &candidate.received) {
                 case .wouldBlock: return candidate.deadline.hasPassed ? .drop : .keep
                 case .closed: return .drop
                 case .transferred: break
                 }
-                if let objection = earlyObjection(candidate.received, context) {
+                if let objection = try objection(&candidate, context) {
                     lastTurnedAway = "\(objection) from \(candidate.connection.remoteAddress)"
                     return .drop
                 }
-                if candidate.received.count == FrameHandshake.byteCount { candidate.answered = 0 }
             }
-            while let sent = candidate.answered, sent < answer.count {
-                let result = answer.withUnsafeBytes { bytes in
-                    Result { () throws(TransportError) in
-                        try candidate.connection.trySend(
-                            UnsafeRawBufferPointer(rebasing: bytes[sent...]))
-                    }
-                }
-                switch try result.get() {
+            while let answer = candidate.answer, !answer.isEmpty {
+                let result = try answer.withUnsafeBytes { try candidate.connection.trySend($0) }
+                switch result {
                 case .wouldBlock: return candidate.deadline.hasPassed ? .drop : .keep
                 case .closed: return .drop
-                case .transferred(let count): candidate.answered = sent + count
+                case .transferred(let count): candidate.answer?.removeFirst(count)
                 }
             }
             return .accept
@@ -106,18 +101,27 @@ final class RingDoor {
         }
     }
 
-    /// What is wrong with the bytes so far: a wrong magic number shows in the first four.
-    private func earlyObjection(_ received: [UInt8], _ context: RingIntroduction) -> String? {
-        if received.count == FrameHandshake.byteCount {
-            return context.objection(to: received, from: context.previousRank)
-        }
-        guard received.count >= MemoryLayout<UInt32>.size else { return nil }
+    /// What is wrong with the bytes so far; a wrong magic number shows in the first four. When they
+    /// are whole and right, the answer is ready afterwards.
+    private func objection(
+        _ candidate: inout Candidate, _ context: RingIntroduction
+    ) throws(WireFormatError) -> String? {
+        guard candidate.received.count >= MemoryLayout<UInt32>.size else { return nil }
+        let handshake: FrameHandshake
         do throws(WireFormatError) {
-            _ = try FrameHandshake(decoding: received)
-            return nil
+            handshake = try FrameHandshake(decoding: candidate.received)
         } catch {
             if case .truncated = error { return nil }
             return error.description
         }
+        if let objection = context.objection(to: handshake, from: context.previousRank) {
+            return objection
+        }
+        candidate.segment = context.segment(offered: handshake.sharing)
+        if candidate.segment == nil, context.transport == .shm {
+            return RingIntroduction.sharingFailure
+        }
+        candidate.answer = try context.greeting(candidate.segment == nil ? .none : .taken)
+        return nil
     }
 }

@@ -1,7 +1,7 @@
-// Runs a schedule over the two links: one thread, one loop, no spinning.
+// Runs a schedule over the two links: one thread, one loop.
 //
-// Each turn tries to send and to receive; when neither moves a byte, the thread sleeps in poll(2) on
-// exactly what could help. A segment is one frame; what arrives of it is added at once, and when it is
+// Each turn tries to send and to receive; when neither moves a byte, the thread looks again for some
+// microseconds if it may, and then sleeps in poll(2) on exactly what could help. A segment is one frame; what arrives of it is added at once, and when it is
 // complete it can be sent on while the next one arrives (cut-through), so receiving, adding and
 // sending overlap.
 // Header and payload leave in one system call and are taken in by one: the receiver knows from the
@@ -11,12 +11,9 @@
 // Receiving never waits for sending: there is always room for the next segment. So every worker
 // drains its incoming link whatever its outgoing link does, and the ring cannot lock up.
 //
-// Where the bytes of a reduce segment go. Not in place: straight into the output, and the replicas
-// are added there. In place: the output holds the first replica, which must be added, not
-// overwritten, so the partial sum lands in a scratch segment (it stays in the L2 cache) and is added
-// to the output; addition of two floats commutes bit for bit. A first segment that sums several
-// replicas is formed in another scratch segment, because its place in the output may still hold a
-// replica.
+// Bytes that are to be added go from the link, or from a scratch segment, together with the replicas
+// into the output. In place the output holds the first replica. A first segment that sums several replicas
+// is formed in another scratch segment, because its place in the output may still hold a replica.
 
 import Synchronization
 import Transport
@@ -27,6 +24,10 @@ final class RingEngine {
     /// After moving this much, a link that had nothing to do is tried again before waiting. Below
     /// it the try would mostly be wasted, and short messages are a matter of counting system calls.
     private static let longTransferByteCount = 16 << 10
+    /// How long a wait begins with looking again. To sleep and be woken takes 5 to 20 us on the machines
+    /// measured (a core of a virtual machine that goes idle is slow to come back): looking for about as long
+    /// costs at most twice what the better choice would, whatever the other side does.
+    private static let spinDuration = Duration.microseconds(20)
 
     let previous: any IncomingLink
     let next: any OutgoingLink
@@ -40,6 +41,8 @@ final class RingEngine {
     let segmentByteCount: Int
     let generation: UInt32
     let add: AddFunction
+    /// Whether a wait may begin with looking again; may be set while a call is under way.
+    let maySpin = Atomic<Bool>(false)
 
     /// Payload bytes handed to the next worker since the start.
     private(set) var payloadBytesSent: UInt64 = 0
@@ -49,27 +52,27 @@ final class RingEngine {
     }
 
     private let sendHeader: UnsafeMutableRawBufferPointer
-    private let receiveHeader: UnsafeMutableRawBufferPointer
+    let receiveHeader: UnsafeMutableRawBufferPointer
     private let sendScratch: UnsafeMutableRawPointer
-    private let receiveScratch: UnsafeMutableRawPointer
+    let receiveScratch: UnsafeMutableRawPointer
     private var poller = Poller()
 
     // The call under way. Cursors count whole transfers of the schedule, segments of the current
     // transfer, and bytes (header first) of the current frame.
-    private var call = RingCall(operation: .barrier)
-    private var schedule = RingSchedule(sends: [], receives: [])
+    var call = RingCall(operation: .barrier)
+    var schedule = RingSchedule(sends: [], receives: [])
     private var sendIndex = 0
     private var sendSegment = 0
     private var sentByteCount = 0
     /// The frame being sent; nil when the next one has not been prepared.
     private var sendPayload: UnsafeRawBufferPointer?
-    private var receiveIndex = 0
-    private var receiveSegment = 0
-    private var receivedByteCount = 0
+    var receiveIndex = 0
+    var receiveSegment = 0
+    var receivedByteCount = 0
     /// Payload bytes of the current frame that have been added.
-    private var addedByteCount = 0
+    var addedByteCount = 0
     /// Where the frame being received goes; nil when that has not been worked out.
-    private var receivePayload: UnsafeMutableRawBufferPointer?
+    var receivePayload: UnsafeMutableRawBufferPointer?
 
     init(
         previous: any IncomingLink, next: any OutgoingLink, wake: WakeSignal, timeout: Duration,
@@ -115,6 +118,7 @@ final class RingEngine {
         var deadline: Deadline?
         var isSendBlocked = false
         var isReceiveBlocked = false
+        var spinEnd: ContinuousClock.Instant?
         while true {
             var sent = 0
             var received = 0
@@ -128,6 +132,7 @@ final class RingEngine {
             }
             if sent > 0 || received > 0 {
                 deadline = nil
+                spinEnd = nil
                 // A long transfer took long enough for the other link to have become ready.
                 if sent >= Self.longTransferByteCount { isReceiveBlocked = false }
                 if received >= Self.longTransferByteCount { isSendBlocked = false }
@@ -136,13 +141,19 @@ final class RingEngine {
             let isReceiving = receiveIndex < schedule.receives.count
             let isSending = sendIndex < schedule.sends.count
             guard isReceiving || isSending else { return }
+            isSendBlocked = false
+            isReceiveBlocked = false
+            if maySpin.load(ordering: .relaxed) {
+                let now = ContinuousClock.now
+                let end = spinEnd ?? now + Self.spinDuration
+                spinEnd = end
+                if now < end { continue }
+            }
             let limit = deadline ?? .after(timeout)
             deadline = limit
             try wait(
                 isReceiving: isReceiving, isSending: isSending, canSend: prepareSend(),
                 until: limit)
-            isSendBlocked = false
-            isReceiveBlocked = false
         }
     }
 
@@ -158,12 +169,33 @@ final class RingEngine {
         let nextSlot =
             isSending
             ? poller.add(next.pollDescriptor, canSend ? next.sendInterest : .peerClosed) : nil
-        let readyCount: Int
-        do {
-            readyCount = try poller.wait(until: deadline)
-        } catch {
-            throw RingFailure(.transport(error), .none)
+        var mustWait = true
+        if isReceiving {
+            mustWait = try onLink(.previous) { () throws(TransportError) in
+                try previous.announceReceiveWait()
+            }
         }
+        if canSend {
+            let isFull = try onLink(.next) { () throws(TransportError) in
+                try next.announceSendWait()
+            }
+            mustWait = mustWait && isFull
+        }
+        let readyCount =
+            mustWait
+            ? try onLink(.none) { () throws(TransportError) in try poller.wait(until: deadline) }
+            : 0
+        if isReceiving {
+            try onLink(.previous) { () throws(TransportError) in
+                try previous.endReceiveWait(hasWaited: mustWait)
+            }
+        }
+        if canSend {
+            try onLink(.next) { () throws(TransportError) in
+                try next.endSendWait(hasWaited: mustWait)
+            }
+        }
+        guard mustWait else { return }
         if readyCount == 0 {
             // The next worker drains its link whatever happens to it, as long as it lives; so when
             // sending is stuck, it is the one to blame.
@@ -234,11 +266,8 @@ final class RingEngine {
             rebasing: sendHeader[min(sentByteCount, FrameHeader.byteCount)...])
         let payloadPart = UnsafeRawBufferPointer(
             rebasing: payload[max(0, sentByteCount - FrameHeader.byteCount)...])
-        let result: TransferResult
-        do {
-            result = try next.trySend(headerPart, payloadPart)
-        } catch {
-            throw RingFailure(.transport(error), .next)
+        let result = try onLink(.next) { () throws(TransportError) in
+            try next.trySend(headerPart, payloadPart)
         }
         let moved: Int
         switch result {
@@ -262,116 +291,8 @@ final class RingEngine {
         return moved
     }
 
-    // MARK: - Receiving
-
-    /// Works out where the next frame goes; false when nothing is left to receive.
     @inline(__always)
-    private func prepareReceive() -> Bool {
-        if receivePayload != nil { return true }
-        while receiveIndex < schedule.receives.count {
-            let receive = schedule.receives[receiveIndex]
-            let blockByteCount = call.byteCount(ofBlock: receive.chunk)
-            if blockByteCount == 0, !call.sendsEmptyBlocks {
-                receiveIndex += 1
-                continue
-            }
-            let start = receiveSegment * segmentByteCount
-            let byteCount = min(segmentByteCount, blockByteCount - start)
-            let destination =
-                receive.phase == .reduce && call.isInPlace
-                ? receiveScratch : call.output.map { $0 + call.borders[receive.chunk] + start }
-            receivePayload = UnsafeMutableRawBufferPointer(
-                start: byteCount == 0 ? nil : destination, count: byteCount)
-            receivedByteCount = 0
-            addedByteCount = 0
-            return true
-        }
-        return false
-    }
-
-    /// Receives as much of the current frame as there is and returns how much that was.
-    private func receiveSome() throws(RingFailure) -> Int {
-        guard let payload = receivePayload else { return 0 }
-        let headerPart = UnsafeMutableRawBufferPointer(
-            rebasing: receiveHeader[min(receivedByteCount, FrameHeader.byteCount)...])
-        let payloadPart = UnsafeMutableRawBufferPointer(
-            rebasing: payload[max(0, receivedByteCount - FrameHeader.byteCount)...])
-        let result: TransferResult
-        do {
-            result = try previous.tryReceive(headerPart, payloadPart)
-        } catch {
-            throw RingFailure(.transport(error), .previous)
-        }
-        let before = receivedByteCount
-        let moved: Int
-        switch result {
-        case .wouldBlock: return 0
-        case .closed: throw RingFailure(.closed, .previous)
-        case .transferred(let count): moved = count
-        }
-        receivedByteCount += moved
-        if before < FrameHeader.byteCount, receivedByteCount >= FrameHeader.byteCount {
-            try checkHeader(payload.count)
-        }
-        addReceived(payload)
-        if receivedByteCount == FrameHeader.byteCount + payload.count { finishSegment() }
-        return moved
-    }
-
-    private func checkHeader(_ byteCount: Int) throws(RingFailure) {
-        let receive = schedule.receives[receiveIndex]
-        let expected = header(
-            receive.phase, hop: receive.hop, chunk: receive.chunk, segment: receiveSegment,
-            byteCount)
-        let got: FrameHeader
-        do {
-            got = try FrameHeader(decoding: UnsafeRawBufferPointer(receiveHeader))
-        } catch {
-            throw RingFailure(.malformedFrame(error), .previous)
-        }
-        guard got == expected else {
-            throw RingFailure(got.firstDifference(from: expected), .previous)
-        }
-    }
-
-    /// Adds the whole floats that have arrived since the last time: at once, not at the end of the
-    /// segment, while the kernel's copy of them is still in the nearest cache.
-    private func addReceived(_ payload: UnsafeMutableRawBufferPointer) {
-        let receive = schedule.receives[receiveIndex]
-        let floatByteCount = MemoryLayout<Float>.size
-        let end = (receivedByteCount - FrameHeader.byteCount) / floatByteCount * floatByteCount
-        guard receive.phase == .reduce, end > addedByteCount, let start = payload.baseAddress,
-            let output = call.output
-        else { return }
-        let byteCount = end - addedByteCount
-        let offset =
-            call.borders[receive.chunk] + receiveSegment * segmentByteCount + addedByteCount
-        var addends = receive.addends
-        if call.isInPlace {
-            let received = UnsafeRawPointer(start) + addedByteCount
-            add(
-                (output + offset).assumingMemoryBound(to: Float.self),
-                received.assumingMemoryBound(to: Float.self), byteCount / floatByteCount)
-            addends = addends.dropFirst()
-        }
-        addReplicas(
-            call.inputs, addends, offset: offset, byteCount: byteCount, to: output + offset,
-            add: add)
-        addedByteCount = end
-    }
-
-    private func finishSegment() {
-        receivePayload = nil
-        receiveSegment += 1
-        let blockByteCount = call.byteCount(ofBlock: schedule.receives[receiveIndex].chunk)
-        if receiveSegment * segmentByteCount >= blockByteCount {
-            receiveIndex += 1
-            receiveSegment = 0
-        }
-    }
-
-    @inline(__always)
-    private func header(
+    func header(
         _ phase: FrameHeader.Phase, hop: Int, chunk: Int, segment: Int, _ byteCount: Int
     ) -> FrameHeader {
         FrameHeader(

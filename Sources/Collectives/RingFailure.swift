@@ -1,6 +1,7 @@
 // What went wrong on a link, before it is known which ranks the neighbours are, and how a frame that
 // belongs to something else is described.
 
+import Transport
 import WireFormat
 
 /// A failure before it is known which ranks the neighbours are.
@@ -12,6 +13,18 @@ struct RingFailure: Error {
     init(_ cause: CollectiveError.Cause, _ side: Side) {
         self.cause = cause
         self.side = side
+    }
+}
+
+/// Runs an operation on a link; its failure is that side's.
+@inline(__always)
+func onLink<Value>(
+    _ side: RingFailure.Side, _ body: () throws(TransportError) -> Value
+) throws(RingFailure) -> Value {
+    do {
+        return try body()
+    } catch {
+        throw RingFailure(.transport(error), side)
     }
 }
 

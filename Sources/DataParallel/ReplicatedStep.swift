@@ -284,6 +284,6 @@ package enum StepPhase: String, Sendable {
 }
 
 /// The ring's addition.
-package let ringAddition: AddFunction = { destination, source, count in
-    rondo_add(destination, source, count)
+package let ringAddition: AddFunction = { destination, first, second, count in
+    rondo_sum(destination, first, second, count)
 }

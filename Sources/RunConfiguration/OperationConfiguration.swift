@@ -58,6 +58,16 @@ package struct CommunicationConfiguration: Sendable, Equatable {
     package var startSeconds: Double
     /// Bytes per frame of the ring, in units of 1024.
     package var segmentKilobytes: Int
+    package var transport: Transport
+
+    /// What the ring's links go through.
+    package enum Transport: String, CaseIterable, Codable, Sendable {
+        /// Shared memory where both ends can reach it, else TCP, link by link.
+        case auto
+        case tcp
+        /// Shared memory everywhere, or no ring.
+        case shm
+    }
 
     package var timeout: Duration { .seconds(timeoutSeconds) }
     package var heartbeatInterval: Duration { .seconds(heartbeatSeconds) }
@@ -71,7 +81,7 @@ package struct CommunicationConfiguration: Sendable, Equatable {
             "communication",
             keys: [
                 "timeoutSeconds", "heartbeatSeconds", "silenceSeconds", "coordinatorSeconds",
-                "startSeconds", "segmentKilobytes",
+                "startSeconds", "segmentKilobytes", "transport",
             ])
         timeoutSeconds = try reader.number("timeoutSeconds", .from(0.1, to: 86_400)) ?? 30
         heartbeatSeconds = try reader.number("heartbeatSeconds", .from(0.01, to: 3600)) ?? 0.25
@@ -82,6 +92,7 @@ package struct CommunicationConfiguration: Sendable, Equatable {
             try reader.number("coordinatorSeconds", .from(0.1, to: 86_400)) ?? 60
         startSeconds = try reader.number("startSeconds", .from(0.1, to: 86_400)) ?? 60
         segmentKilobytes = try reader.integer("segmentKilobytes", 1...65_536) ?? 512
+        transport = try reader.name("transport") ?? .auto
         for (name, limit) in [
             ("timeoutSeconds", timeoutSeconds), ("silenceSeconds", silenceSeconds),
         ] where heartbeatSeconds * 2 > limit {
@@ -99,6 +110,7 @@ package struct CommunicationConfiguration: Sendable, Equatable {
             "coordinatorSeconds": .number(coordinatorSeconds),
             "startSeconds": .number(startSeconds),
             "segmentKilobytes": .integer(segmentKilobytes),
+            "transport": .string(transport.rawValue),
         ])
     }
 }

@@ -1,6 +1,9 @@
 // The two halves of a ring link as the collectives see them: something that takes or gives bytes
-// without blocking, and a descriptor to wait on. A TCP connection is both; a test's scripted double
-// or a shared-memory ring can stand in.
+// without blocking, and a descriptor to wait on. A TCP connection is both, a ring in shared memory has
+// a type for each end; a test's scripted double can stand in.
+//
+// Whoever waits on the descriptor says so before and afterwards (`announce...Wait`, `end...Wait`): a
+// ring in memory makes its descriptor ready only for a side that has announced that it sleeps.
 
 /// What a non-blocking transfer did.
 package enum TransferResult: Equatable, Sendable {
@@ -23,10 +26,29 @@ package protocol IncomingLink: AnyObject, Sendable {
     func tryReceive(
         _ first: UnsafeMutableRawBufferPointer, _ second: UnsafeMutableRawBufferPointer
     ) throws(TransportError) -> TransferResult
+    /// Bytes that have arrived and can be used where they lie until `consume`; nil when there are none, or
+    /// when the link keeps them elsewhere and only `tryReceive` gets at them. The other side may write
+    /// to them at any time: what is checked must be copied first.
+    func arrived() throws(TransportError) -> UnsafeRawBufferPointer?
+    /// Gives the room of the first `byteCount` arrived bytes back.
+    func consume(_ byteCount: Int) throws(TransportError)
+    /// Announces a wait; false when there is something to receive, so that waiting is wrong.
+    func announceReceiveWait() throws(TransportError) -> Bool
+    /// Ends what `announceReceiveWait` began.
+    ///
+    /// - Parameter hasWaited: whether the descriptor has really been waited on.
+    func endReceiveWait(hasWaited: Bool) throws(TransportError)
     /// Ends the link in both directions; callable from any thread, wakes a waiting one.
     func shutdown()
     /// Gives the descriptor back; by the thread that uses the link, any number of times.
     func close()
+}
+
+extension IncomingLink {
+    package func arrived() throws(TransportError) -> UnsafeRawBufferPointer? { nil }
+    package func consume(_ byteCount: Int) throws(TransportError) {}
+    package func announceReceiveWait() throws(TransportError) -> Bool { true }
+    package func endReceiveWait(hasWaited: Bool) throws(TransportError) {}
 }
 
 /// The sending end of a link.
@@ -39,8 +61,21 @@ package protocol OutgoingLink: AnyObject, Sendable {
     func trySend(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer
     ) throws(TransportError) -> TransferResult
+    /// What the bytes go through, in words.
+    var medium: String { get }
+    /// Announces a wait; false when something can be sent, so that waiting is wrong.
+    func announceSendWait() throws(TransportError) -> Bool
+    /// Ends what `announceSendWait` began.
+    ///
+    /// - Parameter hasWaited: whether the descriptor has really been waited on.
+    func endSendWait(hasWaited: Bool) throws(TransportError)
     /// Ends the link in both directions; callable from any thread, wakes a waiting one.
     func shutdown()
     /// Gives the descriptor back; by the thread that uses the link, any number of times.
     func close()
+}
+
+extension OutgoingLink {
+    package func announceSendWait() throws(TransportError) -> Bool { true }
+    package func endSendWait(hasWaited: Bool) throws(TransportError) {}
 }

@@ -21,6 +21,8 @@ package struct TransportError: Error, Equatable, Sendable {
         case nameNotFound
         /// This side was shut down by another thread.
         case shutDown
+        /// The peer has written something impossible to shared memory.
+        case corrupted
         /// Any other failure of a system call.
         case system
     }
@@ -35,6 +37,7 @@ package struct TransportError: Error, Equatable, Sendable {
         case parse = "read the address"
         case resolve = "look up"
         case wake = "create a wake-up pipe"
+        case share = "share memory with"
     }
 
     package let code: Code
@@ -100,6 +103,7 @@ extension TransportError: CustomStringConvertible {
         case .invalidAddress: "expected HOST:PORT or [IPV6]:PORT with a port from 0 to 65535"
         case .nameNotFound: "no address is known for this name"
         case .shutDown: "this side was shut down"
+        case .corrupted: "the positions in the shared memory are impossible"
         case .system: systemWords
         }
     }

@@ -9,7 +9,7 @@ package struct FrameHandshake: Hashable, Sendable {
     package static let byteCount = 128
     /// The first four bytes as they appear on the wire: R N D H.
     package static let magic: UInt32 = 0x4844_4E52
-    package static let version: UInt16 = 1
+    package static let version: UInt16 = 2
     /// Longest token in UTF-8 bytes.
     package static let tokenByteCountLimit = 64
 
@@ -22,10 +22,20 @@ package struct FrameHandshake: Hashable, Sendable {
     package var dealChecksum: UInt32
     /// The run's secret: keeps workers of different runs on the same hosts apart.
     package var token: String
+    /// Whether the link's bytes go through memory that both workers share.
+    package var sharing: Sharing
+
+    package enum Sharing: Hashable, Sendable {
+        case none
+        /// By the caller: memory that it has made, and where a process of the same host finds it.
+        case offered(processID: UInt32, descriptor: UInt32, firstKey: UInt64, secondKey: UInt64)
+        /// By the called worker, which has found it.
+        case taken
+    }
 
     package init(
         generation: UInt32, rank: UInt32, worldSize: UInt32, segmentByteCount: UInt32,
-        dealChecksum: UInt32, token: String
+        dealChecksum: UInt32, token: String, sharing: Sharing = .none
     ) {
         self.generation = generation
         self.rank = rank
@@ -33,6 +43,7 @@ package struct FrameHandshake: Hashable, Sendable {
         self.segmentByteCount = segmentByteCount
         self.dealChecksum = dealChecksum
         self.token = token
+        self.sharing = sharing
     }
 
     /// A fingerprint of a deal: equal deals give equal values.
@@ -64,6 +75,19 @@ package struct FrameHandshake: Hashable, Sendable {
             writer.write(worldSize)
             writer.write(segmentByteCount)
             writer.write(dealChecksum)
+            switch sharing {
+            case .none: writer.write(UInt32(0))
+            case .offered: writer.write(UInt32(1))
+            case .taken: writer.write(UInt32(2))
+            }
+            var place: (UInt32, UInt32, UInt64, UInt64) = (0, 0, 0, 0)
+            if case .offered(let process, let descriptor, let first, let second) = sharing {
+                place = (process, descriptor, first, second)
+            }
+            writer.write(place.0)
+            writer.write(place.1)
+            writer.write(place.2)
+            writer.write(place.3)
             writer.write(bytes: tokenBytes)
             let covered = Self.byteCount - MemoryLayout<UInt32>.size
             let checksum = CRC32.checksum(UnsafeRawBufferPointer(rebasing: destination[..<covered]))
@@ -103,6 +127,11 @@ package struct FrameHandshake: Hashable, Sendable {
         worldSize = try reader.read()
         segmentByteCount = try reader.read()
         dealChecksum = try reader.read()
+        let sharingNumber = try reader.read(UInt32.self)
+        let place = (
+            try reader.read(UInt32.self), try reader.read(UInt32.self),
+            try reader.read(UInt64.self), try reader.read(UInt64.self)
+        )
         let covered = Self.byteCount - MemoryLayout<UInt32>.size
         let sent = UInt32(
             littleEndian: source.loadUnaligned(fromByteOffset: covered, as: UInt32.self))
@@ -113,6 +142,15 @@ package struct FrameHandshake: Hashable, Sendable {
         guard tokenByteCount <= Self.tokenByteCountLimit else {
             throw .tooLong(
                 structure: "ring token", limit: Self.tokenByteCountLimit, got: tokenByteCount)
+        }
+        switch sharingNumber {
+        case 0: sharing = .none
+        case 1:
+            sharing = .offered(
+                processID: place.0, descriptor: place.1, firstKey: place.2, secondKey: place.3)
+        case 2: sharing = .taken
+        default:
+            throw .invalidField(structure: structure, field: "sharing", got: "\(sharingNumber)")
         }
         guard let text = String(validating: try reader.readBytes(tokenByteCount), as: UTF8.self)
         else {

@@ -12,8 +12,8 @@ import WireFormat
 import Collectives
 
 /// Float addition as a plain loop.
-let plainAdd: AddFunction = { destination, source, count in
-    for index in 0..<count { destination[index] += source[index] }
+let plainAdd: AddFunction = { destination, first, second, count in
+    for index in 0..<count { destination[index] = first[index] + second[index] }
 }
 
 /// A value handed from a rank's thread to the test.

@@ -1,6 +1,7 @@
 import Foundation
 import Launching
 import Models
+import RunConfiguration
 import RunProcesses
 import Synchronization
 import Training
@@ -24,7 +25,9 @@ enum BenchCommand {
             options: [
                 .init("workers", value: "N", "worker processes (default: 2)"),
                 .init("steps", value: "N", "steps that are measured (default: 40)"),
-                .init("transport", value: "NAME", "for allreduce: tcp (default: tcp)"),
+                .init(
+                    "transport", value: "NAME",
+                    "what the ring goes through: auto, tcp or shm (default: auto)"),
                 .init("json", "one line of JSON per result"),
                 .init("coordinator", value: "HOST:PORT", isHidden: true, "join as a worker"),
                 .init("slot", value: "I", isHidden: true, "the worker's rank"),
@@ -40,12 +43,10 @@ enum BenchCommand {
         }
         let workers = try arguments.integer("workers", in: 1...64) ?? 2
         let steps = try arguments.integer("steps", in: 1...1_000_000) ?? 40
-        if let transport = arguments.text("transport"), transport != "tcp" {
-            throw UsageError("--transport must be tcp, got '\(transport)'")
-        }
+        let transport = try transport(arguments.text("transport") ?? "auto")
         switch arguments.positionals {
         case ["allreduce"]:
-            try allReduce(workers: workers, asJSON: arguments.has("json"))
+            try allReduce(transport, workers: workers, asJSON: arguments.has("json"))
         case let words where words.count == 2 && words[0] == "train":
             guard let workload = WorkloadName(rawValue: words[1]) else {
                 let names = WorkloadName.allCases.map(\.rawValue)
@@ -53,7 +54,8 @@ enum BenchCommand {
                     "unknown workload '\(words[1])'; workloads are "
                         + names.joined(separator: ", "))
             }
-            try train(workload, workers: workers, steps: steps, asJSON: arguments.has("json"))
+            try train(
+                workload, transport, workers: workers, steps: steps, asJSON: arguments.has("json"))
         default:
             throw UsageError("'rondo bench' takes 'train WORKLOAD' or 'allreduce'")
         }
@@ -69,10 +71,12 @@ enum BenchCommand {
     }
 
     private static func train(
-        _ workload: WorkloadName, workers: Int, steps: Int, asJSON: Bool
+        _ workload: WorkloadName, _ transport: CommunicationConfiguration.Transport, workers: Int,
+        steps: Int, asJSON: Bool
     ) throws {
         let plan = BenchPlan(
-            .training(workload: workload.rawValue, steps: steps, warmup: warmupSteps))
+            .training(workload: workload.rawValue, steps: steps, warmup: warmupSteps),
+            transport: transport)
         let (lead, finished) = try lead(plan, workers: workers)
         let times = lead.reports.map(\.seconds).sorted()
         guard times.count == steps, let samples = lead.reports.first?.sampleCount else {
@@ -100,8 +104,21 @@ enum BenchCommand {
         }
     }
 
-    private static func allReduce(workers: Int, asJSON: Bool) throws {
-        let plan = BenchPlan(.allReduce(byteCounts: BenchPlan.allReduceByteCounts))
+    private static func transport(
+        _ name: String
+    ) throws -> CommunicationConfiguration.Transport {
+        guard let transport = CommunicationConfiguration.Transport(rawValue: name) else {
+            let names = CommunicationConfiguration.Transport.allCases.map(\.rawValue)
+            throw UsageError("--transport must be \(names.joined(separator: ", ")), got '\(name)'")
+        }
+        return transport
+    }
+
+    private static func allReduce(
+        _ transport: CommunicationConfiguration.Transport, workers: Int, asJSON: Bool
+    ) throws {
+        let plan = BenchPlan(
+            .allReduce(byteCounts: BenchPlan.allReduceByteCounts), transport: transport)
         let (lead, _) = try lead(plan, workers: workers)
         for report in lead.reports {
             let share = 2 * Double(workers - 1) / Double(workers)
@@ -109,9 +126,9 @@ enum BenchCommand {
             Console.output(
                 String(
                     format: asJSON
-                        ? #"{"workers":%d,"transport":"tcp","bytes":%d,"us":%.1f,"busbw_gb_s":%.4f}"#
-                        : "%d workers  tcp  %9d bytes  %10.1f us  %7.3f GB/s",
-                    workers, report.sampleCount, report.seconds * 1e6, bandwidth))
+                        ? #"{"workers":%d,"transport":"%@","bytes":%d,"us":%.1f,"busbw_gb_s":%.4f}"#
+                        : "%d workers  %@  %9d bytes  %10.1f us  %7.3f GB/s",
+                    workers, transport.rawValue, report.sampleCount, report.seconds * 1e6, bandwidth))
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import RunConfiguration
 
 // `rondo bench` runs on the same coordinator, workers and ring as training: the plan travels where a
 // configuration would, results come back as step reports.
@@ -13,8 +14,12 @@ package struct BenchPlan: Codable, Equatable, Sendable {
     }
 
     package var kind: Kind
+    package var transport: CommunicationConfiguration.Transport
 
-    package init(_ kind: Kind) { self.kind = kind }
+    package init(_ kind: Kind, transport: CommunicationConfiguration.Transport) {
+        self.kind = kind
+        self.transport = transport
+    }
 
     /// From 4 KB to 64 MB: the sizes at which all-reduce implementations are compared.
     package static let allReduceByteCounts = [10, 13, 16, 18, 20, 22, 24].map { 4 << $0 }

@@ -6,6 +6,7 @@ import Kernels
 import Models
 import NeuralNetworks
 import Rendezvous
+import RunConfiguration
 import Tensors
 import Transport
 import WireFormat
@@ -33,14 +34,17 @@ package final class BenchWorker {
         do {
             let plan = try JSONDecoder().decode(
                 BenchPlan.self, from: Data(client.description.configurationJSON.utf8))
-            try BenchWorker(client, listener).run(plan)
+            try BenchWorker(client, listener, plan.transport).run(plan)
         } catch {
             client.sendFailed(exitCode: 1, message: "\(error)")
             throw error
         }
     }
 
-    private init(_ client: WorkerControlClient, _ listener: Listener) throws {
+    private init(
+        _ client: WorkerControlClient, _ listener: Listener,
+        _ transport: CommunicationConfiguration.Transport
+    ) throws {
         self.client = client
         try client.sendPrepared()
         guard
@@ -52,7 +56,7 @@ package final class BenchWorker {
             token: client.description.runToken, deal: assignment.deal,
             addresses: try assignment.addresses.map { try SocketAddress.parse($0) },
             listener: listener, timeout: .seconds(60), deadline: .after(.seconds(30)),
-            add: ringAddition)
+            transport: LinkTransport(transport), add: ringAddition)
         self.group = group
         client.onConnectionLost { _ in group.shutdown() }
     }

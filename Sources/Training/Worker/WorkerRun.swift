@@ -226,7 +226,7 @@ package final class WorkerRun {
             }
             let end = try shuttingDown(group, loop) {
                 try loop.enter(group, assignment)
-                logHeader(assignment, loop)
+                logHeader(assignment, loop, medium: group.medium)
                 place.link.sendReady(
                     ReadyReport(
                         generation: assignment.generation, step: loop.step,
@@ -295,11 +295,12 @@ package final class WorkerRun {
             token: place.link.description.runToken, deal: assignment.deal, addresses: addresses,
             listener: try place.listener.opened(for: addresses),
             timeout: place.communication.timeout, deadline: .after(Self.ringTimeout),
-            segmentByteCount: place.communication.segmentByteCount, interrupt: interrupt,
+            segmentByteCount: place.communication.segmentByteCount,
+            transport: LinkTransport(place.communication.transport), interrupt: interrupt,
             add: ringAddition)
     }
 
-    private func logHeader(_ assignment: Assignment, _ loop: TrainingLoop) {
+    private func logHeader(_ assignment: Assignment, _ loop: TrainingLoop, medium: String?) {
         let replicas = assignment.deal.ranges[assignment.rank]
         options.log(
             "rank \(assignment.rank) of \(assignment.worldSize), generation"
@@ -307,7 +308,8 @@ package final class WorkerRun {
                 + " \(replicas.lowerBound)-\(replicas.upperBound - 1) of"
                 + " \(assignment.deal.replicaCount), \(loop.scalarCount) parameters; OpenBLAS"
                 + " \(Arithmetic.loadedCoreType), \(Arithmetic.threadCount)"
-                + " thread\(Arithmetic.threadCount == 1 ? "" : "s")")
+                + " thread\(Arithmetic.threadCount == 1 ? "" : "s")"
+                + (medium.map { "; to the next rank over \($0)" } ?? ""))
     }
 }
 

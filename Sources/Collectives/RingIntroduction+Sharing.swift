@@ -1,0 +1,41 @@
+// Shared memory for a link, as a part of its handshake: the caller offers memory that it has made, the called
+// worker looks for it. What fails in this is no failure of the link, which then goes over TCP.
+
+import Transport
+import WireFormat
+
+extension RingIntroduction {
+    /// Why a ring that must share memory does not stand.
+    static let sharingFailure =
+        "the two workers cannot share memory, which the transport \"shm\" demands;"
+        + " \"auto\" goes over TCP then"
+
+    /// Memory to offer to the worker at the other end of a connection. Only within a host, and as the kernel
+    /// sees it: workers in network namespaces of their own have addresses of their own.
+    func offer(on connection: Connection) throws(TransportError) -> SharedSegment? {
+        switch transport {
+        case .tcp: nil
+        case .auto: connection.isWithinHost ? try? SharedSegment() : nil
+        case .shm: try SharedSegment()
+        }
+    }
+
+    /// The memory that a caller has offered, if it is wanted and found.
+    func segment(offered sharing: FrameHandshake.Sharing) -> SharedSegment? {
+        guard transport != .tcp,
+            case .offered(let processID, let descriptor, let firstKey, let secondKey) = sharing
+        else { return nil }
+        return try? SharedSegment(
+            at: SharedSegment.Place(
+                processID: processID, descriptor: descriptor, firstKey: firstKey,
+                secondKey: secondKey))
+    }
+}
+
+extension FrameHandshake.Sharing {
+    static func offered(_ place: SharedSegment.Place) -> Self {
+        .offered(
+            processID: place.processID, descriptor: place.descriptor, firstKey: place.firstKey,
+            secondKey: place.secondKey)
+    }
+}

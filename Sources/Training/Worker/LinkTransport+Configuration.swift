@@ -1,0 +1,13 @@
+import Collectives
+import RunConfiguration
+
+extension LinkTransport {
+    /// What a configuration calls it. The ring knows no configurations, and a configuration no ring.
+    init(_ transport: CommunicationConfiguration.Transport) {
+        switch transport {
+        case .auto: self = .auto
+        case .tcp: self = .tcp
+        case .shm: self = .shm
+        }
+    }
+}

@@ -31,9 +31,10 @@ public struct CheckpointError: Error, Equatable, Sendable {
 
 extension CheckpointError: CustomStringConvertible {
     /// The line for the user.
-    public var description: String { "\(path): \(words)" }
+    public var description: String { "\(path): \(reason)" }
 
-    private var words: String {
+    /// What went wrong, without the path.
+    public var reason: String {
         switch problem {
         case .system(let operation, let code):
             return "cannot \(operation): \(FileAccess.words(code))"

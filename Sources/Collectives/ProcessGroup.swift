@@ -152,9 +152,11 @@ package final class ProcessGroup: @unchecked Sendable {
     ///     they are, except in place.
     ///   - output: `elementCount` floats; `inputs[0]` for in place, otherwise apart from all inputs.
     ///     Undefined after an error.
+    ///   - addition: of elements that are no floats, but as large; must commute and give the same bits on every
+    ///     host. Nil is the group's addition.
     package func allReduce(
         step: UInt64, bucket: UInt32, inputs: [UnsafePointer<Float>],
-        output: UnsafeMutablePointer<Float>, elementCount: Int
+        output: UnsafeMutablePointer<Float>, elementCount: Int, adding addition: AddFunction? = nil
     ) throws(CollectiveError) {
         precondition(
             inputs.count == deal.ranges[rank].count,
@@ -164,12 +166,14 @@ package final class ProcessGroup: @unchecked Sendable {
         let call = RingCall(
             operation: .allReduce, step: step, bucket: bucket, inputs: inputs,
             output: UnsafeMutableRawPointer(output), borders: borders,
-            isInPlace: inputs[0] == UnsafePointer(output))
+            isInPlace: inputs[0] == UnsafePointer(output), addition: addition)
         let (total, overflow) = elementCount.multipliedReportingOverflow(
             by: deal.replicaCount * MemoryLayout<Float>.size)
         if engine == nil {
             try checkUsable(call)
-            sumAll(call, segmentByteCount: segmentByteCount, scratch: sumScratch, add: add)
+            sumAll(
+                call, segmentByteCount: segmentByteCount, scratch: sumScratch,
+                add: addition ?? add)
         } else if !overflow, total <= exchangeByteCount {
             try exchangeAndSum(call, byteCount: elementCount * MemoryLayout<Float>.size)
         } else {
@@ -324,6 +328,6 @@ package final class ProcessGroup: @unchecked Sendable {
             RingCall(
                 operation: .allReduce, inputs: exchangedInputs, output: call.output,
                 borders: call.borders), segmentByteCount: segmentByteCount, scratch: sumScratch,
-            add: add)
+            add: call.addition ?? add)
     }
 }

@@ -16,6 +16,8 @@ struct RingCall {
     var sendsEmptyBlocks: Bool { operation == .barrier }
     /// Whether the output is also the first input.
     var isInPlace = false
+    /// Adds the elements; nil is the group's addition of floats.
+    var addition: AddFunction?
 
     @inline(__always)
     func byteCount(ofBlock block: Int) -> Int { borders[block + 1] - borders[block] }

@@ -142,7 +142,7 @@ extension RingEngine {
             call.borders[receive.chunk] + receiveSegment * segmentByteCount + addedByteCount
         sumReplicas(
             startingFrom: received, call.inputs, receive.addends, offset: offset,
-            byteCount: byteCount, into: output + offset, add: add)
+            byteCount: byteCount, into: output + offset, add: call.addition ?? add)
         addedByteCount += byteCount
     }
 

@@ -114,6 +114,7 @@ final class RingEngine {
             self.call.inputs = []
             self.call.output = nil
             self.call.borders = []
+            self.call.addition = nil
         }
         var deadline: Deadline?
         var isSendBlocked = false
@@ -246,7 +247,7 @@ final class RingEngine {
             } else {
                 sumReplicas(
                     call.inputs, replicas, offset: offset, byteCount: byteCount, into: sendScratch,
-                    add: add)
+                    add: call.addition ?? add)
                 source = UnsafeRawPointer(sendScratch)
             }
             sendPayload = UnsafeRawBufferPointer(start: source, count: byteCount)

@@ -34,8 +34,10 @@ package struct BucketPlan: Equatable, Sendable {
     ///   - parameterOffsets: first element of each parameter, ascending, the first at 0.
     ///   - parameterEnd: the end of the parameters; statistics and tail follow up to `totalCount`.
     ///   - bucketElementCount: a bucket is closed as soon as it has that many elements.
+    ///   - separatesTail: whether bucket 0 holds no parameters, but statistics and tail alone.
     package init(
-        parameterOffsets: [Int], parameterEnd: Int, totalCount: Int, bucketElementCount: Int
+        parameterOffsets: [Int], parameterEnd: Int, totalCount: Int, bucketElementCount: Int,
+        separatesTail: Bool = false
     ) {
         precondition(
             bucketElementCount > 0 && totalCount >= parameterEnd,
@@ -44,6 +46,12 @@ package struct BucketPlan: Equatable, Sendable {
         var buckets: [Bucket] = []
         var end = totalCount
         var lastParameter = parameterOffsets.count
+        if separatesTail, lastParameter > 0 {
+            buckets.append(
+                Bucket(
+                    elements: parameterEnd..<totalCount, parameters: lastParameter..<lastParameter))
+            end = parameterEnd
+        }
         for index in parameterOffsets.indices.reversed() {
             let start = parameterOffsets[index]
             // The first parameter always closes the last bucket.

@@ -12,6 +12,8 @@ import Tensors
 package final class GradientReducer: @unchecked Sendable {
     private let group: ProcessGroup
     private let plan: BucketPlan
+    /// Nil where gradients travel as they are.
+    private let rounded: RoundedBucket?
 
     private let condition = NSCondition()
     // Guarded by `condition`.
@@ -26,9 +28,11 @@ package final class GradientReducer: @unchecked Sendable {
     private var isClosed = false
     private var hasThreadEnded = false
 
-    package init(group: ProcessGroup, plan: BucketPlan) {
+    package init(group: ProcessGroup, plan: BucketPlan, format: GradientFormat = .float32) {
         self.group = group
         self.plan = plan
+        let capacity = plan.buckets.map(\.elements.count).max() ?? 0
+        rounded = format == .float32 ? nil : RoundedBucket(elementCapacity: capacity)
         isComplete = [Bool](repeating: false, count: plan.buckets.count)
         guard group.worldSize > 1 else {
             hasThreadEnded = true
@@ -119,8 +123,16 @@ package final class GradientReducer: @unchecked Sendable {
     private func reduce(bucket: Int) throws(CollectiveError) {
         guard let output else { return }
         let elements = plan.buckets[bucket].elements
-        try group.allReduce(
-            step: step, bucket: UInt32(bucket), inputs: replicas.map { $0 + elements.lowerBound },
-            output: output + elements.lowerBound, elementCount: elements.count)
+        let inputs = replicas.map { $0 + elements.lowerBound }
+        // Bucket 0 has the counts.
+        if let rounded, bucket > 0 {
+            try rounded.allReduce(
+                group, step: step, bucket: UInt32(bucket), inputs: inputs,
+                output: output + elements.lowerBound, elementCount: elements.count)
+        } else {
+            try group.allReduce(
+                step: step, bucket: UInt32(bucket), inputs: inputs,
+                output: output + elements.lowerBound, elementCount: elements.count)
+        }
     }
 }

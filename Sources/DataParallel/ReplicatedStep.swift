@@ -60,6 +60,7 @@ package final class ReplicatedStep {
     private let average: ExponentialAverage?
     private let seed: UInt64
     private let plan: BucketPlan
+    private let format: GradientFormat
     private var gradients: ReplicaGradients
     /// By the parity of the step.
     private let reduced: [Tensor]
@@ -75,20 +76,24 @@ package final class ReplicatedStep {
     /// - Parameters:
     ///   - average: takes in the weights after each update.
     ///   - bucketByteCount: see BucketPlan; equal on all workers.
+    ///   - format: of the gradients in the ring; equal on all workers.
     package init(
         store: ParameterStore, optimizer: any Optimizer, clipping: GradientClipping = .none,
-        average: ExponentialAverage? = nil, seed: UInt64, bucketByteCount: Int
+        average: ExponentialAverage? = nil, seed: UInt64, bucketByteCount: Int,
+        format: GradientFormat = .float32
     ) {
         self.store = store
         self.optimizer = optimizer
         self.clipping = clipping
         self.average = average
         self.seed = seed
+        self.format = format
         let totalCount = store.gradientCount + StepTail.elementCount
         plan = BucketPlan(
             parameterOffsets: store.parameterSlots.map(\.offset), parameterEnd: store.values.count,
             totalCount: totalCount,
-            bucketElementCount: max(1, bucketByteCount / MemoryLayout<Float>.stride))
+            bucketElementCount: max(1, bucketByteCount / MemoryLayout<Float>.stride),
+            separatesTail: format != .float32)
         gradients = ReplicaGradients(elementCount: totalCount)
         reduced = [Tensor(zeros: [totalCount]), Tensor(zeros: [totalCount])]
     }
@@ -100,7 +105,7 @@ package final class ReplicatedStep {
     package func join(_ group: ProcessGroup) {
         precondition(ring == nil, "still in the ring of generation \(ring?.group.generation ?? 0)")
         gradients.own(group.deal.ranges[group.rank])
-        ring = (group, GradientReducer(group: group, plan: plan))
+        ring = (group, GradientReducer(group: group, plan: plan, format: format))
     }
 
     /// The ring goes on with another deal, from the next step on.
@@ -214,6 +219,14 @@ package final class ReplicatedStep {
             if releasing && microBatch == passes.count - 1 {
                 // Bucket 0 carries statistics and tail: from here on nobody writes them.
                 finishForward(tail, buffer)
+                if plan.buckets[0].parameters.isEmpty {
+                    // The others wait for their turn behind it.
+                    do throws(CollectiveError) {
+                        try reducer.complete(bucket: 0)
+                    } catch {
+                        failure = error
+                    }
+                }
                 tape.onGradientComplete = { [unowned self] parameter in
                     let bucket = plan.bucketOfParameter[parameter.index]
                     missingParameters[bucket] -= 1

@@ -218,7 +218,10 @@ package struct Supervision: Sendable {
         living.remove(child)
         if child == .coordinator {
             // One that ends by itself has settled the run; one that was killed has not.
-            if case .signalled = status, phase == .running, !isSpawning, isReplaceable(now) {
+            // Nobody could find the successor of one that has not said where it listens.
+            if case .signalled = status, phase == .running, !isSpawning, !places.isEmpty,
+                isReplaceable(now)
+            {
                 living.insert(.coordinator)
                 return [.startCoordinator]
             }

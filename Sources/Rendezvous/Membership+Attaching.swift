@@ -1,6 +1,7 @@
-// Taking the place of a coordinator that is gone. Its workers are still training, or wait for it in a
-// broken ring; they call again and say where they stand. Those who have not come back in time are
-// lost; what the others need then is decided as after any loss.
+// Workers without a coordinator: it is gone and this one takes its place, or it lives and all connections to
+// them have broken. They are still training, or wait in a broken ring; they call again and say
+// where they stand. Those who have not come back in time are lost; what the others need then is
+// decided as after any loss.
 
 import WireFormat
 
@@ -45,7 +46,17 @@ extension Membership {
         }
         guard standing.generation == generation.number || member.halted != nil else { return nil }
         members[id] = member
-        return [.attach(id, member.description)]
+        let stop = stopReason.map { [Action.stop([id], reason: $0)] } ?? []
+        return [.attach(id, member.description)] + stop
+    }
+
+    /// The last of the open generation's workers is lost, but not all of them need be gone.
+    mutating func expectBack(_ now: Instant) {
+        let connected = Set(members.values.map(\.hello.key))
+        expected = departed.filter { !connected.contains($0.key) }
+        departed = [:]
+        disturbedSince = disturbedSince ?? now
+        phase = .attaching(until: now + settings.attachTimeout)
     }
 
     /// A newcomer for a place that somebody is expected back in: whoever started it knows that the other is
@@ -66,12 +77,15 @@ extension Membership {
         guard !ring.isEmpty else {
             // Nobody is left of that generation: the last checkpoint is gone on from with those who come.
             // Some may have left for good, so that it need not be as many as at the start.
-            disturbedSince = now
+            disturbedSince = disturbedSince ?? now
+            if let stopReason {
+                return fail(130, MembershipWords.stoppedWithoutWorkers(stopReason), now)
+            }
             phase = .waiting(until: now + settings.startTimeout, openAt: nil)
-            return [.note("no worker of generation \(generation.number) is there any more")]
+            return [.note(MembershipWords.nobodyLeft(savedStep: savedStep))] + openAfterReturn(now)
         }
         let isWhole = ring.count == generation.workers.count
-        disturbedSince = isWhole ? nil : now
+        disturbedSince = isWhole ? nil : disturbedSince ?? now
         var actions: [Action] = missing.values.sorted().map { rank in
             .note(
                 "lost \(MembershipWords.name(generation.workers[rank])): it has not come back to the"
@@ -79,8 +93,8 @@ extension Membership {
         }
         actions.append(
             .note(
-                "took over generation \(generation.number) with \(ring.count) of"
-                    + " \(generation.workers.count) workers"))
+                "generation \(generation.number) goes on: \(ring.count) of"
+                    + " \(generation.workers.count) workers are back"))
         // The last words of those who had finished may be lost, with the model among them: they say and
         // send them again in a generation of their own.
         phase = .running

@@ -47,6 +47,7 @@ extension Membership {
         }
         isPauseRequested = false
         newcomerDeadline = nil
+        departed = [:]
         announcedDeal = nil
         wantedDeal = nil
         nextDealing = now + Self.dealingInterval
@@ -230,16 +231,24 @@ extension Membership {
         guard let member = members.removeValue(forKey: id) else { return [] }
         let words = MembershipWords.loss(of: member, cause)
         switch phase {
-        case .gathering, .waiting:
+        case .gathering:
             return [.drop(id), .note(words)]
+        case .waiting:
+            // Nobody trains meanwhile: whoever is lost here again and again keeps the run from going on.
+            return [.drop(id), .note(words)] + (endsTheRun(member, cause, words, now) ?? [])
         case .attaching:
             // It may come back once more, by its key.
             if let rank = member.rank { expected[member.hello.key] = rank }
             return [.drop(id), .note(words)]
         case .preparing, .running, .regrouping:
             let actions: [Action] = [.drop(id), .note(words)]
-            guard member.rank != nil else { return actions }
+            guard let rank = member.rank else { return actions }
             if let end = endsTheRun(member, cause, words, now) { return actions + end }
+            if cause.isOfTheConnection { departed[member.hello.key] = rank }
+            if ring.isEmpty, !departed.isEmpty {
+                expectBack(now)
+                return actions
+            }
             return actions + regroup(isBroken: true, now)
         case .ending(_, let outcome):
             return [.drop(id)] + (members.isEmpty ? conclude(outcome) : [])

@@ -77,6 +77,8 @@ package struct Membership: Sendable {
     var lastNumber: UInt32 = 0
     /// Workers of another coordinator's generation that have not come back: rank by key.
     var expected: [String: Int] = [:]
+    /// Workers of the open generation whose connection to here was lost, and who may live on: rank by key.
+    var departed: [String: Int] = [:]
     /// The last generation whose ring did not come to stand.
     var failedRing: UInt32 = 0
 
@@ -85,7 +87,8 @@ package struct Membership: Sendable {
     package static let newcomerPatience = Duration.seconds(10)
 
     package enum Phase: Hashable, Sendable {
-        /// Another coordinator's workers are expected back.
+        /// The workers of the open generation are expected back: they were another coordinator's, or the
+        /// connections to all of them are lost.
         case attaching(until: Instant)
         /// Places are free, or workers read their data.
         case gathering(until: Instant)

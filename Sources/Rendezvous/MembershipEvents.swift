@@ -91,6 +91,14 @@ package enum LossCause: Hashable, Sendable {
     case stuck(Duration)
     /// It lives, but its neighbours cannot reach it.
     case cutOff
+
+    /// Whether the process may be there still, with its state, and come back by another connection.
+    var isOfTheConnection: Bool {
+        switch self {
+        case .connectionClosed, .connectionFailed, .silent, .notReading: true
+        case .protocolViolation, .gaveUp, .stuck, .cutOff: false
+        }
+    }
 }
 
 extension Membership {

@@ -55,9 +55,25 @@ package struct MembershipJournal: Codable, Hashable, Sendable {
         self.changes = changes
     }
 
-    /// What makes it unusable, nil when nothing does.
-    package var problem: String? {
-        members.count == deal.worldSize && !runToken.isEmpty && generation > 0 && startStep >= 0
-            ? nil : "\(members.count) members in a deal for \(deal.worldSize)"
+    /// Far beyond what a run can come to, and far enough from the end of its numbers to count on.
+    private static let generationLimit: UInt32 = 1 << 30
+
+    /// What makes it unusable for a run of so many replicas and these levels of arithmetic, nil when nothing
+    /// does.
+    package func problem(replicaCount: Int, arithmeticLevels: [String]) -> String? {
+        if members.count != deal.worldSize {
+            return "\(members.count) members in a deal for \(deal.worldSize)"
+        }
+        let counts = [deal.replicaCount] + (changes ?? []).map(\.deal.replicaCount)
+        if let count = counts.first(where: { $0 != replicaCount }) {
+            return "a deal of \(count) replicas in a run of \(replicaCount)"
+        }
+        if (changes ?? []).contains(where: { $0.deal.worldSize != deal.worldSize }) {
+            return "deals for different numbers of workers"
+        }
+        if !(1...Self.generationLimit ~= generation) { return "generation \(generation)" }
+        if startStep < 0 { return "step \(startStep)" }
+        if !arithmeticLevels.contains(arithmetic) { return "the arithmetic '\(arithmetic)'" }
+        return runToken.isEmpty ? "no token" : nil
     }
 }

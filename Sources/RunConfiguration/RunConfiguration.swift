@@ -28,12 +28,21 @@ package struct RunConfiguration: Sendable, Equatable {
     package var threads: Int
     /// Gradients are reduced in buckets of about this size. The borders are part of the bits.
     package var bucketMegabytes: Double
+    /// What gradients are rounded to before they are added up. Part of the result.
+    package var gradients: GradientNumbers
     package var communication: CommunicationConfiguration
 
     package var epochs: Int? { if case .epochs(let count) = length { count } else { nil } }
     package var steps: Int? { if case .steps(let count) = length { count } else { nil } }
     /// Samples per step.
     package var globalBatchSize: Int { replicas * accumulation * batchSize }
+}
+
+/// The numbers in which gradients travel between workers and are added up.
+package enum GradientNumbers: String, CaseIterable, Sendable {
+    case float32
+    /// Half the bytes, for slow networks; about three decimal digits.
+    case bfloat16
 }
 
 /// How long a run lasts: a configuration says exactly one of `epochs` and `steps`.
@@ -113,7 +122,7 @@ extension RunConfiguration {
             keys: [
                 "name", "seed", "replicas", "batchSize", "accumulation", "epochs", "steps", "data",
                 "model", "optimizer", "schedule", "average", "checkpoint", "evaluation", "threads",
-                "bucketMegabytes", "communication",
+                "bucketMegabytes", "gradients", "communication",
             ])
         name = try reader.text("name") ?? defaultName
         guard !name.contains("/"), name != ".", name != ".." else {
@@ -151,6 +160,7 @@ extension RunConfiguration {
         evaluation = try EvaluationConfiguration(reader)
         threads = try reader.integer("threads", 1...256) ?? 1
         bucketMegabytes = try reader.number("bucketMegabytes", .from(0.001, to: 1024)) ?? 1
+        gradients = try reader.name("gradients") ?? .float32
         communication = try CommunicationConfiguration(reader)
         if let reason = model.loss.conflict(with: data) {
             throw reader.conflict("model.loss.classWeights", reason)
@@ -165,7 +175,8 @@ extension RunConfiguration {
             "data": data.resolved, "model": model.resolved, "optimizer": optimizer.resolved,
             "schedule": schedule.resolved, "checkpoint": checkpoint.resolved,
             "evaluation": evaluation.resolved, "threads": .integer(threads),
-            "bucketMegabytes": .number(bucketMegabytes), "communication": communication.resolved,
+            "bucketMegabytes": .number(bucketMegabytes), "gradients": .string(gradients.rawValue),
+            "communication": communication.resolved,
         ]
         members["average"] = average?.resolved
         switch length {

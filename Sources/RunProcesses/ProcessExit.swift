@@ -36,7 +36,7 @@ extension RunFolderError.Problem {
     /// Whether another command line would have gone well, as opposed to the disk being at fault.
     fileprivate var isUsersChoice: Bool {
         switch self {
-        case .exists, .notARun, .nothingToResume: true
+        case .exists, .inUse, .notARun, .nothingToResume: true
         case .cannotCreate, .cannotWrite: false
         }
     }

@@ -279,7 +279,8 @@ struct MembershipRecoveryTests {
         var harness = MembershipHarness.running()
         _ = harness.handle(.stopRequested(reason: "interrupted"))
         harness.lose(1)
-        #expect(summary(harness.lose(2)) == "drop 2; conclude failed 130")
+        #expect(summary(harness.lose(2)) == "drop 2")
+        #expect(summary(harness.advance(.seconds(3))) == "conclude failed 130")
         #expect(harness.failure == "interrupted: stopped while no worker was there")
     }
 
@@ -289,14 +290,13 @@ struct MembershipRecoveryTests {
         var harness = MembershipHarness.running()
         _ = harness.handle(.saved(step: 40))
         harness.lose(1)
-        let actions = harness.lose(2)
-        #expect(summary(actions) == "drop 2")
+        #expect(summary(harness.lose(2)) == "drop 2")
         #expect(
-            actions.contains(
+            harness.advance(.seconds(3)) == [
                 .note(
                     "no worker is left; the run goes on from the checkpoint of step 40 as soon as "
-                        + "one is there")))
-        harness.elapsed = .seconds(3)
+                        + "one is there")
+            ])
         #expect(summary(harness.enter(3)) == "welcome 3 place 0")
         #expect(harness.membership.nextDeadline == harness.origin + .seconds(4))
         let all = harness.enter(4)
@@ -313,6 +313,7 @@ struct MembershipRecoveryTests {
         var harness = MembershipHarness.running(Self.three)
         for number in 1...3 { harness.lose(number) }
         harness.enter(4)
+        #expect(summary(harness.advance(.seconds(3))) == "")
         #expect(harness.advance(.milliseconds(999)).isEmpty)
         #expect(summary(harness.advance(.milliseconds(1))) == "open 2 with 4 from 0")
     }
@@ -323,10 +324,80 @@ struct MembershipRecoveryTests {
         harness.lose(2)
         harness.enter(3)
         harness.lose(3)
-        #expect(harness.advance(.seconds(2)).isEmpty)
+        #expect(summary(harness.advance(.seconds(3))) == "")
         #expect(harness.phaseName == "waiting")
-        #expect(summary(harness.advance(.seconds(28))) == "conclude failed 4")
+        #expect(harness.advance(.seconds(29)).isEmpty)
+        #expect(summary(harness.advance(.seconds(1))) == "conclude failed 4")
         #expect(harness.failure == "all workers are lost and none has come for 30 s")
+    }
+
+    @Test func whoIsLostAgainAndAgainBeforeARingIsNamed() {
+        var harness = MembershipHarness.running()
+        for number in [1, 2] { harness.lose(number) }
+        _ = harness.advance(.seconds(3))
+        for number in 3...4 {
+            harness.join(number, slot: 0)
+            #expect(summary(harness.lose(number)) == "drop \(number)")
+        }
+        harness.join(5, slot: 0)
+        #expect(summary(harness.lose(5)) == "drop 5; conclude failed 4")
+        #expect(
+            harness.failure
+                == "lost worker 0 (host host5, pid 105): its connection was closed; that was the 3."
+                + " worker in this place lost at step 0")
+    }
+
+    // MARK: - All connections lost
+
+    @Test func workersWhoseConnectionsBrokeGoOnInTheirGeneration() {
+        var harness = MembershipHarness.running()
+        harness.lose(1)
+        #expect(summary(harness.lose(2)) == "drop 2")
+        #expect(harness.phaseName == "attaching")
+        #expect(
+            summary(comeBack(&harness, 3, key: "key1", generation: 1, rank: 0)) == "attach 3 rank 0"
+        )
+        #expect(
+            summary(comeBack(&harness, 4, key: "key2", generation: 1, rank: 1)) == "attach 4 rank 1"
+        )
+        #expect(harness.phaseName == "running")
+        harness.finish(3)
+        #expect(summary(harness.finish(4)) == "end 3,4")
+    }
+
+    @Test func ofWorkersWhoseConnectionsBrokeOneMayBeGone() {
+        var harness = MembershipHarness.running()
+        for number in [1, 2] { harness.lose(number) }
+        _ = comeBack(&harness, 4, key: "key2", generation: 1, rank: 1)
+        #expect(summary(harness.advance(.seconds(3))) == "halt 4 of 1")
+        #expect(summary(harness.halt(4, step: 17)) == "open 2 with 4 from 17")
+    }
+
+    /// The halt of the first loss has reached the second before its own connection broke.
+    @Test func whoHasLeftTheRingComesBackWithItsState() {
+        var harness = MembershipHarness.running()
+        for number in [1, 2] { harness.lose(number) }
+        #expect(
+            summary(comeBack(&harness, 3, key: "key1", halted: 7, generation: 1, rank: 0))
+                == "attach 3 rank 0")
+        #expect(
+            summary(comeBack(&harness, 4, key: "key2", halted: 7, generation: 1, rank: 1))
+                == "attach 4 rank 1; open 2 with 3,4 from 7")
+    }
+
+    @Test func whoHasGivenUpIsNotExpectedBack() {
+        var harness = MembershipHarness.running()
+        for number in [1, 2] { harness.lose(number, .gaveUp("no memory")) }
+        #expect(harness.phaseName == "waiting")
+    }
+
+    @Test func aStopReachesWhoeverComesBack() {
+        var harness = MembershipHarness.running()
+        _ = harness.handle(.stopRequested(reason: "interrupted"))
+        for number in [1, 2] { harness.lose(number) }
+        #expect(
+            summary(comeBack(&harness, 3, key: "key1", generation: 1, rank: 0))
+                == "attach 3 rank 0; stop 3")
     }
 
     /// A newcomer that lost its ring before it was given the state stands at step 0.
@@ -363,14 +434,15 @@ struct MembershipRecoveryTests {
 
     private func comeBack(
         _ harness: inout MembershipHarness, _ number: Int, key: String? = nil,
-        halted: Int? = nil
+        halted: Int? = nil, generation: UInt32 = 5, rank: Int? = nil
     ) -> [Membership.Action] {
         let standing = WorkerStanding(
-            generation: 5, rank: number - 1,
-            ready: ReadyReport(generation: 5, step: 12, weightsDigest: "aaa"),
+            generation: generation, rank: rank ?? number - 1,
+            ready: ReadyReport(generation: generation, step: 12, weightsDigest: "aaa"),
             halted: halted.map {
                 HaltReport(
-                    generation: 5, step: $0, hasState: true, keptReplicas: [], cause: "closed",
+                    generation: generation, step: $0, hasState: true, keptReplicas: [],
+                    cause: "closed",
                     suspect: nil)
             })
         return harness.handle(

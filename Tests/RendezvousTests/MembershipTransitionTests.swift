@@ -76,6 +76,7 @@ struct MembershipTransitionTests {
                 var harness = MembershipHarness.running()
                 harness.lose(1)
                 harness.lose(2)
+                harness.advance(.seconds(3))
                 harness.join(1)
                 return harness
             }

@@ -136,7 +136,7 @@ extension WholeRunTests {
         @Test func killedCoordinatorIsReplaced() throws {
             let midst = try Midst(workers: 2)
             kill(try midst.coordinator(), SIGKILL)
-            try midst.wait("the successor") { midst.log.contains(" took over generation ") }
+            try midst.wait("the successor") { midst.log.contains(" workers are back") }
             try midst.expectUndisturbedModel()
             #expect(!midst.log.contains(" lost worker "))
         }

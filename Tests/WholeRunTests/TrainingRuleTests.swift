@@ -6,6 +6,7 @@ extension WholeRunTests {
     /// stop change no bit.
     @Suite(.serialized) struct TrainingRules {
         private static let images = [
+            ["gradients='bfloat16'", "bucketMegabytes=0.002"],
             [
                 "optimizer={type:'rmsprop',learningRate:0.002,momentum:0.5,clipping:{globalNorm:0.5},"
                     + "decayNormsAndBiases:false,weightDecay:0.01,"

@@ -36,6 +36,12 @@ void rondo_exp(float *y, const float *x, size_t count);
 void rondo_dropout(float *y, const float *x, size_t count, uint64_t key, const uint32_t counter[3],
                    uint32_t threshold, float scale);
 
+// bfloat16.c: the upper half of a float, rounded to nearest, ties to even
+void rondo_round_to_bfloat16(uint16_t *destination, const float *source, size_t count);
+void rondo_widen_bfloat16(float *destination, const uint16_t *source, size_t count); // exact
+/// destination = round(a + b); may alias a or b.
+void rondo_sum_bfloat16(uint16_t *destination, const uint16_t *a, const uint16_t *b, size_t count);
+
 // rows.c: matrices of `rows` x `columns`
 void rondo_add_row(float *matrix, const float *row, size_t rows, size_t columns); // + bias
 /// sums[c] = (accumulate ? sums[c] : 0) + sum over rows, in blocks of 64 rows.

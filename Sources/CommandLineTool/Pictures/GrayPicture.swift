@@ -1,4 +1,5 @@
 import CPNG
+import Checkpoints
 import Foundation
 
 /// A picture that cannot be written.
@@ -41,21 +42,45 @@ struct GrayPicture {
         }
     }
 
-    /// Writes it as a PNG.
+    /// Writes it as a PNG; a file of the name is replaced in one piece.
     func write(to path: String) throws(PictureError) {
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+            throw PictureError(path: path, reason: "something that is no regular file is there")
+        }
+        let bytes = try encoded(for: path)
+        do {
+            try AtomicFile.write(bytes, to: path)
+        } catch {
+            throw PictureError(path: path, reason: error.reason)
+        }
+    }
+
+    private func encoded(for path: String) throws(PictureError) -> Data {
         var image = png_image()
+        defer { png_image_free(&image) }
         image.version = png_uint_32(PNG_IMAGE_VERSION)
         image.width = png_uint_32(width)
         image.height = png_uint_32(height)
         // PNG_FORMAT_GRAY: one byte a dot, no colors, no transparency.
         image.format = 0
-        let isWritten = png_image_write_to_file(&image, path, 0, dots, png_int_32(width), nil)
-        defer { png_image_free(&image) }
-        guard isWritten != 0 else {
-            let reason = withUnsafeBytes(of: image.message) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        // First asked how much it will be, then for the bytes.
+        var byteCount = png_alloc_size_t(0)
+        var bytes = Data()
+        for _ in 0..<2 {
+            bytes = Data(count: Int(byteCount))
+            let isDone = bytes.withUnsafeMutableBytes { buffer in
+                png_image_write_to_memory(
+                    &image, byteCount == 0 ? nil : buffer.baseAddress, &byteCount, 0, dots,
+                    png_int_32(width), nil)
             }
-            throw PictureError(path: path, reason: reason)
+            guard isDone != 0 else {
+                let reason = withUnsafeBytes(of: image.message) { message in
+                    String(decoding: message.prefix { $0 != 0 }, as: UTF8.self)
+                }
+                throw PictureError(path: path, reason: reason)
+            }
         }
+        return bytes.prefix(Int(byteCount))
     }
 }

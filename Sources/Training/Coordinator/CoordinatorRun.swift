@@ -67,6 +67,7 @@ package final class CoordinatorRun: @unchecked Sendable {
     private let display: ProgressDisplay
     private let service: CoordinatorService
     private let leavings: Leavings
+    private let lock: RunFolderLock?
 
     /// - Parameters:
     ///   - announce: called with the address once workers may join, and for each that has joined.
@@ -82,6 +83,9 @@ package final class CoordinatorRun: @unchecked Sendable {
         let preflight = try RunPreflight(
             configuration, workerCount: options.workerCount, parts: parts)
         try options.folder.check(options.mode)
+        // Nothing is read of a run that another process is writing, and nothing of it is removed.
+        let isThere = FileManager.default.fileExists(atPath: options.folder.path)
+        var lock = isThere ? try RunFolderLock(options.folder) : nil
         let start =
             options.mode == .resume
             ? try ResumePoint(in: options.folder, for: configuration, plan: preflight.plan)
@@ -90,11 +94,14 @@ package final class CoordinatorRun: @unchecked Sendable {
         let listener = try Listener(options.listenAddress)
         leavings = Leavings(options)
         try options.folder.prepare(options.mode)
+        if lock == nil { lock = try RunFolderLock(options.folder) }
+        self.lock = lock
 
         let takeover =
             options.mode == .resume
             ? JournalFile(folder: options.folder).takeover(
-                names: configuration.evaluationNames, start: start) : nil
+                names: configuration.evaluationNames, start: start,
+                replicaCount: configuration.replicas) : nil
         display = ProgressDisplay(
             .init(
                 isTerminal: options.isTerminal, width: options.terminalWidth,

@@ -3,6 +3,7 @@
 
 import Checkpoints
 import Foundation
+import Kernels
 import Rendezvous
 import WireFormat
 
@@ -26,18 +27,20 @@ struct JournalFile {
     }
 
     /// Nil when there is none, or none that can be used: the run is then resumed from its checkpoint.
-    func read() -> MembershipJournal? {
+    private func read(replicaCount: Int) -> MembershipJournal? {
         guard let bytes = FileManager.default.contents(atPath: path),
             let journal = try? JSONDecoder().decode(MembershipJournal.self, from: bytes),
-            journal.problem == nil
+            journal.problem(replicaCount: replicaCount, arithmeticLevels: Arithmetic.levels) == nil
         else { return nil }
         return journal
     }
 
     /// The generation that the folder's last coordinator has left behind; `start` is the checkpoint to go back
     /// to if none of its workers is there any more.
-    func takeover(names: EvaluationNames, start: ResumePoint) -> Takeover? {
-        guard let journal = read() else { return nil }
+    func takeover(
+        names: EvaluationNames, start: ResumePoint, replicaCount: Int
+    ) -> Takeover? {
+        guard let journal = read(replicaCount: replicaCount) else { return nil }
         let recorded = MetricsFile.recorded(in: folder, names: names)
         return (
             journal,

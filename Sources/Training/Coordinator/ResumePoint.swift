@@ -91,7 +91,7 @@ package struct ResumePoint: Sendable {
                     + "\(total) steps")
         }
         self.init(
-            step: found.description.step, arithmetic: found.description.arithmetic,
+            step: found.description.step, arithmetic: found.description.arithmetic.nonEmpty,
             files: found.files, warnings: warnings)
     }
 
@@ -146,4 +146,9 @@ package struct ResumePoint: Sendable {
             .split(whereSeparator: \.isWhitespace).joined(separator: " ")
         return text.count <= 60 ? text : text.prefix(57) + "..."
     }
+}
+
+extension String {
+    /// A checkpoint may leave open what it was made with; any level will do then.
+    fileprivate var nonEmpty: String? { isEmpty ? nil : self }
 }

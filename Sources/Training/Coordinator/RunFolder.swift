@@ -11,12 +11,15 @@
 //     log.txt              what the coordinator had to say, with times
 //     journal.json         who takes part, while the run is led
 
+import Checkpoints
 import Foundation
 
 /// A folder that cannot be used for a run; `description` is one line for the user.
 package struct RunFolderError: Error, Equatable, Sendable, CustomStringConvertible {
     package enum Problem: Equatable, Sendable {
         case exists
+        /// Another coordinator leads a run there; who that is, if the folder tells.
+        case inUse(coordinator: String?)
         case notARun
         case nothingToResume
         case cannotCreate(reason: String)
@@ -36,6 +39,9 @@ package struct RunFolderError: Error, Equatable, Sendable, CustomStringConvertib
         case .exists:
             "\(path) already holds a run; go on with it by --resume, replace it by --overwrite, "
                 + "or choose another folder by --output"
+        case .inUse(let coordinator):
+            "a run is under way in \(path)" + (coordinator.map { " (\($0))" } ?? "")
+                + "; wait for its end or end it by Ctrl-C, or choose another folder by --output"
         case .notARun:
             "\(path) is not empty and holds no run, so nothing is touched there; "
                 + "choose another folder by --output"
@@ -145,6 +151,7 @@ package struct RunFolder: Equatable, Sendable {
 
     /// The kernel's words under Foundation's error, which has longer and vaguer ones of its own.
     static func words(for error: any Error) -> String {
+        if let error = error as? CheckpointError { return error.reason }
         var current: NSError? = error as NSError
         while let candidate = current {
             if candidate.domain == NSPOSIXErrorDomain {

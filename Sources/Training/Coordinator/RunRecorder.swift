@@ -51,7 +51,8 @@ package final class RunRecorder: CoordinatorDelegate {
     private let logFile: FileHandle
     private let store: CheckpointStore
     private var generation: GenerationDescription?
-    private var arithmetic = ""
+    /// What the state is made with: known from the first generation on, or from what the run goes on from.
+    private var arithmetic: String
     private var started: ContinuousClock.Instant?
     private var sampleCount = 0
     /// The last step that is in the metrics.
@@ -82,6 +83,7 @@ package final class RunRecorder: CoordinatorDelegate {
             folder: folder, names: configuration.evaluationNames,
             startStep: takeover?.record.reportedStep ?? start.step)
         reportedStep = takeover?.record.reportedStep ?? start.step
+        arithmetic = takeover?.journal.arithmetic ?? start.arithmetic ?? ""
         ledger = try LedgerFile(
             folder: folder, startStep: reportedStep,
             generation: takeover.map { LedgerGeneration($0.journal) })

@@ -32,14 +32,15 @@ final class CoordinatorLink: @unchecked Sendable {
     private let makeHello: @Sendable (WorkerStanding?) -> WorkerHello
     private let log: @Sendable (String) -> Void
     private let ring: RingSwitch
-    /// What the run is about, as told when this worker first joined.
-    let description: RunDescription
+    /// What the run is about, as told by the coordinator that last took this worker in.
+    var description: RunDescription { locked { currentDescription } }
     /// What this worker did last.
     let trail = EventTrail()
 
     private let condition = NSCondition()
     // Guarded by `condition`.
     private var client: WorkerControlClient?
+    private var currentDescription: RunDescription
     private var patience = Duration.seconds(60)
     private var standing: WorkerStanding?
     private var isPrepared = false
@@ -66,7 +67,7 @@ final class CoordinatorLink: @unchecked Sendable {
         let client = try WorkerControlClient.join(
             coordinator: coordinator, hello: makeHello(nil), deadline: deadline
         ) { log("waiting for the coordinator at \(coordinator)") }
-        description = client.description
+        currentDescription = client.description
         adopt(client)
     }
 
@@ -94,6 +95,8 @@ final class CoordinatorLink: @unchecked Sendable {
     private func adopt(_ client: WorkerControlClient, told: WorkerStanding? = nil) {
         let (isPrepared, leaveReason, progress, untold) = locked {
             self.client = client
+            // One that began anew has another secret for the ring.
+            currentDescription = client.description
             missingRecord = client.description.attachedRecord
             if standing != nil, client.description.attachedRecord == nil {
                 // The generation that this worker was in goes on without it.

@@ -50,7 +50,8 @@ final class TrainingLoop {
         executor = ReplicatedStep(
             store: model.store, optimizer: model.optimizer, clipping: model.clipping,
             average: model.average, seed: configuration.seed,
-            bucketByteCount: Int(configuration.bucketMegabytes * 1_048_576))
+            bucketByteCount: Int(configuration.bucketMegabytes * 1_048_576),
+            format: configuration.gradients == .bfloat16 ? .bfloat16 : .float32)
         reporter = StepReporter(link: link)
     }
 

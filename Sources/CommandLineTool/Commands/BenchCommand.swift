@@ -128,7 +128,8 @@ enum BenchCommand {
                     format: asJSON
                         ? #"{"workers":%d,"transport":"%@","bytes":%d,"us":%.1f,"busbw_gb_s":%.4f}"#
                         : "%d workers  %@  %9d bytes  %10.1f us  %7.3f GB/s",
-                    workers, transport.rawValue, report.sampleCount, report.seconds * 1e6, bandwidth))
+                    workers, transport.rawValue, report.sampleCount, report.seconds * 1e6, bandwidth
+                ))
         }
     }
 

@@ -137,7 +137,8 @@ import Transport
             let pair = try pair()
             try withRawPage(of: pair.segment) { page in
                 page.storeBytes(of: value, toByteOffset: Self.senderPosition, as: UInt64.self)
-                page.storeBytes(of: value, toByteOffset: Self.receiverPosition, as: UInt64.self)
+                page.storeBytes(
+                    of: 0 &- value, toByteOffset: Self.receiverPosition, as: UInt64.self)
             }
             #expect(code { _ = try pair.receiver.arrived() } == .corrupted)
             #expect(code { _ = try receive(10, pair.receiver) } == .corrupted)

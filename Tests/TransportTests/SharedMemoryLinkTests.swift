@@ -61,7 +61,9 @@ import Transport
     @Test func everyByteArrivesInOrder() throws {
         let pair = try pair()
         let total = 5 * SharedSegment.ringByteCount + 12_345
-        @Sendable func byte(_ position: Int) -> UInt8 { UInt8(truncatingIfNeeded: position &* 31 >> 3) }
+        @Sendable func byte(_ position: Int) -> UInt8 {
+            UInt8(truncatingIfNeeded: position &* 31 >> 3)
+        }
         let sent = DispatchSemaphore(value: 0)
         Thread {
             defer { sent.signal() }

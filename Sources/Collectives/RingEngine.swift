@@ -43,6 +43,11 @@ final class RingEngine {
     let add: AddFunction
     /// Whether a wait may begin with looking again; may be set while a call is under way.
     let maySpin = Atomic<Bool>(false)
+    /// Looking again that was of no use, one time after another, and how many waits go without it for that:
+    /// where other processes keep the cores busy, the neighbour does not answer sooner for being waited for.
+    private var failedSpinCount = 0
+    private var spinsToSkip = 0
+    private static let failedSpinLimit = 4
 
     /// Payload bytes handed to the next worker since the start.
     private(set) var payloadBytesSent: UInt64 = 0
@@ -133,7 +138,10 @@ final class RingEngine {
             }
             if sent > 0 || received > 0 {
                 deadline = nil
-                spinEnd = nil
+                if spinEnd != nil {
+                    spinEnd = nil
+                    failedSpinCount = 0
+                }
                 // A long transfer took long enough for the other link to have become ready.
                 if sent >= Self.longTransferByteCount { isReceiveBlocked = false }
                 if received >= Self.longTransferByteCount { isSendBlocked = false }
@@ -144,18 +152,30 @@ final class RingEngine {
             guard isReceiving || isSending else { return }
             isSendBlocked = false
             isReceiveBlocked = false
-            if maySpin.load(ordering: .relaxed) {
-                let now = ContinuousClock.now
-                let end = spinEnd ?? now + Self.spinDuration
-                spinEnd = end
-                if now < end { continue }
-            }
+            if continuesSpin(&spinEnd) { continue }
             let limit = deadline ?? .after(timeout)
             deadline = limit
             try wait(
                 isReceiving: isReceiving, isSending: isSending, canSend: prepareSend(),
                 until: limit)
         }
+    }
+
+    /// Whether to look again before sleeping.
+    private func continuesSpin(_ end: inout ContinuousClock.Instant?) -> Bool {
+        guard maySpin.load(ordering: .relaxed) else { return false }
+        if let current = end {
+            if ContinuousClock.now < current { return true }
+            failedSpinCount = min(failedSpinCount + 1, Self.failedSpinLimit)
+            spinsToSkip = 1 << failedSpinCount
+            end = nil
+        }
+        if spinsToSkip > 0 {
+            spinsToSkip -= 1
+            return false
+        }
+        end = ContinuousClock.now + Self.spinDuration
+        return true
     }
 
     /// Sleeps until a link can move bytes again.

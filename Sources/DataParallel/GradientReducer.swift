@@ -48,6 +48,7 @@ package final class GradientReducer: @unchecked Sendable {
     package func begin(
         step: UInt64, replicas: [UnsafePointer<Float>], output: UnsafeMutablePointer<Float>
     ) {
+        group.setBusy(true)
         condition.lock()
         defer { condition.unlock() }
         self.step = step
@@ -78,6 +79,8 @@ package final class GradientReducer: @unchecked Sendable {
     /// Waits until all buckets have been reduced. The collectives carry the deadlines.
     /// - Throws: the collective's error; the output is undefined then.
     package func finish() throws(CollectiveError) {
+        // The compute thread waits from here on, so the reducing thread may keep the core.
+        group.setBusy(false)
         condition.lock()
         defer { condition.unlock() }
         while reducedCount < plan.buckets.count, failure == nil, !hasThreadEnded {

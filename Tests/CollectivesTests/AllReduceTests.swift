@@ -39,8 +39,10 @@ struct RingCase: CustomTestStringConvertible, Sendable {
 }
 
 @Suite struct AllReduceTests {
-    @Test(arguments: RingCase.equalDeals + RingCase.unequalDeals)
-    func everyLengthGivesTheBitsOfTheSequentialSum(_ ringCase: RingCase) throws {
+    @Test(arguments: RingCase.equalDeals + RingCase.unequalDeals, transports)
+    func everyLengthGivesTheBitsOfTheSequentialSum(
+        _ ringCase: RingCase, _ transport: LinkTransport
+    ) throws {
         let deal = try ringCase.deal
         let replicaCount = deal.replicaCount
         let lengths = [
@@ -62,7 +64,7 @@ struct RingCase: CustomTestStringConvertible, Sendable {
         {
             let results = try onRing(
                 deal, segmentByteCount: ringCase.segmentByteCount,
-                exchangeByteCount: exchangeByteCount
+                exchangeByteCount: exchangeByteCount, transport: transport
             ) { group in
                 try cases.enumerated().map { step, ring in
                     try group.reduced(
@@ -87,18 +89,20 @@ struct RingCase: CustomTestStringConvertible, Sendable {
         }
     }
 
-    @Test(arguments: [
-        [4], [1, 1], [2, 2], [3, 1], [1, 2, 1], [2, 2, 2, 2], [1, 1, 1, 1, 1], [1, 1, 1, 2, 1, 2],
-        [1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1, 1],
-    ])
-    func aLongBufferIsExact(_ counts: [Int]) throws {
+    @Test(
+        arguments: [
+            [4], [1, 1], [2, 2], [3, 1], [1, 2, 1], [2, 2, 2, 2], [1, 1, 1, 1, 1],
+            [1, 1, 1, 2, 1, 2],
+            [1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1, 1],
+        ], transports)
+    func aLongBufferIsExact(_ counts: [Int], _ transport: LinkTransport) throws {
         let deal = try RingCase(counts: counts, segmentByteCount: 0).deal
         let seed: UInt64 = 77
         let replicas = (0..<deal.replicaCount).map {
             replicaBuffer($0, elementCount: 1_000_003, seed: seed, wholeNumbers: false)
         }
         let expected = bits(sequentialSum(replicas))
-        let results = try onRing(deal) { group in
+        let results = try onRing(deal, transport: transport) { group in
             try [true, false].enumerated().map { step, inPlace in
                 bits(try group.reduced(replicas, step: UInt64(step), inPlace: inPlace))
             }
@@ -112,15 +116,17 @@ struct RingCase: CustomTestStringConvertible, Sendable {
 
     /// S x [(R-1)/R + (N-1)/N] per link: on every link when all own equally many replicas, else on
     /// average.
-    @Test(arguments: RingCase.equalDeals + RingCase.unequalDeals)
-    func bytesSentFollowTheFormula(_ ringCase: RingCase) throws {
+    @Test(arguments: RingCase.equalDeals + RingCase.unequalDeals, transports)
+    func bytesSentFollowTheFormula(_ ringCase: RingCase, _ transport: LinkTransport) throws {
         let deal = try ringCase.deal
         let (worldSize, replicaCount) = (deal.worldSize, deal.replicaCount)
         guard worldSize > 1 else { return }
         let elementCount = replicaCount * worldSize * 3
         let replicas = [[Float]](
             repeating: [Float](repeating: 1, count: elementCount), count: replicaCount)
-        let sent = try onRing(deal, segmentByteCount: ringCase.segmentByteCount) { group in
+        let sent = try onRing(
+            deal, segmentByteCount: ringCase.segmentByteCount, transport: transport
+        ) { group in
             _ = try group.reduced(replicas, step: 0, inPlace: false)
             return Int(group.payloadBytesSent)
         }.map { try $0.get() }

@@ -19,8 +19,9 @@ func collectiveError<Value>(_ result: Result<Value, any Error>) -> CollectiveErr
 
     static func replicas(_ deal: ReplicaDeal) -> [[Float]] { Array(ones.prefix(deal.replicaCount)) }
 
-    @Test func aClosedNeighbourIsNamedAndTheGroupStaysDead() throws {
-        let results = try onRing(Self.pair) { group -> [CollectiveError] in
+    @Test(arguments: transports)
+    func aClosedNeighbourIsNamedAndTheGroupStaysDead(_ transport: LinkTransport) throws {
+        let results = try onRing(Self.pair, transport: transport) { group -> [CollectiveError] in
             if group.rank == 1 { return [] }
             return (7...8).compactMap { step in
                 collectiveError(
@@ -38,9 +39,10 @@ func collectiveError<Value>(_ result: Result<Value, any Error>) -> CollectiveErr
                 + "rank 1 closed its link; see that worker's log for the reason")
     }
 
-    @Test func everyWorkerHearsOfADeadOne() throws {
+    @Test(arguments: transports)
+    func everyWorkerHearsOfADeadOne(_ transport: LinkTransport) throws {
         let deal = ReplicaDeal.equal(replicaCount: 5, worldSize: 5)
-        let results = try onRing(deal) { group in
+        let results = try onRing(deal, transport: transport) { group in
             try group.barrier(step: 0)
             if group.rank == 3 { return }
             while true { _ = try group.reduced(Self.replicas(deal), step: 1, inPlace: true) }
@@ -51,9 +53,11 @@ func collectiveError<Value>(_ result: Result<Value, any Error>) -> CollectiveErr
         }
     }
 
-    @Test func aStalledNeighbourIsNamedAfterTheTimeout() throws {
+    @Test(arguments: transports)
+    func aStalledNeighbourIsNamedAfterTheTimeout(_ transport: LinkTransport) throws {
         let isOver = DispatchSemaphore(value: 0)
-        let results = try onRing(Self.pair, timeout: .milliseconds(40)) { group in
+        let results = try onRing(Self.pair, timeout: .milliseconds(40), transport: transport) {
+            group in
             if group.rank == 1 {
                 isOver.wait()
                 return
@@ -70,11 +74,12 @@ func collectiveError<Value>(_ result: Result<Value, any Error>) -> CollectiveErr
         )
     }
 
-    @Test func aNeighbourThatDoesNotReadIsNamed() throws {
+    @Test(arguments: transports)
+    func aNeighbourThatDoesNotReadIsNamed(_ transport: LinkTransport) throws {
         // Three workers, so that the stuck sender's next and previous ranks differ.
         let deal = ReplicaDeal.equal(replicaCount: 3, worldSize: 3)
         let isOver = DispatchSemaphore(value: 0)
-        let results = try onRing(deal, timeout: .milliseconds(200)) { group in
+        let results = try onRing(deal, timeout: .milliseconds(200), transport: transport) { group in
             if group.rank != 0 {
                 isOver.wait()
                 return
@@ -88,8 +93,9 @@ func collectiveError<Value>(_ result: Result<Value, any Error>) -> CollectiveErr
         #expect(error.neighbour == 1)
     }
 
-    @Test func shutdownFromAnotherThreadEndsACall() throws {
-        let results = try onRing(Self.pair) { group in
+    @Test(arguments: transports)
+    func shutdownFromAnotherThreadEndsACall(_ transport: LinkTransport) throws {
+        let results = try onRing(Self.pair, transport: transport) { group in
             // Each waits for the other's bytes; only the shutdown can end it, and its news reach rank 1.
             var bytes = [UInt8](repeating: 0, count: 8)
             if group.rank == 0 { Thread { group.shutdown() }.start() }

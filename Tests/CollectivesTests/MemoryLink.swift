@@ -49,6 +49,7 @@ final class MemoryLink: IncomingLink, OutgoingLink, Sendable {
     var pollDescriptor: Int32 { readable.pollDescriptor }
     var receiveInterest: Poller.Interest { .read }
     var sendInterest: Poller.Interest { .read }
+    var medium: String { "a test" }
 
     func tryReceive(
         _ first: UnsafeMutableRawBufferPointer, _ second: UnsafeMutableRawBufferPointer
@@ -107,6 +108,7 @@ final class MemoryLink: IncomingLink, OutgoingLink, Sendable {
         private let link: MemoryLink
         let pollDescriptor: Int32
         var sendInterest: Poller.Interest { .read }
+        var medium: String { link.medium }
 
         init(link: MemoryLink, pollDescriptor: Int32) {
             self.link = link
@@ -127,6 +129,7 @@ final class SinkLink: OutgoingLink, Sendable {
     private let ready: WakeSignal
     var pollDescriptor: Int32 { ready.pollDescriptor }
     var sendInterest: Poller.Interest { .read }
+    var medium: String { "nothing" }
 
     init() throws {
         ready = try WakeSignal()

@@ -6,14 +6,16 @@ import Testing
 import WireFormat
 
 @Suite struct OtherCollectivesTests {
-    @Test(arguments: 1...8)
-    func allGatherTakesUnequalParts(_ worldSize: Int) throws {
+    @Test(arguments: 1...8, transports)
+    func allGatherTakesUnequalParts(
+        _ worldSize: Int, _ transport: LinkTransport
+    ) throws {
         let deal = ReplicaDeal.equal(replicaCount: worldSize, worldSize: worldSize)
         let shapes = [
             (0..<worldSize).map { ($0 * 37) % 101 }, (0..<worldSize).map { $0 == 1 ? 1000 : 0 },
             [Int](repeating: 0, count: worldSize), [Int](repeating: 5000, count: worldSize),
         ]
-        let results = try onRing(deal, segmentByteCount: 64) { group in
+        let results = try onRing(deal, segmentByteCount: 64, transport: transport) { group in
             try shapes.enumerated().map { step, byteCounts in
                 let own = [UInt8](
                     repeating: UInt8(10 * step + group.rank), count: byteCounts[group.rank])
@@ -38,10 +40,12 @@ import WireFormat
         }
     }
 
-    @Test(arguments: 1...8)
-    func broadcastWorksFromEveryRoot(_ worldSize: Int) throws {
+    @Test(arguments: 1...8, transports)
+    func broadcastWorksFromEveryRoot(
+        _ worldSize: Int, _ transport: LinkTransport
+    ) throws {
         let deal = ReplicaDeal.equal(replicaCount: worldSize, worldSize: worldSize)
-        let results = try onRing(deal, segmentByteCount: 100) { group in
+        let results = try onRing(deal, segmentByteCount: 100, transport: transport) { group in
             try (0..<worldSize).flatMap { root in
                 try [0, 1, 99, 100, 101, 5003].map { byteCount in
                     var buffer = (0..<byteCount).map {
@@ -59,11 +63,13 @@ import WireFormat
         for result in results { #expect(try result.get() == first) }
     }
 
-    @Test(arguments: 1...8)
-    func nobodyLeavesABarrierBeforeAllHaveEntered(_ worldSize: Int) throws {
+    @Test(arguments: 1...8, transports)
+    func nobodyLeavesABarrierBeforeAllHaveEntered(
+        _ worldSize: Int, _ transport: LinkTransport
+    ) throws {
         let deal = ReplicaDeal.equal(replicaCount: worldSize, worldSize: worldSize)
         let entered = Box(Atomics(count: 20))
-        let results = try onRing(deal) { group in
+        let results = try onRing(deal, transport: transport) { group in
             try (0..<20).map { round in
                 entered.value.add(round)
                 try group.barrier(step: UInt64(round))

@@ -1,5 +1,5 @@
 // Rings for tests: every rank is a thread, the links are TCP over loopback with ports from the
-// system. A rank that fails hands its error out instead of ending the test, so that a test can say
+// system, or shared memory. A rank that fails hands its error out instead of ending the test, so that a test can say
 // what each rank must see.
 
 import Dispatch
@@ -51,12 +51,16 @@ func onThreads<Value>(
     }
 }
 
+/// What the links of a test's ring go through.
+let transports: [LinkTransport] = [.tcp, .shm]
+
 /// Builds a ring for `deal` through RingConnector and runs `body` on every rank. Unless asked for,
 /// short buffers are not exchanged whole: the ring is what most tests are about.
 func onRing<Value>(
     _ deal: ReplicaDeal, generation: UInt32 = 0,
     segmentByteCount: Int = ProcessGroup.defaultSegmentByteCount, exchangeByteCount: Int = 0,
-    timeout: Duration = .seconds(20), _ body: @escaping @Sendable (ProcessGroup) throws -> Value
+    timeout: Duration = .seconds(20), transport: LinkTransport,
+    _ body: @escaping @Sendable (ProcessGroup) throws -> Value
 ) throws -> [Result<Value, any Error>] {
     let listeners = try (0..<deal.worldSize).map { _ in try Listener(.parse("127.0.0.1:0")) }
     let addresses = listeners.map(\.localAddress)
@@ -64,7 +68,8 @@ func onRing<Value>(
         let group = try RingConnector.connect(
             rank: rank, generation: generation, token: "test", deal: deal, addresses: addresses,
             listener: listeners[rank], timeout: timeout, deadline: .after(.seconds(20)),
-            segmentByteCount: segmentByteCount, exchangeByteCount: exchangeByteCount, add: plainAdd)
+            segmentByteCount: segmentByteCount, exchangeByteCount: exchangeByteCount,
+            transport: transport, add: plainAdd)
         defer { group.close() }
         return try body(group)
     }

@@ -44,6 +44,10 @@ import Testing
     ("replicas=\"a\\nb\"", "\"replicas\" must be a whole number, got the text \"a\\u000ab\""),
     ("optimizer.learningRate=[1]", "\"optimizer.learningRate\" must be a number, got a list of 1"),
     (
+        "communication.transport=shn",
+        "\"communication.transport\" is \"shn\", which is not known; did you mean \"shm\"?"
+    ),
+    (
         "optimizer.type=sdg",
         "\"optimizer.type\" is \"sdg\", which is not known; did you mean \"sgd\"?"
     ),

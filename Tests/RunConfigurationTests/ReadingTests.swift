@@ -26,6 +26,7 @@ import Testing
     #expect(configuration.evaluation.batchSize == 250)
     #expect(configuration.communication.timeout == .seconds(30))
     #expect(configuration.communication.segmentByteCount == 524_288)
+    #expect(configuration.communication.transport == .auto)
     #expect(
         configuration.model.layers == [
             LayerConfiguration(.flatten),
@@ -40,7 +41,9 @@ import Testing
     let configuration = try parse(
         minimalText, "seed=9007199254740993", "data.augmentation.crop=3",
         "model.layers.1.outputFeatures=7", "data.directory=/elsewhere/a=b", "replicas=1",
-        "replicas=4", "optimizer={type:'adamw',learningRate:1e-3}", "name=\"true\"")
+        "replicas=4", "optimizer={type:'adamw',learningRate:1e-3}", "name=\"true\"",
+        "communication.transport=shm")
+    #expect(configuration.communication.transport == .shm)
     #expect(configuration.seed == 9_007_199_254_740_993)
     #expect(configuration.data.images?.augmentation.crop == 3)
     #expect(configuration.data.images?.trainImagesPath.hasPrefix("/elsewhere/a=b/") == true)

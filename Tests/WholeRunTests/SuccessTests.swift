@@ -52,6 +52,24 @@ extension WholeRunTests {
             #expect(rows.outputText.split(separator: "\n").count == 2)
         }
 
+        @Test func sameModelOverAnyTransport() throws {
+            let run = try TestRun()
+            let digests = try ["auto", "tcp", "shm"].map { transport in
+                try run.train(
+                    transport, workers: 2, "--set", "communication.transport=\(transport)"
+                ).text("model_sha256")
+            }
+            #expect(Set(digests).count == 1, "\(digests)")
+            for (transport, medium) in [
+                ("auto", "shared memory"), ("tcp", "TCP"), ("shm", "shared memory"),
+            ] {
+                let log = run.text("\(transport)/workers/worker-0.log")
+                #expect(log.contains("to the next rank over \(medium)"), "\(log)")
+            }
+            let left = try FileManager.default.contentsOfDirectory(atPath: "/dev/shm")
+            #expect(left.filter { $0.contains("rondo") } == [])
+        }
+
         @Test func sameModelForAnyNumberOfWorkers() throws {
             let run = try TestRun()
             let digests = try (1...4).map {

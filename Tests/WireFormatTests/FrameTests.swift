@@ -139,6 +139,29 @@ func decodedHeader(_ bytes: [UInt8]) throws -> FrameHeader {
         }
     }
 
+    @Test func whatIsSharedTravelsAlong() throws {
+        let all: [FrameHandshake.Sharing] = [
+            .none, .taken,
+            .offered(processID: .max, descriptor: 7, firstKey: .max - 1, secondKey: 1 << 40),
+        ]
+        for sharing in all {
+            var handshake = Self.example
+            handshake.sharing = sharing
+            handshake.token = String(repeating: "x", count: FrameHandshake.tokenByteCountLimit)
+            #expect(try FrameHandshake(decoding: handshake.encoded()) == handshake)
+        }
+        var bytes = try Self.example.encoded()
+        bytes[28] = 3
+        let checksum = CRC32.checksum(Array(bytes[..<124]))
+        for index in 0..<4 {
+            bytes[124 + index] = UInt8(truncatingIfNeeded: checksum >> (8 * index))
+        }
+        #expect(
+            throws: WireFormatError.invalidField(
+                structure: "ring handshake", field: "sharing", got: "3")
+        ) { try FrameHandshake(decoding: bytes) }
+    }
+
     @Test func cutsAndFlippedBitsAreNoticed() throws {
         let bytes = try Self.example.encoded()
         for count in 0..<bytes.count {

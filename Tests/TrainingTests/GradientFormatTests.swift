@@ -25,11 +25,14 @@ import WireFormat
         let group = try ProcessGroup(
             rank: 0, generation: 1, deal: .equal(replicaCount: replicaCount, worldSize: 1),
             previous: nil, next: nil, timeout: .seconds(1), add: ringAddition)
-        let replicas = (0..<replicaCount).map { replica in
-            (0..<elementCount).map { Float(1 + ($0 * 31 + replica * 17) % 1009) / 7 }
+        let replicas: [[Float]] = (0..<replicaCount).map { replica in
+            (0..<elementCount).map { element in
+                let number: Int = 1 + (element * 31 + replica * 17) % 1009
+                return Float(number) / 7
+            }
         }
         var output = [Float](repeating: -1, count: elementCount)
-        let buffers = replicas.map { values in
+        let buffers = replicas.map { (values: [Float]) -> UnsafeMutablePointer<Float> in
             let buffer = UnsafeMutablePointer<Float>.allocate(capacity: max(1, elementCount))
             buffer.initialize(from: values, count: elementCount)
             return buffer
@@ -51,9 +54,11 @@ import WireFormat
                 ofChunk: chunk, elementCount: words, chunkCount: replicaCount)
             for element in 2 * range.lowerBound..<min(elementCount, 2 * range.upperBound) {
                 let order = (1...replicaCount).map { (chunk + $0) % replicaCount }
-                expected[element] = order.dropFirst().reduce(
-                    Self.rounded(replicas[order[0]][element])
-                ) { Self.rounded($0 + Self.rounded(replicas[$1][element])) }
+                var sum = Self.rounded(replicas[order[0]][element])
+                for replica in order.dropFirst() {
+                    sum = Self.rounded(sum + Self.rounded(replicas[replica][element]))
+                }
+                expected[element] = sum
             }
         }
         #expect(output == expected)

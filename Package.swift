@@ -119,7 +119,8 @@ let package = Package(
             exclude: ["reference"]),
         tests("NeuralNetworksTests", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels"]),
         tests(
-            "ModelsTests", ["Models", "NeuralNetworks", "Autodiff", "Tensors", "RunConfiguration"]),
+            "ModelsTests",
+            ["Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "RunConfiguration"]),
         tests("RunConfigurationTests", ["RunConfiguration"]),
         tests("DatasetsTests", ["Datasets", "CZlib"]),
         tests("TextTests", ["Datasets"]),

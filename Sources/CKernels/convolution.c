@@ -83,47 +83,103 @@ RONDO_INLINE rondo_taps taps_inside(const rondo_window *w, int64_t oh, int64_t o
 typedef int32_t rondo_sixteen_indices __attribute__((ext_vector_type(16), aligned(4)));
 typedef uint8_t rondo_sixteen_bytes __attribute__((ext_vector_type(16), aligned(1)));
 
-RONDO_CLONES void rondo_max_pool(float *y, uint8_t *taps, const float *image,
-                                 const rondo_window *w) {
+// The tap of a window whose largest input the ReLU clips: no input gets its gradient.
+enum { clipped_tap = 255 };
+
+// One window: the largest of its taps, channel by channel. A NaN wins and stays, as in PyTorch.
+RONDO_INLINE void pool_window(float *y, uint8_t *taps, const float *corner, const rondo_taps t,
+                              const rondo_window *w, const int64_t kernelWidth, bool clips) {
     const int64_t channels = w->channels;
+    const int64_t first = (t.firstTapRow * w->width + t.firstTapColumn) * channels;
+    const int32_t firstTap = (int32_t)(t.firstTapRow * kernelWidth + t.firstTapColumn);
+    int64_t c = 0;
+    for (; c + 16 <= channels; c += 16) {
+        rondo_sixteen best = *(const rondo_sixteen *)(corner + first + c);
+        rondo_sixteen_indices tap = firstTap;
+        for (int64_t kh = t.firstTapRow; kh < t.lastTapRow; kh++) {
+            for (int64_t kw = t.firstTapColumn; kw < t.lastTapColumn; kw++) {
+                rondo_sixteen in =
+                    *(const rondo_sixteen *)(corner + (kh * w->width + kw) * channels + c);
+                rondo_sixteen_indices larger = (in > best) | (in != in);
+                rondo_sixteen_indices here = (int32_t)(kh * kernelWidth + kw);
+                best = larger ? in : best;
+                tap = larger ? here : tap;
+            }
+        }
+        if (clips) {
+            tap = best > 0 ? tap : (rondo_sixteen_indices)clipped_tap;
+            best = best < 0 ? (rondo_sixteen)0 : best;
+        }
+        *(rondo_sixteen *)(y + c) = best;
+        *(rondo_sixteen_bytes *)(taps + c) = __builtin_convertvector(tap, rondo_sixteen_bytes);
+    }
+    for (; c < channels; c++) {
+        float best = corner[first + c];
+        int32_t tap = firstTap;
+        for (int64_t kh = t.firstTapRow; kh < t.lastTapRow; kh++) {
+            for (int64_t kw = t.firstTapColumn; kw < t.lastTapColumn; kw++) {
+                float in = corner[(kh * w->width + kw) * channels + c];
+                if (!(in > best || in != in)) continue;
+                best = in;
+                tap = (int32_t)(kh * kernelWidth + kw);
+            }
+        }
+        if (clips && !(best > 0)) tap = clipped_tap;
+        y[c] = clips && best < 0 ? 0 : best;
+        taps[c] = (uint8_t)tap;
+    }
+}
+
+// Whether the windows are 2 x 2 without padding: all of them inside, and short loops of known length.
+RONDO_INLINE bool has_pairs(const rondo_window *w) {
+    return w->kernelHeight == 2 && w->kernelWidth == 2 && w->paddingTop == 0 &&
+           w->paddingLeft == 0;
+}
+
+RONDO_CLONES void rondo_max_pool(float *y, uint8_t *taps, const float *image,
+                                 const rondo_window *w, bool clips) {
+    const int64_t channels = w->channels;
+    const bool pairs = has_pairs(w);
     for (int64_t oh = 0; oh < w->outputHeight; oh++) {
         for (int64_t ow = 0; ow < w->outputWidth; ow++, y += channels, taps += channels) {
-            const rondo_taps t = taps_inside(w, oh, ow);
-            const float *corner = image + (t.top * w->width + t.left) * channels;
-            const int64_t first = (t.firstTapRow * w->width + t.firstTapColumn) * channels;
-            const int32_t firstTap = (int32_t)(t.firstTapRow * w->kernelWidth + t.firstTapColumn);
-            int64_t c = 0;
-            // A NaN wins and stays, as in PyTorch.
-            for (; c + 16 <= channels; c += 16) {
-                rondo_sixteen best = *(const rondo_sixteen *)(corner + first + c);
-                rondo_sixteen_indices tap = firstTap;
-                for (int64_t kh = t.firstTapRow; kh < t.lastTapRow; kh++) {
-                    for (int64_t kw = t.firstTapColumn; kw < t.lastTapColumn; kw++) {
-                        rondo_sixteen in =
-                            *(const rondo_sixteen *)(corner + (kh * w->width + kw) * channels + c);
-                        rondo_sixteen_indices larger = (in > best) | (in != in);
-                        rondo_sixteen_indices here = (int32_t)(kh * w->kernelWidth + kw);
-                        best = larger ? in : best;
-                        tap = larger ? here : tap;
-                    }
-                }
-                *(rondo_sixteen *)(y + c) = best;
-                *(rondo_sixteen_bytes *)(taps + c) =
-                    __builtin_convertvector(tap, rondo_sixteen_bytes);
+            if (pairs) {
+                const int64_t top = oh * w->strideHeight, left = ow * w->strideWidth;
+                const rondo_taps t = {0, 2, 0, 2, top, left};
+                pool_window(y, taps, image + (top * w->width + left) * channels, t, w, 2, clips);
+                continue;
             }
-            for (; c < channels; c++) {
-                float best = corner[first + c];
-                int32_t tap = firstTap;
-                for (int64_t kh = t.firstTapRow; kh < t.lastTapRow; kh++) {
-                    for (int64_t kw = t.firstTapColumn; kw < t.lastTapColumn; kw++) {
-                        float in = corner[(kh * w->width + kw) * channels + c];
-                        if (!(in > best || in != in)) continue;
-                        best = in;
-                        tap = (int32_t)(kh * w->kernelWidth + kw);
-                    }
-                }
-                y[c] = best;
-                taps[c] = (uint8_t)tap;
+            const rondo_taps t = taps_inside(w, oh, ow);
+            pool_window(y, taps, image + (t.top * w->width + t.left) * channels, t, w,
+                        w->kernelWidth, clips);
+        }
+    }
+}
+
+// Hands the gradient of one window to the inputs that won it; the others get zero, or nothing.
+RONDO_INLINE void spread_window(float *corner, const float *dy, const uint8_t *taps,
+                                const rondo_taps t, const rondo_window *w,
+                                const int64_t kernelWidth, bool once) {
+    const int64_t channels = w->channels;
+    int64_t c = 0;
+    for (; c + 16 <= channels; c += 16) {
+        const rondo_sixteen upstream = *(const rondo_sixteen *)(dy + c);
+        const rondo_sixteen_indices winner = __builtin_convertvector(
+            *(const rondo_sixteen_bytes *)(taps + c), rondo_sixteen_indices);
+        for (int64_t kh = t.firstTapRow; kh < t.lastTapRow; kh++) {
+            for (int64_t kw = t.firstTapColumn; kw < t.lastTapColumn; kw++) {
+                float *out = corner + (kh * w->width + kw) * channels + c;
+                const rondo_sixteen_indices here = (int32_t)(kh * kernelWidth + kw);
+                const rondo_sixteen share = winner == here ? upstream : (rondo_sixteen)0;
+                *(rondo_sixteen *)out = once ? share : *(const rondo_sixteen *)out + share;
+            }
+        }
+    }
+    for (; c < channels; c++) {
+        for (int64_t kh = t.firstTapRow; kh < t.lastTapRow; kh++) {
+            for (int64_t kw = t.firstTapColumn; kw < t.lastTapColumn; kw++) {
+                float *out = corner + (kh * w->width + kw) * channels + c;
+                const float share = taps[c] == (uint8_t)(kh * kernelWidth + kw) ? dy[c] : 0;
+                *out = once ? share : *out + share;
             }
         }
     }
@@ -137,29 +193,19 @@ RONDO_CLONES void rondo_max_pool_gradient(float *dimage, const float *dy, const 
                       w->paddingTop == 0 && w->paddingLeft == 0 &&
                       w->outputHeight * w->strideHeight == w->height &&
                       w->outputWidth * w->strideWidth == w->width;
+    const bool pairs = once && has_pairs(w);
     if (!once) memset(dimage, 0, (size_t)(w->height * w->width * channels) * sizeof(float));
     for (int64_t oh = 0; oh < w->outputHeight; oh++) {
         for (int64_t ow = 0; ow < w->outputWidth; ow++, dy += channels, taps += channels) {
-            const rondo_taps t = taps_inside(w, oh, ow);
-            for (int64_t kh = t.firstTapRow; kh < t.lastTapRow; kh++) {
-                for (int64_t kw = t.firstTapColumn; kw < t.lastTapColumn; kw++) {
-                    float *out = dimage + ((t.top + kh) * w->width + t.left + kw) * channels;
-                    const uint8_t tap = (uint8_t)(kh * w->kernelWidth + kw);
-                    if (once) {
-                        RONDO_IN_PLACE
-                        for (int64_t c = 0; c < channels; c++) {
-                            float upstream = dy[c];
-                            out[c] = taps[c] == tap ? upstream : 0;
-                        }
-                    } else {
-                        RONDO_IN_PLACE
-                        for (int64_t c = 0; c < channels; c++) {
-                            float upstream = dy[c];
-                            out[c] += taps[c] == tap ? upstream : 0;
-                        }
-                    }
-                }
+            if (pairs) {
+                const int64_t top = oh * 2, left = ow * 2;
+                const rondo_taps t = {0, 2, 0, 2, top, left};
+                spread_window(dimage + (top * w->width + left) * channels, dy, taps, t, w, 2, true);
+                continue;
             }
+            const rondo_taps t = taps_inside(w, oh, ow);
+            spread_window(dimage + (t.top * w->width + t.left) * channels, dy, taps, t, w,
+                          w->kernelWidth, once);
         }
     }
 }

@@ -30,15 +30,15 @@ static int64_t packed_count(const rondo_convolution *c) {
 
 // MARK: Plans
 
-rondo_winograd_plan rondo_plan_winograd(const rondo_convolution *c, int64_t tile) {
+rondo_winograd_plan rondo_plan_winograd(const rondo_convolution *c, int64_t down, int64_t across) {
     const int64_t inputs = rondo_blocks(c->window.channels) * rondo_lanes;
     const int64_t outputs = rondo_blocks(c->outputs) * rondo_lanes;
-    rondo_winograd_plan plan = {.edge = tile + 2};
-    plan.tilesDown = (c->window.outputHeight + tile - 1) / tile;
-    plan.tilesAcross = (c->window.outputWidth + tile - 1) / tile;
+    rondo_winograd_plan plan = {.planes = (down + 2) * (across + 2)};
+    plan.tilesDown = (c->window.outputHeight + down - 1) / down;
+    plan.tilesAcross = (c->window.outputWidth + across - 1) / across;
     plan.tiles = c->images * plan.tilesDown * plan.tilesAcross;
     // Both sides of the products in about 256 KiB, at least as many tiles as make the products efficient.
-    const int64_t fitting = 64 * 1024 / (plan.edge * plan.edge * (inputs + outputs));
+    const int64_t fitting = 64 * 1024 / (plan.planes * (inputs + outputs));
     const int64_t wanted = smallest(largest(fitting, 24), 96) / rondo_row_step * rondo_row_step;
     plan.blockTiles = smallest(wanted, rondo_padded_rows(plan.tiles));
     // Planes a power of two apart would fall on the same lines of the L1 cache.
@@ -48,12 +48,11 @@ rondo_winograd_plan rondo_plan_winograd(const rondo_convolution *c, int64_t tile
     return plan;
 }
 
-int64_t rondo_winograd_scratch(const rondo_convolution *c, int64_t tile) {
-    const rondo_winograd_plan plan = rondo_plan_winograd(c, tile);
-    const int64_t planes = plan.edge * plan.edge;
+int64_t rondo_winograd_scratch(const rondo_convolution *c, rondo_tile tile) {
+    const rondo_winograd_plan plan = rondo_plan_winograd(c, tile.down, tile.across);
     const int64_t zeros = rondo_blocks(largest(c->window.channels, c->outputs)) * rondo_lanes;
-    return zeros + planes * plan.weightPlane +
-           largest(planes * (plan.inputPlane + plan.outputPlane), packed_count(c));
+    return zeros + plan.planes * plan.weightPlane +
+           largest(plan.planes * (plan.inputPlane + plan.outputPlane), packed_count(c));
 }
 
 rondo_columns_plan rondo_plan_columns(const rondo_convolution *c) {
@@ -117,36 +116,60 @@ int64_t rondo_cut_pieces(rondo_piece *pieces, const rondo_convolution *c,
 
 // MARK: Layouts
 
-// Runs over all weights in PyTorch's order [a, b, taps], where `a` are the outputs, or reversed the inputs, of
-// the convolution `c`, and gives each one its index in the packed order.
-#define FOR_EACH_WEIGHT(BODY)                                                                     \
-    const int64_t taps = taps_of(c), inputs = c->window.channels, outputs = c->outputs;           \
-    const int64_t firsts = reversed ? inputs : outputs, seconds = reversed ? outputs : inputs;    \
-    int64_t from = 0;                                                                             \
-    for (int64_t a = 0; a < firsts; a++)                                                          \
-        for (int64_t b = 0; b < seconds; b++) {                                                   \
-            const int64_t i = reversed ? a : b, o = reversed ? b : a;                             \
-            int64_t to = (o / rondo_lanes * taps * inputs + i) * rondo_lanes + o % rondo_lanes;   \
-            const int64_t step = inputs * rondo_lanes;                                            \
-            if (reversed) to += (taps - 1) * step;                                                \
-            for (int64_t tap = 0; tap < taps; tap++, from++, to += reversed ? -step : step) BODY; \
-        }
+// Where the weights of a convolution lie in PyTorch's order [a, b, taps]: a are its outputs, or reversed its
+// inputs.
+typedef struct {
+    int64_t taps, inputs, outputs;
+    int64_t inputStep, outputStep;
+} weight_layout;
+
+static weight_layout layout_of(const rondo_convolution *c, bool reversed) {
+    weight_layout w = {taps_of(c), c->window.channels, c->outputs, 0, 0};
+    w.inputStep = reversed ? w.outputs * w.taps : w.taps;
+    w.outputStep = reversed ? w.taps : w.inputs * w.taps;
+    return w;
+}
+
+RONDO_INLINE void pack_row(float *row, const float *from, int64_t step, const int64_t count) {
+    for (int64_t lane = 0; lane < count; lane++) row[lane] = from[lane * step];
+    for (int64_t lane = count; lane < rondo_lanes; lane++) row[lane] = 0;
+}
+
+RONDO_INLINE void unpack_row(float *to, const float *row, int64_t step, const int64_t count,
+                             bool accumulate) {
+    for (int64_t lane = 0; lane < count; lane++)
+        to[lane * step] = accumulate ? to[lane * step] + row[lane] : row[lane];
+}
 
 void rondo_pack_weight(float *packed, const float *weight, const rondo_convolution *c,
                        bool reversed) {
-    if (c->outputs % rondo_lanes != 0)
-        memset(packed, 0, (size_t)packed_count(c) * sizeof(float));
-    FOR_EACH_WEIGHT(packed[to] = weight[from])
+    const weight_layout w = layout_of(c, reversed);
+    for (int64_t o = 0; o < w.outputs; o += rondo_lanes, packed += w.taps * w.inputs * rondo_lanes)
+        for (int64_t i = 0; i < w.inputs; i++)
+            for (int64_t tap = 0; tap < w.taps; tap++) {
+                const int64_t place = reversed ? w.taps - 1 - tap : tap;
+                float *row = packed + (place * w.inputs + i) * rondo_lanes;
+                const float *from = weight + o * w.outputStep + i * w.inputStep + tap;
+                if (o + rondo_lanes <= w.outputs)
+                    pack_row(row, from, w.outputStep, rondo_lanes);
+                else
+                    pack_row(row, from, w.outputStep, w.outputs - o);
+            }
 }
 
 void rondo_unpack_weight(float *weight, const float *packed, const rondo_convolution *c,
                          bool accumulate) {
-    const bool reversed = false;
-    if (accumulate) {
-        FOR_EACH_WEIGHT(weight[from] += packed[to])
-    } else {
-        FOR_EACH_WEIGHT(weight[from] = packed[to])
-    }
+    const weight_layout w = layout_of(c, false);
+    for (int64_t o = 0; o < w.outputs; o += rondo_lanes, packed += w.taps * w.inputs * rondo_lanes)
+        for (int64_t i = 0; i < w.inputs; i++)
+            for (int64_t tap = 0; tap < w.taps; tap++) {
+                const float *row = packed + (tap * w.inputs + i) * rondo_lanes;
+                float *to = weight + o * w.outputStep + i * w.inputStep + tap;
+                if (o + rondo_lanes <= w.outputs)
+                    unpack_row(to, row, w.outputStep, rondo_lanes, accumulate);
+                else
+                    unpack_row(to, row, w.outputStep, w.outputs - o, accumulate);
+            }
 }
 
 void rondo_fill_padded(float *padded, const float *image, const rondo_convolution *c,
@@ -184,13 +207,13 @@ void rondo_read_padded(float *image, const float *padded, const rondo_convolutio
 
 void rondo_winograd_forward(int64_t width, float *y, const float *x, const float *weight,
                             bool reversed, const float *bias, const rondo_convolution *c,
-                            int64_t tile, float *scratch) {
+                            rondo_tile tile, float *scratch) {
     RONDO_DISPATCH(rondo_winograd_forward, y, x, weight, reversed, bias, c, tile, scratch);
 }
 
 void rondo_winograd_weight_gradient(int64_t width, float *gradient, bool accumulate,
                                     const float *x, const float *dy, const rondo_convolution *c,
-                                    int64_t tile, float *scratch) {
+                                    rondo_tile tile, float *scratch) {
     RONDO_DISPATCH(rondo_winograd_weight_gradient, gradient, accumulate, x, dy, c, tile, scratch);
 }
 

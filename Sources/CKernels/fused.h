@@ -23,9 +23,10 @@ static inline int64_t rondo_padded_rows(int64_t rows) {
 
 /// How a Winograd pass is cut up; a function of the shapes only. Counts are in floats.
 typedef struct {
-    int64_t edge, tilesDown, tilesAcross, tiles;
+    int64_t tilesDown, tilesAcross, tiles;
     int64_t blockTiles;                             // tiles that are transformed together
-    int64_t inputPlane, outputPlane, weightPlane;   // distance of the edge * edge planes
+    int64_t planes;                                 // one product each
+    int64_t inputPlane, outputPlane, weightPlane;   // distance of the planes
 } rondo_winograd_plan;
 
 /// How a pass over columns is cut up.
@@ -44,7 +45,7 @@ typedef struct {
     int64_t source, destination, count;
 } rondo_piece;
 
-rondo_winograd_plan rondo_plan_winograd(const rondo_convolution *c, int64_t tile);
+rondo_winograd_plan rondo_plan_winograd(const rondo_convolution *c, int64_t down, int64_t across);
 rondo_columns_plan rondo_plan_columns(const rondo_convolution *c);
 /// Returns how many pieces there are.
 int64_t rondo_cut_pieces(rondo_piece *pieces, const rondo_convolution *c,
@@ -64,10 +65,10 @@ void rondo_read_padded(float *image, const float *padded, const rondo_convolutio
 
 #define RONDO_FUSED_DECLARATIONS(WIDTH)                                                           \
     void rondo_winograd_forward_##WIDTH(float *, const float *, const float *, bool,              \
-                                        const float *, const rondo_convolution *, int64_t,        \
+                                        const float *, const rondo_convolution *, rondo_tile,     \
                                         float *);                                                 \
     void rondo_winograd_weight_gradient_##WIDTH(float *, bool, const float *, const float *,      \
-                                                const rondo_convolution *, int64_t, float *);     \
+                                                const rondo_convolution *, rondo_tile, float *);  \
     void rondo_columns_forward_##WIDTH(float *, const float *, const float *, bool,               \
                                        const float *, const rondo_convolution *, float *);        \
     void rondo_columns_weight_gradient_##WIDTH(float *, bool, const float *, const float *,       \

@@ -31,10 +31,13 @@ public struct Convolution: Sendable {
 
     /// The convolution, computed in the way that is fastest for its shape.
     /// - Precondition: `groups` divides the channels on both sides.
-    public init(window: ImageWindow, outputChannels: Int, groups: Int) {
+    public init(
+        window: ImageWindow, outputChannels: Int, groups: Int, tile: WinogradTile = .standard
+    ) {
         self.init(
             window: window, outputChannels: outputChannels, groups: groups,
-            strategy: .best(window: window, outputChannels: outputChannels, groups: groups))
+            strategy: .best(
+                window: window, outputChannels: outputChannels, groups: groups, tile: tile))
     }
 
     /// The same, computed in the given way.

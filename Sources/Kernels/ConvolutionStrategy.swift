@@ -8,23 +8,41 @@ import CKernels
 // takes that level when one of its machines has nothing better, and all have to get the same bits. Between
 // AVX2 and AVX-512 the own kernels need no such care, their bits are the same.
 
+/// How many outputs one tile of Winograd's convolution gives, height by width. Larger tiles take fewer products
+/// and round worse; for any but 3x3 kernels with stride 1 the tile does not matter.
+public enum WinogradTile: CaseIterable, Sendable {
+    /// 4 products per output; more accurate than the direct sum.
+    case twoByTwo
+    /// 3 products per output; errors like those of the direct sum.
+    case twoByFour
+    /// 2.25 products per output; errors about twice those of the direct sum.
+    case fourByFour
+
+    /// The tile where none is asked for.
+    public static let standard = WinogradTile.twoByTwo
+
+    fileprivate var native: rondo_tile {
+        rondo_tile(
+            down: self == .fourByFour ? 4 : 2, across: self == .twoByTwo ? 2 : 4)
+    }
+}
+
 /// A way to compute a convolution.
 package enum ConvolutionStrategy: Hashable, Sendable {
     /// Columns and OpenBLAS products.
     case reference
     /// Columns and own products, on vectors of `width` floats.
     case columns(width: Int)
-    /// F(tile x tile, 3x3) of Winograd for 3x3 kernels with stride 1. Tile 2 is as accurate as the direct
-    /// sum; tile 4 is faster, and its largest errors are up to ten times those of the direct sum.
-    case winograd(tile: Int, width: Int)
+    /// F(tile, 3x3) of Winograd for 3x3 kernels with stride 1.
+    case winograd(tile: WinogradTile, width: Int)
 
-    /// The way that is fastest for a shape, among those as accurate as the direct sum.
+    /// The way that is fastest for a shape with tiles of that size.
     package static func best(
-        window: ImageWindow, outputChannels: Int, groups: Int
+        window: ImageWindow, outputChannels: Int, groups: Int, tile: WinogradTile
     ) -> ConvolutionStrategy {
         let width = Arithmetic.fusedWidth
         guard width > 0, groups == 1 else { return .reference }
-        let winograd = ConvolutionStrategy.winograd(tile: 2, width: width)
+        let winograd = ConvolutionStrategy.winograd(tile: tile, width: width)
         if winograd.serves(window: window, groups: groups), window.channels >= 16,
             outputChannels >= 16
         {
@@ -39,9 +57,9 @@ package enum ConvolutionStrategy: Hashable, Sendable {
         switch self {
         case .reference: true
         case .columns(let width): width <= Arithmetic.widestFused && groups == 1
-        case .winograd(let tile, let width):
-            width <= Arithmetic.widestFused && groups == 1 && (tile == 2 || tile == 4)
-                && window.kernel == .init(3) && window.stride == .init(1)
+        case .winograd(_, let width):
+            width <= Arithmetic.widestFused && groups == 1 && window.kernel == .init(3)
+                && window.stride == .init(1)
         }
     }
 }
@@ -70,7 +88,7 @@ extension Convolution {
         switch strategy {
         case .reference: return nil
         case .columns: return Int(rondo_columns_scratch(&shape))
-        case .winograd(let tile, _): return Int(rondo_winograd_scratch(&shape, Int64(tile)))
+        case .winograd(let tile, _): return Int(rondo_winograd_scratch(&shape, tile.native))
         }
     }
 
@@ -94,7 +112,7 @@ extension Convolution {
             rondo_columns_forward(Int64(width), y, x, weight, reversed, bias, &shape, scratch)
         case .winograd(let tile, let width):
             rondo_winograd_forward(
-                Int64(width), y, x, weight, reversed, bias, &shape, Int64(tile), scratch)
+                Int64(width), y, x, weight, reversed, bias, &shape, tile.native, scratch)
         }
         return true
     }
@@ -112,7 +130,7 @@ extension Convolution {
                 Int64(width), weightGradient, beta != 0, x, dy, &shape, scratch)
         case .winograd(let tile, let width):
             rondo_winograd_weight_gradient(
-                Int64(width), weightGradient, beta != 0, x, dy, &shape, Int64(tile), scratch)
+                Int64(width), weightGradient, beta != 0, x, dy, &shape, tile.native, scratch)
         }
         return true
     }

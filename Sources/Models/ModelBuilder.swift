@@ -26,7 +26,8 @@ package enum ModelBuilder {
     ) throws(ModelError) -> Sequential {
         var stream = InitializationStream(seed: seed)
         return sequential(
-            try plan(model, input: input, outputs: outputs), stream: &stream)
+            try plan(model, input: input, outputs: outputs), model.convolution.tile,
+            stream: &stream)
     }
 
     /// The layers with all sizes settled.
@@ -52,15 +53,15 @@ package enum ModelBuilder {
     }
 
     private static func sequential(
-        _ plans: [LayerPlan], stream: inout InitializationStream
+        _ plans: [LayerPlan], _ tile: WinogradTile, stream: inout InitializationStream
     ) -> Sequential {
         var layers: [(name: String, layer: any Layer)] = []
-        for plan in plans { layers.append((plan.name, layer(plan, stream: &stream))) }
+        for plan in plans { layers.append((plan.name, layer(plan, tile, stream: &stream))) }
         return Sequential(named: layers)
     }
 
     private static func layer(
-        _ plan: LayerPlan, stream: inout InitializationStream
+        _ plan: LayerPlan, _ tile: WinogradTile, stream: inout InitializationStream
     ) -> any Layer {
         switch plan.operation {
         case .linear(let inputs, let outputs, let bias, let initializer):
@@ -71,7 +72,8 @@ package enum ModelBuilder {
             return Conv2d(
                 inputs, options.outputChannels, kernel: .init(options.kernel),
                 stride: .init(options.stride), padding: padding, groups: options.groups,
-                bias: options.bias, initializer: options.initializer.initializer, stream: &stream)
+                bias: options.bias, initializer: options.initializer.initializer, tile: tile,
+                stream: &stream)
         case .maxPool2d(let options):
             return MaxPool2d(
                 kernel: .init(options.kernel), stride: .init(options.stride),
@@ -105,8 +107,18 @@ package enum ModelBuilder {
             return LayerNorm(features, epsilon: Float(epsilon))
         case .gelu: return Activation.gelu
         case .residual(let layers, let shortcut):
-            let main = sequential(layers, stream: &stream)
-            return Residual(main, shortcut: sequential(shortcut, stream: &stream))
+            let main = sequential(layers, tile, stream: &stream)
+            return Residual(main, shortcut: sequential(shortcut, tile, stream: &stream))
+        }
+    }
+}
+
+extension ConvolutionMethod {
+    fileprivate var tile: WinogradTile {
+        switch self {
+        case .winograd2x2: .twoByTwo
+        case .winograd2x4: .twoByFour
+        case .winograd4x4: .fourByFour
         }
     }
 }

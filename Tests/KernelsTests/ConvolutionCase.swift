@@ -33,16 +33,15 @@ struct ConvolutionCase: Sendable, CustomTestStringConvertible {
         var all = [ConvolutionStrategy.reference]
         for width in [8, 16] {
             all.append(.columns(width: width))
-            all.append(.winograd(tile: 2, width: width))
-            all.append(.winograd(tile: 4, width: width))
+            all += WinogradTile.allCases.map { .winograd(tile: $0, width: width) }
         }
         return all.filter { $0.serves(window: window, groups: groups) }
     }
 
-    /// Those that are exact on small integers: tile 4 divides by 3.
+    /// Those that are exact on small integers: tiles of 4 divide by 3.
     func exactStrategies(_ window: ImageWindow) -> [ConvolutionStrategy] {
         strategies(window).filter {
-            if case .winograd(tile: 4, _) = $0 { false } else { true }
+            if case .winograd(let tile, _) = $0 { tile == .twoByTwo } else { true }
         }
     }
 

@@ -1,5 +1,6 @@
 import Autodiff
 import Foundation
+import Kernels
 import Models
 import NeuralNetworks
 import RunConfiguration
@@ -9,10 +10,13 @@ import Testing
 @Suite struct ModelBuilderTests {
     private static let input = FeatureShape.image(channels: 1, height: 28, width: 28)
 
-    private func model(_ layers: String) throws -> ModelConfiguration {
+    private func model(
+        _ layers: String, convolution: String = "winograd2x2"
+    ) throws -> ModelConfiguration {
         let text = """
             { replicas: 1, batchSize: 1, steps: 1, data: { directory: "/nowhere" },
-              optimizer: { type: "sgd", learningRate: 1 }, model: { layers: [\(layers)] } }
+              optimizer: { type: "sgd", learningRate: 1 },
+              model: { layers: [\(layers)], convolution: "\(convolution)" } }
             """
         return try RunConfiguration.parse(Data(text.utf8), origin: "test").model
     }
@@ -37,6 +41,32 @@ import Testing
                 "32x28x28", "32x28x28", "32x14x14", "6272", "10",
             ])
         #expect(outline.scalarCount == 32 * 9 + 32 + 6272 * 10 + 10)
+    }
+
+    /// All convolutions of the list, those in blocks too, are computed as asked for.
+    @Test(
+        .enabled(if: Arithmetic.fusedWidth > 0, "own convolutions need AVX2"),
+        arguments: [true, false])
+    func convolutionMethodReachesTheLayers(inBlock: Bool) throws {
+        let layer = """
+            {type: "conv2d", name: "conv", outputChannels: 16, kernel: 3, padding: 1}
+            """
+        let layers = inBlock ? "{type: \"residual\", name: \"block\", layers: [\(layer)]}" : layer
+        var stream = InitializationStream(seed: 2)
+        let x = Initializer.kaimingNormal.tensor(
+            [2, 8, 8, 16], fanIn: 2, fanOut: 1, stream: &stream)
+        let results = try ["winograd2x2", "winograd2x4", "winograd4x4"].map { name in
+            let network = try ModelBuilder.build(
+                try model(
+                    "\(layers), {type: \"flatten\"}, {type: \"linear\", outputFeatures: 10}",
+                    convolution: name),
+                input: .image(channels: 16, height: 8, width: 8), outputs: 10, seed: 1)
+            return network(Tape(.evaluation).constant(x)).value.scalars
+        }
+        #expect(Set(results).count == 3)
+        for result in results {
+            #expect(zip(result, results[0]).allSatisfy { abs($0 - $1) < 1e-4 })
+        }
     }
 
     @Test func networkGivesWhatTheOutlineSays() throws {

@@ -83,6 +83,10 @@ import Testing
         "\"model.loss\" is \"crossentropy\", which is not known; did you mean \"crossEntropy\"?"
     ),
     (
+        "model.convolution=winograd4x2",
+        "\"model.convolution\" is \"winograd4x2\", which is not known; did you mean \"winograd2x2\"?"
+    ),
+    (
         "model.loss={labelSmoothing:1}",
         "\"model.loss.labelSmoothing\" must be at least 0 and below 1, got 1"
     ),

@@ -120,7 +120,7 @@ private let everyLayer = """
     ],
     [
         "optimizer={type:'adadelta',learningRate:1,rho:0.8,epsilon:1e-5}",
-        "model.loss='crossEntropy'",
+        "model.loss='crossEntropy'", "model.convolution=winograd2x4",
     ],
     ["steps=12", "accumulation=3", "data.lastBatch=drop", "data.trainSamples=100", "threads=2"],
     ["model.layers=\(everyLayer)", "checkpoint.everySteps=5", "bucketMegabytes=0.123456789"],

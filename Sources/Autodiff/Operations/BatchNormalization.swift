@@ -13,19 +13,29 @@ import Tensors
 ///
 /// - Parameters:
 ///   - x: [..., C]; weight, bias, runningMean, runningVariance: [C].
+///   - residual: added to the result, in the shape of x; the end of a residual block.
+///   - relu: whether max(., 0) of that is returned.
 /// In training the pass adds its mean and unbiased variance, times its sample count, to the running
 /// statistics' contributions; in evaluation the running values are used.
 public func batchNormalization(
     _ x: Variable, weight: Parameter, bias: Parameter, runningMean: RunningStatistic,
-    runningVariance: RunningStatistic, epsilon: Float
+    runningVariance: RunningStatistic, epsilon: Float, adding residual: Variable? = nil,
+    relu: Bool = false
 ) -> Variable {
     let rows = x.shape.rows
     let channels = x.shape.columns
     precondition(
         weight.shape == [channels] && bias.shape == [channels],
         "batchNorm: weight \(weight.shape), bias \(bias.shape), x \(x.shape)")
+    precondition(
+        residual.map { $0.shape == x.shape } ?? true, "batchNorm: \(x.shape) plus another shape")
+    func normalized(_ mean: Tensor, _ variance: Tensor) -> Tensor {
+        Autodiff.normalized(
+            x.value, mean, variance, weight.value, bias.value, epsilon, adding: residual?.value,
+            relu: relu)
+    }
     guard x.tape.settings.isTraining else {
-        return evaluated(x, weight, bias, runningMean.value, runningVariance.value, epsilon)
+        return x.tape.constant(normalized(runningMean.value, runningVariance.value))
     }
     let mean = Tensor(uninitialized: [channels])
     let variance = Tensor(uninitialized: [channels])
@@ -37,21 +47,32 @@ public func batchNormalization(
         runningVariance.contribute(
             variance, times: samples * Float(rows) / Float(max(rows - 1, 1)))
     }
-    let y = normalized(x.value, mean, variance, weight.value, bias.value, epsilon)
-    return x.tape.record(y, from: [x], using: [weight, bias]) { upstream in
+    let y = normalized(mean, variance)
+    let inputs = [x] + (residual.map { [$0] } ?? [])
+    return x.tape.record(y, from: inputs, using: [weight, bias]) { upstream in
         let inverseDeviation = inverseDeviations(variance, epsilon)
         let sums = Tensor(uninitialized: [2, channels])
         let dySum = sums.pointer
         let dyScaled = sums.pointer + channels
-        rondo_batch_norm_sums(
-            dySum, dyScaled, upstream.pointer, x.value.pointer, mean.pointer,
-            inverseDeviation.pointer, rows, channels)
+        // Masked in place, and the result goes on as the gradient of the residual.
+        if relu {
+            let masked = upstream.isUnique() ? upstream : Tensor(uninitialized: x.shape)
+            rondo_batch_norm_masked_sums(
+                dySum, dyScaled, masked.pointer, upstream.pointer, y.pointer, x.value.pointer,
+                mean.pointer, inverseDeviation.pointer, rows, channels)
+            upstream = masked
+        } else {
+            rondo_batch_norm_sums(
+                dySum, dyScaled, upstream.pointer, x.value.pointer, mean.pointer,
+                inverseDeviation.pointer, rows, channels)
+        }
         x.tape.addGradient(to: bias) { gradient, beta in
             setOrAdd(dySum, to: gradient, beta: beta, count: channels)
         }
         x.tape.addGradient(to: weight) { gradient, beta in
             setOrAdd(dyScaled, to: gradient, beta: beta, count: channels)
         }
+        if let residual { residual.tape.addGradient(upstream, to: residual) }
         guard x.isDifferentiated else { return }
         let factors = Tensor(uninitialized: [3, channels])
         let a = factors.pointer
@@ -65,7 +86,7 @@ public func batchNormalization(
             b[c] = -scale * deviation * dyScaled[c] * inverseRows
             d[c] = -scale * dySum[c] * inverseRows - b[c] * mean.pointer[c]
         }
-        let dx = Tensor(uninitialized: x.shape)
+        let dx = upstream.isUnique() ? upstream : Tensor(uninitialized: x.shape)
         rondo_batch_norm_gradient(
             dx.pointer, upstream.pointer, x.value.pointer, a, b, d, rows, channels)
         x.tape.addGradient(dx, to: x)
@@ -104,7 +125,7 @@ private func inverseDeviations(_ variance: Tensor, _ epsilon: Float) -> Tensor {
 
 private func normalized(
     _ x: Tensor, _ mean: Tensor, _ variance: Tensor, _ weight: Tensor, _ bias: Tensor,
-    _ epsilon: Float
+    _ epsilon: Float, adding residual: Tensor?, relu: Bool
 ) -> Tensor {
     let scale = inverseDeviations(variance, epsilon)
     let shift = Tensor(uninitialized: mean.shape)
@@ -114,13 +135,7 @@ private func normalized(
     }
     let y = Tensor(uninitialized: x.shape)
     rondo_normalize_rows(
-        y.pointer, x.pointer, scale.pointer, shift.pointer, x.shape.rows, mean.count)
+        y.pointer, x.pointer, scale.pointer, shift.pointer, residual?.pointer, relu, x.shape.rows,
+        mean.count)
     return y
-}
-
-private func evaluated(
-    _ x: Variable, _ weight: Parameter, _ bias: Parameter, _ mean: Tensor, _ variance: Tensor,
-    _ epsilon: Float
-) -> Variable {
-    x.tape.constant(normalized(x.value, mean, variance, weight.value, bias.value, epsilon))
 }

@@ -23,16 +23,18 @@ func imageWindow(
 /// - Parameters:
 ///   - x: [N, H, W, C].
 ///   - weight: [O, C / groups, kH, kW]; bias: [O] or nil.
+///   - tile: trades accuracy for speed with 3x3 kernels and stride 1.
 /// - Returns: [N, H', W', O] with H' = (H + 2 padding - kH) / stride + 1.
 /// Cost: 2 N H' W' O kH kW C / groups FLOPs forward, twice that backward (once without dx).
 public func convolution2d(
     _ x: Variable, weight: Parameter, bias: Parameter?, stride: ImageWindow.Pair = .init(1),
-    padding: ImageWindow.Pair = .init(0), groups: Int = 1
+    padding: ImageWindow.Pair = .init(0), groups: Int = 1, tile: WinogradTile = .standard
 ) -> Variable {
     let outputs = weight.shape[0]
     let kernel = ImageWindow.Pair(weight.shape[2], weight.shape[3])
     let window = imageWindow(x.shape, kernel: kernel, stride: stride, padding: padding)
-    let convolution = Convolution(window: window, outputChannels: outputs, groups: groups)
+    let convolution = Convolution(
+        window: window, outputChannels: outputs, groups: groups, tile: tile)
     precondition(
         weight.shape[1] * groups == x.shape[3], "conv2d: weight \(weight.shape), x \(x.shape)")
     let images = x.shape[0]

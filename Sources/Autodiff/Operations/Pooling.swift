@@ -3,13 +3,15 @@ import Kernels
 import Tensors
 
 /// The largest input of each window; padding never wins. x: [N, H, W, C]; the stride is the kernel where none
-/// is given, here and below.
-/// - Precondition: at most 256 taps, padding at most half of the kernel.
+/// is given, here and below. With `relu` the ReLU of that, which is also the largest ReLU of the inputs.
+/// - Precondition: at most 256 taps, with `relu` 255; padding at most half of the kernel.
 public func maxPool2d(
     _ x: Variable, kernel: ImageWindow.Pair, stride: ImageWindow.Pair? = nil,
-    padding: ImageWindow.Pair = 0
+    padding: ImageWindow.Pair = 0, relu: Bool = false
 ) -> Variable {
-    precondition(kernel.height * kernel.width <= 256, "maxPool2d: \(kernel) has over 256 taps")
+    precondition(
+        kernel.height * kernel.width <= (relu ? 255 : 256),
+        "maxPool2d: \(kernel) has over 256 taps")
     precondition(
         2 * padding.height <= kernel.height && 2 * padding.width <= kernel.width,
         "maxPool2d: padding \(padding) is more than half of the kernel \(kernel)")
@@ -26,7 +28,7 @@ public func maxPool2d(
     for image in 0..<images {
         rondo_max_pool(
             y.pointer + image * outputCount, taps + image * outputCount,
-            x.value.pointer + image * window.inputCount, &native)
+            x.value.pointer + image * window.inputCount, &native, relu)
     }
     return x.tape.record(y, from: [x]) { upstream in
         let dx = Tensor(uninitialized: x.shape)

@@ -61,12 +61,17 @@ void rondo_softmax_rows(float *y, const float *x, size_t rows, size_t columns); 
 // batchnorm.c: `rows` x `channels`
 void rondo_batch_statistics(float *mean, float *variance, const float *x, size_t rows,
                             size_t channels); // biased variance, two passes
+/// y = x * scale[c] + shift[c], then + added where that is not NULL, then the ReLU where it clips.
 void rondo_normalize_rows(float *y, const float *x, const float *scale, const float *shift,
-                          size_t rows, size_t channels); // y = x * scale[c] + shift[c]
+                          const float *added, bool clips, size_t rows, size_t channels);
 /// dyScaled[c] = sum dy * (x - mean) * inverseDeviation, dySum[c] = sum dy
 void rondo_batch_norm_sums(float *dySum, float *dyScaled, const float *dy, const float *x,
                            const float *mean, const float *inverseDeviation, size_t rows,
                            size_t channels);
+/// The same with masked = y > 0 ? dy : 0 in the place of dy; masked may be dy.
+void rondo_batch_norm_masked_sums(float *dySum, float *dyScaled, float *masked, const float *dy,
+                                  const float *y, const float *x, const float *mean,
+                                  const float *inverseDeviation, size_t rows, size_t channels);
 /// dx = a[c] * dy + b[c] * x + d[c]; dx may be dy.
 void rondo_batch_norm_gradient(float *dx, const float *dy, const float *x, const float *a,
                                const float *b, const float *d, size_t rows, size_t channels);
@@ -86,8 +91,10 @@ void rondo_image_to_columns(float *columns, const float *image, const rondo_wind
                             int64_t firstRow, int64_t lastRow);
 /// The adjoint: adds each row of `columns` to the image it was taken from.
 void rondo_columns_to_image(float *image, const float *columns, const rondo_window *window);
-/// taps[i] = index of the largest input of the window, 0 ... kernelHeight * kernelWidth - 1.
-void rondo_max_pool(float *y, uint8_t *taps, const float *image, const rondo_window *window);
+/// taps[i] = index of the largest input of the window, 0 ... kernelHeight * kernelWidth - 1. With `clips` the
+/// ReLU of that, and the tap 255, which no window may have, where it is clipped.
+void rondo_max_pool(float *y, uint8_t *taps, const float *image, const rondo_window *window,
+                    bool clips);
 void rondo_max_pool_gradient(float *dimage, const float *dy, const uint8_t *taps,
                              const rondo_window *window); // sets all of dimage
 /// Divides by the whole window, padding included (PyTorch's count_include_pad).

@@ -13,14 +13,18 @@ typedef struct {
 } rondo_convolution;
 /// Floats of the widest vectors that the processor runs these kernels with: 16, 8, or 0 for not at all.
 int64_t rondo_fused_width(void);
-/// 3x3 kernels with stride 1 by F(tile x tile, 3x3); tile is 2 or 4.
-int64_t rondo_winograd_scratch(const rondo_convolution *c, int64_t tile);
+/// Outputs of one tile: 2 x 2, 2 x 4 or 4 x 4.
+typedef struct {
+    int64_t down, across;
+} rondo_tile;
+/// 3x3 kernels with stride 1 by F(down x across, 3x3).
+int64_t rondo_winograd_scratch(const rondo_convolution *c, rondo_tile tile);
 void rondo_winograd_forward(int64_t width, float *y, const float *x, const float *weight,
                             bool reversed, const float *bias, const rondo_convolution *c,
-                            int64_t tile, float *scratch);
+                            rondo_tile tile, float *scratch);
 void rondo_winograd_weight_gradient(int64_t width, float *gradient, bool accumulate,
                                     const float *x, const float *dy, const rondo_convolution *c,
-                                    int64_t tile, float *scratch);
+                                    rondo_tile tile, float *scratch);
 /// Any kernel and stride, over columns that are built block by block.
 int64_t rondo_columns_scratch(const rondo_convolution *c);
 int64_t rondo_columns_input_gradient_scratch(const rondo_convolution *c);

@@ -3,14 +3,21 @@ import Autodiff
 /// A layer without parameters that is a function of its input alone.
 public struct Activation: Layer, Sendable {
     private let function: @Sendable (Variable) -> Variable
+    /// Whether this is `relu`, which some layers can compute along with their own work.
+    let isRelu: Bool
 
     /// Wraps a function of one variable.
     public init(_ function: @escaping @Sendable (Variable) -> Variable) {
+        self.init(isRelu: false, function)
+    }
+
+    private init(isRelu: Bool, _ function: @escaping @Sendable (Variable) -> Variable) {
+        self.isRelu = isRelu
         self.function = function
     }
 
     /// max(x, 0)
-    public static let relu = Activation { Autodiff.relu($0) }
+    public static let relu = Activation(isRelu: true) { Autodiff.relu($0) }
     /// The hyperbolic tangent.
     public static let tanh = Activation { Autodiff.tanh($0) }
     /// 1 / (1 + exp(-x))

@@ -20,8 +20,13 @@ public struct BatchNorm: Layer {
 
     /// The forward pass.
     public func callAsFunction(_ x: Variable) -> Variable {
+        callAsFunction(x, adding: nil, relu: false)
+    }
+
+    /// The forward pass with what often follows it, in one run over memory: relu(norm(x) + residual).
+    public func callAsFunction(_ x: Variable, adding residual: Variable?, relu: Bool) -> Variable {
         batchNormalization(
             x, weight: weight, bias: bias, runningMean: runningMean, runningVariance: runningVar,
-            epsilon: epsilon)
+            epsilon: epsilon, adding: residual, relu: relu)
     }
 }

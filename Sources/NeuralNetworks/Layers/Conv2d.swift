@@ -10,14 +10,16 @@ public struct Conv2d: Layer {
     public let bias: Parameter?
     private let stride: ImageWindow.Pair, padding: ImageWindow.Pair
     private let groups: Int
+    private let tile: WinogradTile
 
     /// Both drawn from `stream`; the bias uniform in +-1 / sqrt(fan in), as in PyTorch.
     public init(
         _ inputChannels: Int, _ outputChannels: Int, kernel: ImageWindow.Pair,
         stride: ImageWindow.Pair = .init(1), padding: ImageWindow.Pair = .init(0), groups: Int = 1,
         bias: Bool = true, initializer: Initializer = .kaimingUniform,
-        stream: inout InitializationStream
+        tile: WinogradTile = .standard, stream: inout InitializationStream
     ) {
+        self.tile = tile
         self.stride = stride
         self.padding = padding
         self.groups = groups
@@ -36,6 +38,7 @@ public struct Conv2d: Layer {
     /// The forward pass.
     public func callAsFunction(_ x: Variable) -> Variable {
         convolution2d(
-            x, weight: weight, bias: bias, stride: stride, padding: padding, groups: groups)
+            x, weight: weight, bias: bias, stride: stride, padding: padding, groups: groups,
+            tile: tile)
     }
 }

@@ -16,9 +16,15 @@ public struct MaxPool2d: Layer {
     }
 
     /// The forward pass.
-    public func callAsFunction(_ x: Variable) -> Variable {
-        maxPool2d(x, kernel: kernel, stride: stride, padding: padding)
+    public func callAsFunction(_ x: Variable) -> Variable { callAsFunction(x, relu: false) }
+
+    /// The forward pass of a ReLU and the pool, in one run over memory.
+    func callAsFunction(_ x: Variable, relu: Bool) -> Variable {
+        maxPool2d(x, kernel: kernel, stride: stride, padding: padding, relu: relu)
     }
+
+    /// Whether that exists: a clipped window needs a position of its own beside the kernel's.
+    var takesRelu: Bool { kernel.height * kernel.width < 256 }
 }
 
 /// The mean of each window of [N, H, W, C], padding counted as zeros.

@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Tensors
 
 // Recurrent layers over whole sequences, as one operation per layer.
@@ -113,36 +114,44 @@ public func recurrentSequence(
         initial.map { $0.count == directions.count } ?? true,
         "\(initial?.count ?? 0) initial states for \(directions.count) directions")
     let states = Tensor(uninitialized: geometry.statesShape)
+    let lookup = x.lookup.flatMap {
+        RecurrentTokens.pay($0, rowCount: geometry.activeSteps * geometry.rows) ? $0 : nil
+    }
     let runs = directions.enumerated().map { index, weights in
         RecurrentRun(
-            geometry, weights: weights, index: index, states: states, initial: initial?[index])
+            geometry, weights: weights, index: index, states: states, initial: initial?[index],
+            lookup: lookup)
     }
     for run in runs { run.forward(x.value) }
 
     // One node computes all gradients. The output and the final states are nodes of their own that
     // leave what they get here and wake that node with a signal.
     let arrived = ArrivedGradients(directions.count)
-    let inputs = [x] + (initial ?? []).flatMap { [$0.hidden] + ($0.cell.map { [$0] } ?? []) }
-    let node = x.tape.record(
+    let tape = x.tape
+    let dense = lookup == nil ? x : nil
+    let inputs =
+        [lookup?.node ?? x]
+        + (initial ?? []).flatMap { [$0.hidden] + ($0.cell.map { [$0] } ?? []) }
+    let node = tape.record(
         Tensor(zeros: []), from: inputs, using: directions.flatMap(\.parameters)
     ) { _ in
-        let dx = x.isDifferentiated ? Tensor(uninitialized: x.shape) : nil
+        let dx = dense.flatMap { $0.isDifferentiated ? Tensor(uninitialized: $0.shape) : nil }
         for run in runs {
-            run.backward(x, arrived, dx: dx)
+            run.backward(dense?.value, on: tape, arrived, dx: dx)
             guard let state = initial?[run.index] else { continue }
-            x.tape.addGradient(run.carry, to: state.hidden)
-            if let cell = state.cell { x.tape.addGradient(run.cellCarry, to: cell) }
+            tape.addGradient(run.carry, to: state.hidden)
+            if let cell = state.cell { tape.addGradient(run.cellCarry, to: cell) }
         }
         arrived.output = nil
-        guard let dx else { return }
+        guard let dx, let dense else { return }
         let active = geometry.activeSteps * geometry.rows * geometry.inputs
         (dx.pointer + active).update(repeating: 0, count: dx.count - active)
-        x.tape.addGradient(dx, to: x)
+        tape.addGradient(dx, to: dense)
     }
     func outlet(_ value: Tensor, _ keep: @escaping (Tensor) -> Void) -> Variable {
-        x.tape.record(value, from: [node]) { upstream in
+        tape.record(value, from: [node]) { upstream in
             keep(upstream)
-            x.tape.addGradient(Tensor(zeros: []), to: node)
+            tape.addGradient(Tensor(zeros: []), to: node)
         }
     }
     let final = runs.map { run in
@@ -209,6 +218,9 @@ struct RecurrentGeometry {
         self.directions = directions.count
     }
 
+    /// Whether products are our own, which need rows in blocks and packed weights; that pays from four
+    /// steps on.
+    var isBlocked: Bool { Arithmetic.fusedWidth > 0 && activeSteps >= 4 }
     /// Whether each step keeps four gates per unit; a plain RNN keeps its state alone.
     var isGated: Bool { unit == .lstm || unit == .gru }
     /// D H

@@ -7,11 +7,17 @@ import Tensors
 // Legend: T steps, N sequences, I inputs, H hidden units, D directions, K products per unit (RNN 1, GRU 3,
 // LSTM 4). Everything is laid out step by step, [T, N, ...], so that a step is one dense matrix.
 //
-//   forward   P[T N, K H] = x[T N, I] * Wih^T                      one product for all steps
-//             P_t        += h_(t-1)[N, H] * Whh^T                  one per step
+//   forward   P_t[N, K H] = x_t[N, I] * Wih^T + h_(t-1)[N, H] * Whh^T
 //             gates, cell and h_t from P_t                         one pass in C
-//   backward  dP_t from dh_t, dh_(t-1) += dP_t * Whh               one pass and one product per step
-//             dWih += dP^T x, dWhh += dP^T h_(previous), dx = dP Wih, one product each for all steps
+//   backward  dP_t from dh_t                                       one pass in C
+//             dx_t = dP_t * Wih, dh_(t-1) += dP_t * Whh
+//             dWih += dP^T x, dWhh += dP^T h_(previous)            over all steps
+//
+// The rows of a step, x_t, h_(t-1) and dP_t, are put into blocks of 16 columns when they are there (see
+// CKernelsSequence.h): all products that read them do so without packing them anew. On processors
+// without AVX2, and for fewer than four steps, OpenBLAS multiplies what lies row by row; products with
+// Wih are then one for all steps. Where x is rows of an embedding, RecurrentTokens.swift takes the place of
+// the products with Wih.
 //
 // The states of both directions lie side by side in rows 1...T of one buffer [T + 2, N, D H], between the
 // initial states of the forward direction (row 0) and of the reversed one (row T + 1):

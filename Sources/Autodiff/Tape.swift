@@ -144,6 +144,17 @@ public final class Tape {
         parameter.gradientIsWritten = true
     }
 
+    /// Adds `count` numbers, computed elsewhere, to the gradient of a parameter.
+    func addGradient(_ sums: UnsafePointer<Float>, count: Int, to parameter: Parameter) {
+        addGradient(to: parameter) { gradient, beta in
+            if beta == 0 {
+                gradient.update(from: sums, count: count)
+            } else {
+                rondo_add(gradient, sums, count)
+            }
+        }
+    }
+
     /// Runs the tape backward from `output`, whose gradient is `upstream`, and empties it.
     public func backward(from output: Variable, upstream: Tensor) {
         addGradient(upstream, to: output)
@@ -193,6 +204,8 @@ public struct Variable {
     /// The tape it lies on.
     public let tape: Tape
     let node: Int
+    /// Where the value comes from if its rows are those of a table; see `TokenLookup`.
+    var lookup: TokenLookup?
 
     /// Whether a gradient flows to it.
     public var isDifferentiated: Bool { node != Self.constantNode }

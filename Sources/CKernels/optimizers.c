@@ -5,6 +5,9 @@
 // The update of replicated state: every host must get equal bits, so each line is one rounding per
 // operation in the order written (see CKernels.h).
 
+// sqrtf may set errno, and a loop that may is no vector code: Adam took 3.2 ns instead of 0.4 ns per parameter.
+RONDO_INLINE float square_root(float x) { return __builtin_elementwise_sqrt(x); }
+
 RONDO_CLONES void rondo_sgd(float *values, const float *gradients, float *momenta, size_t count,
                             float learningRate, float momentum, float weightDecay,
                             float gradientScale, bool nesterov) {
@@ -45,7 +48,7 @@ RONDO_CLONES void rondo_adam(float *values, const float *gradients, float *first
         float second = s.beta2 * secondMoments[i] + (1.0f - s.beta2) * (gradient * gradient);
         firstMoments[i] = first;
         secondMoments[i] = second;
-        values[i] = value - stepSize * first / (__builtin_sqrtf(second) / rootCorrection + s.epsilon);
+        values[i] = value - stepSize * first / (square_root(second) / rootCorrection + s.epsilon);
     }
 }
 
@@ -72,7 +75,7 @@ RONDO_CLONES void rondo_rmsprop(float *values, const float *gradients, float *sq
             variance = square - mean * mean;
             variance = variance < 0 ? 0 : variance;
         }
-        float change = gradient / (__builtin_sqrtf(variance) + s.epsilon);
+        float change = gradient / (square_root(variance) + s.epsilon);
         if (momenta) {
             change = s.momentum * momenta[i] + change;
             momenta[i] = change;
@@ -88,7 +91,7 @@ RONDO_CLONES void rondo_adagrad(float *values, const float *gradients, float *sq
         float gradient = gradients[i] * gradientScale + weightDecay * values[i];
         float square = squares[i] + gradient * gradient;
         squares[i] = square;
-        values[i] -= learningRate * (gradient / (__builtin_sqrtf(square) + epsilon));
+        values[i] -= learningRate * (gradient / (square_root(square) + epsilon));
     }
 }
 
@@ -99,7 +102,7 @@ RONDO_CLONES void rondo_adadelta(float *values, const float *gradients, float *s
     for (size_t i = 0; i < count; i++) {
         float gradient = gradients[i] * gradientScale + weightDecay * values[i];
         float square = rho * squares[i] + rest * (gradient * gradient);
-        float change = __builtin_sqrtf(changes[i] + epsilon) / __builtin_sqrtf(square + epsilon);
+        float change = square_root(changes[i] + epsilon) / square_root(square + epsilon);
         change *= gradient;
         squares[i] = square;
         changes[i] = rho * changes[i] + rest * (change * change);

@@ -60,7 +60,7 @@ RONDO_CLONES void rondo_rnn_step_gradient(float *dgates, float *carry, const flo
     }
 }
 
-RONDO_CLONES void rondo_lstm_step(float *gates, float *cell, float *hidden,
+RONDO_CLONES void rondo_lstm_step(float *gates, float *cell, float *squashedCell, float *hidden,
                                   const float *previousCell, const float *previousHidden,
                                   const float *bias, const rondo_recurrent_step *step) {
     const int64_t units = step->units;
@@ -68,6 +68,7 @@ RONDO_CLONES void rondo_lstm_step(float *gates, float *cell, float *hidden,
     const float *restrict bg = bias + 2 * units, *restrict bo = bias + 3 * units;
     for (int64_t row = 0; row < step->rows; row++) {
         float *restrict c = cell + row * units, *restrict h = hidden + row * step->stateStride;
+        float *restrict squashed = squashedCell + row * units;
         const float *restrict before = previousCell + row * units;
         if (at_rest(step, row)) {
             copy_row(c, before, units);
@@ -85,37 +86,39 @@ RONDO_CLONES void rondo_lstm_step(float *gates, float *cell, float *hidden,
             gg[u] = g;
             go[u] = o;
             c[u] = state;
-            h[u] = o * hyperbolic_tangent(state);
+            squashed[u] = hyperbolic_tangent(state);
+            h[u] = o * squashed[u];
         }
     }
 }
 
-RONDO_CLONES void rondo_lstm_step_gradient(float *gates, float *carry, float *cellCarry,
-                                           const float *dy, const float *cell,
-                                           const float *previousCell,
+RONDO_CLONES void rondo_lstm_step_gradient(float *dgates, const float *gates, float *carry,
+                                           float *cellCarry, const float *dy,
+                                           const float *squashedCell, const float *previousCell,
                                            const rondo_recurrent_step *step) {
     const int64_t units = step->units;
     for (int64_t row = 0; row < step->rows; row++) {
-        float *restrict gi = gates + row * 4 * units, *restrict gf = gi + units;
-        float *restrict gg = gf + units, *restrict go = gg + units;
+        const float *gi = gates + row * 4 * units, *gf = gi + units;
+        const float *gg = gf + units, *go = gg + units;
+        float *di = dgates + row * 4 * units, *df = di + units, *dg = df + units, *dout = dg + units;
         if (at_rest(step, row)) {
-            zero_row(gi, 4 * units);
+            zero_row(di, 4 * units);
             continue;
         }
         float *restrict dh = carry + row * units, *restrict dc = cellCarry + row * units;
-        const float *restrict c = cell + row * units, *restrict before = previousCell + row * units;
+        const float *restrict squashed = squashedCell + row * units;
+        const float *restrict before = previousCell + row * units;
         if (dy) {
             const float *restrict upstream = dy + row * step->stateStride;
             for (int64_t u = 0; u < units; u++) dh[u] += upstream[u];
         }
-        for (int64_t u = 0; u < units; u++) {
-            float i = gi[u], f = gf[u], g = gg[u], o = go[u];
-            float t = hyperbolic_tangent(c[u]);
+        RONDO_IN_PLACE for (int64_t u = 0; u < units; u++) {
+            float i = gi[u], f = gf[u], g = gg[u], o = go[u], t = squashed[u];
             float total = dc[u] + dh[u] * o * (1.0f - t * t);
-            gi[u] = total * g * i * (1.0f - i);
-            gf[u] = total * before[u] * f * (1.0f - f);
-            gg[u] = total * i * (1.0f - g * g);
-            go[u] = dh[u] * t * o * (1.0f - o);
+            di[u] = total * g * i * (1.0f - i);
+            df[u] = total * before[u] * f * (1.0f - f);
+            dg[u] = total * i * (1.0f - g * g);
+            dout[u] = dh[u] * t * o * (1.0f - o);
             dc[u] = total * f;
             dh[u] = 0;
         }
@@ -152,15 +155,16 @@ RONDO_CLONES void rondo_gru_step(float *gates, float *hidden, const float *produ
     }
 }
 
-RONDO_CLONES void rondo_gru_step_gradient(float *gates, float *carry, const float *dy,
-                                          const float *previousHidden,
+RONDO_CLONES void rondo_gru_step_gradient(float *dgates, const float *gates, float *carry,
+                                          const float *dy, const float *previousHidden,
                                           const rondo_recurrent_step *step) {
     const int64_t units = step->units;
     for (int64_t row = 0; row < step->rows; row++) {
-        float *restrict gr = gates + row * 4 * units, *restrict gz = gr + units;
-        float *restrict gn = gz + units, *restrict gm = gn + units;
+        const float *gr = gates + row * 4 * units, *gz = gr + units;
+        const float *gn = gz + units, *gm = gn + units;
+        float *dr = dgates + row * 4 * units, *dz = dr + units, *dn = dz + units, *dm = dn + units;
         if (at_rest(step, row)) {
-            zero_row(gr, 4 * units);
+            zero_row(dr, 4 * units);
             continue;
         }
         float *restrict dh = carry + row * units;
@@ -169,13 +173,13 @@ RONDO_CLONES void rondo_gru_step_gradient(float *gates, float *carry, const floa
             const float *restrict upstream = dy + row * step->stateStride;
             for (int64_t u = 0; u < units; u++) dh[u] += upstream[u];
         }
-        for (int64_t u = 0; u < units; u++) {
+        RONDO_IN_PLACE for (int64_t u = 0; u < units; u++) {
             float r = gr[u], z = gz[u], n = gn[u], m = gm[u];
-            float dn = dh[u] * (1.0f - z) * (1.0f - n * n);
-            gr[u] = dn * m * r * (1.0f - r);
-            gz[u] = dh[u] * (before[u] - n) * z * (1.0f - z);
-            gn[u] = dn;
-            gm[u] = dn * r;
+            float ofN = dh[u] * (1.0f - z) * (1.0f - n * n);
+            dr[u] = ofN * m * r * (1.0f - r);
+            dz[u] = dh[u] * (before[u] - n) * z * (1.0f - z);
+            dn[u] = ofN;
+            dm[u] = ofN * r;
             dh[u] *= z;
         }
     }
@@ -213,18 +217,19 @@ RONDO_CLONES void rondo_highway_gradient(float *restrict dx, float *restrict dh,
     }
 }
 
-RONDO_CLONES void rondo_gather_rows(float *y, const float *table, const int32_t *tokens,
-                                    size_t count, size_t width) {
+RONDO_CLONES void rondo_gather_rows(float *y, size_t yStride, const float *table,
+                                    const int32_t *tokens, size_t count, size_t width) {
     for (size_t i = 0; i < count; i++)
-        memcpy(y + i * width, table + (size_t)tokens[i] * width, width * sizeof(float));
+        memcpy(y + i * yStride, table + (size_t)tokens[i] * width, width * sizeof(float));
 }
 
-RONDO_CLONES void rondo_scatter_add_rows(float *table, const float *dy, const int32_t *tokens,
-                                         size_t count, size_t width, int32_t skipped) {
+RONDO_CLONES void rondo_scatter_add_rows(float *table, const float *dy, size_t dyStride,
+                                         const int32_t *tokens, size_t count, size_t width,
+                                         int32_t skipped) {
     for (size_t i = 0; i < count; i++) {
         if (tokens[i] == skipped) continue;
         float *restrict row = table + (size_t)tokens[i] * width;
-        const float *restrict add = dy + i * width;
+        const float *restrict add = dy + i * dyStride;
         for (size_t c = 0; c < width; c++) row[c] += add[c];
     }
 }

@@ -31,31 +31,52 @@ RONDO_CLONES void rondo_pack_weight_columns(float *packed, const float *weight, 
     }
 }
 
-RONDO_CLONES static void block_left(float *blocked, const float *a, int64_t aStride, int64_t rows,
-                                    int64_t k) {
-    for (int64_t first = 0; first < k; first += rondo_product_lanes) {
-        int64_t length = k - first < rondo_product_lanes ? k - first : rondo_product_lanes;
+int64_t rondo_blocked_columns(int64_t columns) {
+    return (columns + rondo_product_lanes - 1) / rondo_product_lanes * rondo_product_lanes;
+}
+
+RONDO_CLONES void rondo_block_rows(float *blocked, float *sums, const float *a, int64_t aStride,
+                                   int64_t rows, int64_t columns) {
+    for (int64_t first = 0; first < columns; first += rondo_product_lanes) {
+        const int64_t length =
+            columns - first < rondo_product_lanes ? columns - first : rondo_product_lanes;
+        rondo_sixteen sum = 0;
         for (int64_t row = 0; row < rows; row++, blocked += rondo_product_lanes) {
             const float *from = a + row * aStride + first;
-            if (length == rondo_product_lanes) {
-                for (int64_t j = 0; j < rondo_product_lanes; j++) blocked[j] = from[j];
-            } else {
-                for (int64_t j = 0; j < length; j++) blocked[j] = from[j];
-            }
+            rondo_sixteen values = 0;
+            if (length == rondo_product_lanes)
+                values = *(const rondo_sixteen *)from;
+            else
+                for (int64_t j = 0; j < length; j++) values[j] = from[j];
+            *(rondo_sixteen *)blocked = values;
+            sum += values;
         }
+        if (sums) *(rondo_sixteen *)(sums + first) += sum;
     }
 }
 
 void rondo_packed_product(int64_t width, float *c, int64_t cStride, bool accumulate,
-                          const float *a, int64_t aStride, int64_t rows, int64_t k,
-                          const float *packed, int64_t columns, float *scratch) {
-    block_left(scratch, a, aStride, rows, k);
+                          const float *blocked, int64_t rows, int64_t k, const float *packed,
+                          int64_t columns) {
 #if defined(__x86_64__)
     if (width == 16)
-        rondo_packed_product_16(c, cStride, accumulate, scratch, rows, k, packed, columns);
+        rondo_packed_product_16(c, cStride, accumulate, blocked, rows, k, packed, columns);
     else
-        rondo_packed_product_8(c, cStride, accumulate, scratch, rows, k, packed, columns);
+        rondo_packed_product_8(c, cStride, accumulate, blocked, rows, k, packed, columns);
 #else
     (void)width; // 0 on these processors, so nobody calls
+#endif
+}
+
+void rondo_blocked_outer(int64_t width, float *c, int64_t cStride, bool accumulate,
+                         rondo_blocked_steps a, rondo_blocked_steps b, int64_t rows,
+                         int64_t steps) {
+#if defined(__x86_64__)
+    if (width == 16)
+        rondo_blocked_outer_16(c, cStride, accumulate, a, b, rows, steps);
+    else
+        rondo_blocked_outer_8(c, cStride, accumulate, a, b, rows, steps);
+#else
+    (void)width;
 #endif
 }

@@ -77,7 +77,7 @@ static const tile_function tiles[largest_blocks][largest_rows] = {
 #endif
 };
 
-// a: blocked by rondo_packed_product. The rows are cut into equal parts that fit the registers.
+// a: blocked. The rows are cut into equal parts that fit the registers.
 void PRODUCT(float *c, int64_t cStride, bool accumulate, const float *a, int64_t rows, int64_t k,
              const float *packed, int64_t columns) {
     const int64_t aBlock = rows * rondo_product_lanes, bBlock = k * rondo_product_lanes;

@@ -11,11 +11,13 @@ public func swapLeadingDimensions(_ x: Variable) -> Variable {
     let width = rest.reduce(1, *)
     let y = Tensor(uninitialized: Shape([b, a] + rest))
     rondo_swap_leading(y.pointer, x.value.pointer, a, b, width)
-    return x.tape.record(y, from: [x]) { upstream in
+    var result = x.tape.record(y, from: [x]) { upstream in
         let dx = Tensor(uninitialized: x.shape)
         rondo_swap_leading(dx.pointer, upstream.pointer, b, a, width)
         x.tape.addGradient(dx, to: x)
     }
+    result.lookup = x.lookup?.withSwappedDimensions(a, b)
+    return result
 }
 
 /// Zeros where a sequence has ended; x: [T, N, C], lengths: N.

@@ -4,31 +4,28 @@ import Tensors
 
 /// The product of a recurrent step with a weight that stays the same for all steps.
 ///
-/// A BLAS packs the weight anew in every call, which for a few dozen rows costs a third of the time: LSTM of 256
-/// units, 32 rows, 116 us a step with OpenBLAS and 73 us with the weight packed once (Zen 5, one
+/// A BLAS packs both sides anew in every call, which for a few dozen rows costs a third of the time: LSTM of
+/// 256 units, 32 rows, 116 us a step with OpenBLAS and 73 us with the weight packed once (Zen 5, one
 /// thread; 174 and 150 us with AVX2 kernels).
 struct RecurrentProduct {
     private let weight: UnsafePointer<Float>
     private let isTransposed: Bool
-    /// The weight packed, and room for the left side; nil where OpenBLAS multiplies.
-    private let packed: (weight: Tensor, scratch: Tensor)?
+    /// The weight packed; nil where OpenBLAS multiplies.
+    private let packed: Tensor?
     private let rows: Int, columns: Int, inner: Int
-
-    /// From here on packing pays.
-    private static let packedSteps = 4
 
     /// c[rows, columns] (+)= a[rows, inner] * weight[inner, columns], or of weight[columns, inner] transposed.
     /// The weight must not change meanwhile.
     init(
         _ weight: UnsafePointer<Float>, isTransposed: Bool, rows: Int, columns: Int, inner: Int,
-        steps: Int
+        isBlocked: Bool
     ) {
         self.weight = weight
         self.isTransposed = isTransposed
         self.rows = rows
         self.columns = columns
         self.inner = inner
-        guard Arithmetic.fusedWidth > 0, steps >= Self.packedSteps else {
+        guard isBlocked else {
             packed = nil
             return
         }
@@ -39,22 +36,61 @@ struct RecurrentProduct {
         } else {
             rondo_pack_weight_rows(target.pointer, weight, k, n)
         }
-        packed = (target, Tensor(uninitialized: [rows * ((inner + 15) / 16 * 16)]))
+        packed = target
     }
 
     func callAsFunction(
-        _ a: UnsafePointer<Float>, stride strideA: Int, into c: UnsafeMutablePointer<Float>,
-        stride strideC: Int, adding: Bool
+        _ a: RecurrentOperand, into c: UnsafeMutablePointer<Float>, stride strideC: Int,
+        adding: Bool
     ) {
         guard let packed else {
             matrixProduct(
-                a, weight, transposeB: isTransposed, into: c, m: rows, n: columns, k: inner,
-                beta: adding ? 1 : 0, strideA: strideA, strideC: strideC)
+                a.pointer, weight, transposeB: isTransposed, into: c, m: rows, n: columns,
+                k: inner, beta: adding ? 1 : 0, strideA: a.stride, strideC: strideC)
             return
         }
         rondo_packed_product(
-            Int64(Arithmetic.fusedWidth), c, Int64(strideC), adding, a, Int64(strideA),
-            Int64(rows), Int64(inner), packed.weight.pointer, Int64(columns),
-            packed.scratch.pointer)
+            Int64(Arithmetic.fusedWidth), c, Int64(strideC), adding, a.pointer, Int64(rows),
+            Int64(inner), packed.pointer, Int64(columns))
+    }
+}
+
+/// The rows of a step on the left of a product: in blocks of 16 columns, or as they lie, `stride` apart.
+struct RecurrentOperand {
+    let pointer: UnsafePointer<Float>
+    let stride: Int
+}
+
+/// What the steps of a sequence multiply from the left, kept for the gradient of the weight: in blocks, which
+/// all products read that are not OpenBLAS's.
+struct RecurrentInputs {
+    private let rows: Int, columns: Int
+    /// By step; empty where rows are read as they lie.
+    private let blocks: Tensor
+    private let stepCount: Int
+    private let isBlocked: Bool
+
+    init(rows: Int, columns: Int, steps: Int, isBlocked: Bool) {
+        self.rows = rows
+        self.columns = columns
+        self.isBlocked = isBlocked
+        stepCount = rows * Int(rondo_blocked_columns(Int64(columns)))
+        blocks = Tensor(uninitialized: [isBlocked ? steps * stepCount : 0])
+    }
+
+    func take(
+        step: Int, _ values: UnsafePointer<Float>, stride: Int
+    ) -> RecurrentOperand {
+        guard isBlocked else { return RecurrentOperand(pointer: values, stride: stride) }
+        let target = blocks.pointer + step * stepCount
+        rondo_block_rows(target, nil, values, Int64(stride), Int64(rows), Int64(columns))
+        return RecurrentOperand(pointer: target, stride: 0)
+    }
+
+    /// From a step on.
+    func steps(from step: Int) -> rondo_blocked_steps {
+        rondo_blocked_steps(
+            first: blocks.pointer + step * stepCount, stride: Int64(stepCount),
+            columns: Int64(columns))
     }
 }

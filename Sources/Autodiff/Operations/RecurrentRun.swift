@@ -4,46 +4,51 @@ import Tensors
 
 /// One direction of one layer on its way through the steps: what forward leaves for backward.
 final class RecurrentRun {
-    private let geometry: RecurrentGeometry
-    private let weights: RecurrentWeights
+    let geometry: RecurrentGeometry
+    let weights: RecurrentWeights
     /// The direction's number in the layer.
     let index: Int
-    private let hasInitial: Bool
+    let hasInitial: Bool
+    /// The input's products where its rows are those of a table.
+    let tokens: RecurrentTokens?
     /// [T + 2, N, D H], shared by the directions.
     private let states: Tensor
-    /// [T N, G H]: G = 4 for LSTM and GRU, whose fourth column is the state's part of n. Activated gates
-    /// after forward, gradients of the products after backward. For plain RNNs made in backward.
-    private var gates: Tensor
-    /// Which columns of `gates` belong to which rows of the hidden weight: a GRU's n has one gradient
-    /// for the input's product (column 2 H) and one for the state's (column 3 H).
-    private let hiddenParts: [(column: Int, row: Int, count: Int)]
-    /// [T + 1, N, H] of an LSTM.
+    /// How the gates lie. They are activated after forward, gradients of the products after backward.
+    let layout: RecurrentGates
+    /// By step; for plain RNNs made in backward.
+    var gates: Tensor
+    /// [T + 1, N, H] of an LSTM, and tanh of the T new ones.
     private let cells: Tensor
+    private let squashedCells: Tensor
+    /// The left sides of the products with both weights.
+    let inputs: RecurrentInputs, previousStates: RecurrentInputs
     /// [N, H]: in backward the gradients of the states, in the end those of the initial ones.
-    private(set) var carry = Tensor(uninitialized: [0])
-    private(set) var cellCarry = Tensor(uninitialized: [0])
+    var carry = Tensor(uninitialized: [0])
+    var cellCarry = Tensor(uninitialized: [0])
 
     init(
         _ geometry: RecurrentGeometry, weights: RecurrentWeights, index: Int, states: Tensor,
-        initial: RecurrentState?
+        initial: RecurrentState?, lookup: TokenLookup?
     ) {
         self.geometry = geometry
         self.weights = weights
         self.index = index
         self.states = states
         hasInitial = initial != nil
-        let units = geometry.units
-        hiddenParts =
-            geometry.unit == .gru
-            ? [(0, 0, 2 * units), (3 * units, 2 * units, units)]
-            : [(0, 0, geometry.unit.productCount * units)]
+        let (rows, steps, isBlocked) = (geometry.rows, geometry.activeSteps, geometry.isBlocked)
+        tokens = lookup.map { RecurrentTokens($0, weight: weights.input, rows: rows) }
+        layout = RecurrentGates(
+            geometry.unit, units: geometry.units, rows: rows, isBlocked: isBlocked)
+        inputs = RecurrentInputs(
+            rows: rows, columns: geometry.inputs, steps: steps,
+            isBlocked: isBlocked && tokens == nil)
+        previousStates = RecurrentInputs(
+            rows: rows, columns: geometry.units, steps: steps, isBlocked: isBlocked)
         let stateShape: Shape = [geometry.rows, geometry.units]
-        gates = Tensor(
-            uninitialized: geometry.isGated
-                ? [geometry.activeSteps * geometry.rows, 4 * geometry.units] : [0])
-        cells = Tensor(
-            uninitialized: geometry.unit == .lstm
-                ? [geometry.activeSteps + 1, geometry.rows, geometry.units] : [0])
+        gates = Tensor(uninitialized: [geometry.isGated ? steps * layout.stepCount : 0])
+        let cellSteps = geometry.unit == .lstm ? steps : 0
+        cells = Tensor(uninitialized: [cellSteps + 1, rows, geometry.units])
+        squashedCells = Tensor(uninitialized: [cellSteps, rows, geometry.units])
         precondition(
             initial.map {
                 $0.hidden.shape == stateShape && ($0.cell != nil) == (geometry.unit == .lstm)
@@ -72,27 +77,29 @@ final class RecurrentRun {
 
     // MARK: Places
 
-    private var column: Int { index * geometry.units }
+    var column: Int { index * geometry.units }
     private var stateCount: Int { geometry.rows * geometry.units }
     private var initialRow: Int { weights.isReversed ? geometry.activeSteps + 1 : 0 }
-    private var productColumns: Int { geometry.unit.productCount * geometry.units }
-    private var gateColumns: Int { geometry.isGated ? 4 * geometry.units : geometry.units }
+    var productColumns: Int { geometry.unit.productCount * geometry.units }
 
-    private func hidden(_ step: Int) -> UnsafeMutablePointer<Float> {
+    func hidden(_ step: Int) -> UnsafeMutablePointer<Float> {
         states.pointer + (step + 1) * geometry.rows * geometry.width + column
     }
-    private func previous(_ step: Int) -> Int { weights.isReversed ? step + 1 : step - 1 }
-    private func cell(_ step: Int) -> UnsafeMutablePointer<Float> {
+    func previous(_ step: Int) -> Int { weights.isReversed ? step + 1 : step - 1 }
+    func cell(_ step: Int) -> UnsafeMutablePointer<Float> {
         cells.pointer + (weights.isReversed ? step : step + 1) * stateCount
     }
-    private func gate(_ step: Int) -> UnsafeMutablePointer<Float> {
-        gates.pointer + step * geometry.rows * gateColumns
+    func squashedCell(_ step: Int) -> UnsafeMutablePointer<Float> {
+        squashedCells.pointer + step * stateCount
     }
-    private func stepInOrder(_ position: Int) -> Int {
+    func gate(_ step: Int) -> UnsafeMutablePointer<Float> {
+        gates.pointer + step * layout.stepCount
+    }
+    func stepInOrder(_ position: Int) -> Int {
         weights.isReversed ? geometry.activeSteps - 1 - position : position
     }
 
-    private func withStep(_ step: Int, _ body: (UnsafePointer<rondo_recurrent_step>) -> Void) {
+    func withStep(_ step: Int, _ body: (UnsafePointer<rondo_recurrent_step>) -> Void) {
         func call(_ lengths: UnsafePointer<Int32>?) {
             var native = rondo_recurrent_step(
                 rows: Int64(geometry.rows), units: Int64(geometry.units),
@@ -109,51 +116,77 @@ final class RecurrentRun {
     // MARK: Forward
 
     func forward(_ x: Tensor) {
-        let allRows = geometry.activeSteps * geometry.rows
-        let target = geometry.isGated ? gates.pointer : hidden(0)
-        let targetStride = geometry.isGated ? gateColumns : geometry.width
-        matrixProduct(
-            x.pointer, weights.input.value.pointer, transposeB: true, into: target, m: allRows,
-            n: productColumns, k: geometry.inputs, strideC: targetStride)
+        let targetStride = geometry.isGated ? layout.columns : geometry.width
         let bias = combinedBias()
         let products = Tensor(
             uninitialized: geometry.unit == .gru ? [geometry.rows, productColumns] : [0])
+        let start = startOfProducts(x, stride: targetStride)
         let product = RecurrentProduct(
             weights.hidden.value.pointer, isTransposed: true, rows: geometry.rows,
-            columns: productColumns, inner: geometry.units, steps: geometry.activeSteps)
+            columns: productColumns, inner: geometry.units, isBlocked: layout.isBlocked)
         for position in 0..<geometry.activeSteps {
             let step = stepInOrder(position)
+            let target = geometry.isGated ? gate(step) : hidden(step)
+            start(step, target)
             let before = hidden(previous(step))
-            if geometry.unit == .gru {
+            if geometry.unit == .gru || position > 0 || hasInitial {
+                let isApart = geometry.unit == .gru
                 product(
-                    before, stride: geometry.width, into: products.pointer,
-                    stride: productColumns, adding: false)
-            } else if position > 0 || hasInitial {
-                product(
-                    before, stride: geometry.width,
-                    into: geometry.isGated ? gate(step) : hidden(step), stride: targetStride,
-                    adding: true)
+                    previousStates.take(step: step, before, stride: geometry.width),
+                    into: isApart ? products.pointer : target,
+                    stride: isApart ? productColumns : targetStride, adding: !isApart)
             }
             withStep(step) { native in
                 switch geometry.unit {
                 case .tanh, .relu:
-                    rondo_rnn_step(
-                        hidden(step), before, bias.pointer, geometry.unit == .relu, native)
+                    rondo_rnn_step(target, before, bias.pointer, geometry.unit == .relu, native)
                 case .lstm:
                     rondo_lstm_step(
-                        gate(step), cell(step), hidden(step), cell(previous(step)), before,
-                        bias.pointer, native)
+                        target, cell(step), squashedCell(step), hidden(step),
+                        cell(previous(step)), before, bias.pointer, native)
                 case .gru:
                     rondo_gru_step(
-                        gate(step), hidden(step), products.pointer, before, bias.pointer, native)
+                        target, hidden(step), products.pointer, before, bias.pointer, native)
                 }
             }
         }
     }
 
+    /// What puts the input's products of a step where the state's are added to them.
+    private func startOfProducts(
+        _ x: Tensor, stride: Int
+    ) -> (_ step: Int, _ target: UnsafeMutablePointer<Float>) -> Void {
+        if let tokens {
+            tokens.beginForward()
+            return { step, target in tokens.forward(step: step, into: target, stride: stride) }
+        }
+        let weight = weights.input.value.pointer
+        guard layout.isBlocked else {
+            // OpenBLAS does best with all steps at once.
+            matrixProduct(
+                x.pointer, weight, transposeB: true,
+                into: geometry.isGated ? gates.pointer : hidden(0),
+                m: geometry.activeSteps * geometry.rows, n: productColumns, k: geometry.inputs,
+                strideC: stride)
+            return { _, _ in }
+        }
+        let product = RecurrentProduct(
+            weight, isTransposed: true, rows: geometry.rows, columns: productColumns,
+            inner: geometry.inputs, isBlocked: true)
+        return { [self] step, target in
+            product(
+                inputs.take(step: step, inputRows(x, step), stride: geometry.inputs),
+                into: target, stride: stride, adding: false)
+        }
+    }
+
+    func inputRows(_ x: Tensor, _ step: Int) -> UnsafeMutablePointer<Float> {
+        x.pointer + step * geometry.rows * geometry.inputs
+    }
+
     /// Both biases as the gates need them: their sum, and for a GRU's n each by itself.
     private func combinedBias() -> Tensor {
-        let bias = Tensor(zeros: [gateColumns])
+        let bias = Tensor(zeros: [layout.columns])
         guard let biases = weights.biases else { return bias }
         let units = geometry.units
         let input = biases.input.value.pointer
@@ -186,106 +219,5 @@ final class RecurrentRun {
             from: (weights.isReversed ? 0 : geometry.activeSteps) * stateCount,
             [geometry.rows, geometry.units]
         ).copied()
-    }
-
-    // MARK: Backward
-
-    /// Adds this direction's gradients to the parameters and to dx (the first direction overwrites).
-    func backward(_ x: Variable, _ arrived: ArrivedGradients, dx: Tensor?) {
-        carry = start(arrived.hidden[index])
-        if geometry.unit == .lstm { cellCarry = start(arrived.cell[index]) }
-        arrived.hidden[index] = nil
-        arrived.cell[index] = nil
-        if !geometry.isGated {
-            gates = Tensor(uninitialized: [geometry.activeSteps * geometry.rows, gateColumns])
-        }
-        let products = hiddenParts.map { part in
-            RecurrentProduct(
-                weights.hidden.value.pointer + part.row * geometry.units, isTransposed: false,
-                rows: geometry.rows, columns: geometry.units, inner: part.count,
-                steps: geometry.activeSteps)
-        }
-        for position in (0..<geometry.activeSteps).reversed() {
-            let step = stepInOrder(position)
-            gradientsOfGates(
-                step,
-                dy: arrived.output.map {
-                    $0.pointer + step * geometry.rows * geometry.width + column
-                })
-            guard position > 0 || hasInitial else { continue }
-            // carry += dP_t * Whh
-            for (part, product) in zip(hiddenParts, products) {
-                product(
-                    gate(step) + part.column, stride: gateColumns, into: carry.pointer,
-                    stride: geometry.units, adding: true)
-            }
-        }
-        gradientsOfParameters(x)
-        guard let dx else { return }
-        matrixProduct(
-            gates.pointer, weights.input.value.pointer, into: dx.pointer,
-            m: geometry.activeSteps * geometry.rows, n: geometry.inputs, k: productColumns,
-            beta: index == 0 ? 0 : 1, strideA: gateColumns)
-    }
-
-    private func start(_ gradient: Tensor?) -> Tensor {
-        gradient?.copied() ?? Tensor(zeros: [geometry.rows, geometry.units])
-    }
-
-    private func gradientsOfGates(_ step: Int, dy: UnsafePointer<Float>?) {
-        withStep(step) { native in
-            switch geometry.unit {
-            case .tanh, .relu:
-                rondo_rnn_step_gradient(
-                    gate(step), carry.pointer, dy, hidden(step), geometry.unit == .relu, native)
-            case .lstm:
-                rondo_lstm_step_gradient(
-                    gate(step), carry.pointer, cellCarry.pointer, dy, cell(step),
-                    cell(previous(step)), native)
-            case .gru:
-                rondo_gru_step_gradient(
-                    gate(step), carry.pointer, dy, hidden(previous(step)), native)
-            }
-        }
-    }
-
-    private func gradientsOfParameters(_ x: Variable) {
-        let allRows = geometry.activeSteps * geometry.rows
-        x.tape.addGradient(to: weights.input) { gradient, beta in
-            matrixProduct(
-                gates.pointer, transposeA: true, x.value.pointer, into: gradient,
-                m: productColumns, n: geometry.inputs, k: allRows, beta: beta,
-                strideA: gateColumns)
-        }
-        x.tape.addGradient(to: weights.hidden) { gradient, beta in
-            for part in hiddenParts {
-                matrixProduct(
-                    gates.pointer + part.column, transposeA: true, hidden(previous(0)),
-                    into: gradient + part.row * geometry.units, m: part.count, n: geometry.units,
-                    k: allRows, beta: beta, strideA: gateColumns, strideB: geometry.width)
-            }
-        }
-        guard let biases = weights.biases else { return }
-        let sums = Tensor(uninitialized: [gateColumns])
-        rondo_column_sums(sums.pointer, gates.pointer, allRows, gateColumns, false)
-        x.tape.addGradient(sums.pointer, count: productColumns, to: biases.input)
-        if geometry.unit == .gru {
-            let units = geometry.units
-            (sums.pointer + 2 * units).update(from: sums.pointer + 3 * units, count: units)
-        }
-        x.tape.addGradient(sums.pointer, count: productColumns, to: biases.hidden)
-    }
-}
-
-extension Tape {
-    /// Adds `count` numbers, computed elsewhere, to the gradient of a parameter.
-    func addGradient(_ sums: UnsafePointer<Float>, count: Int, to parameter: Parameter) {
-        addGradient(to: parameter) { gradient, beta in
-            if beta == 0 {
-                gradient.update(from: sums, count: count)
-            } else {
-                rondo_add(gradient, sums, count)
-            }
-        }
     }
 }

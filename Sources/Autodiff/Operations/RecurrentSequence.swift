@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Tensors
 
 // Recurrent layers over whole sequences, as one operation per layer.
@@ -6,11 +7,17 @@ import Tensors
 // Legend: T steps, N sequences, I inputs, H hidden units, D directions, K products per unit (RNN 1, GRU 3,
 // LSTM 4). Everything is laid out step by step, [T, N, ...], so that a step is one dense matrix.
 //
-//   forward   P[T N, K H] = x[T N, I] * Wih^T                      one product for all steps
-//             P_t        += h_(t-1)[N, H] * Whh^T                  one per step
+//   forward   P_t[N, K H] = x_t[N, I] * Wih^T + h_(t-1)[N, H] * Whh^T
 //             gates, cell and h_t from P_t                         one pass in C
-//   backward  dP_t from dh_t, dh_(t-1) += dP_t * Whh               one pass and one product per step
-//             dWih += dP^T x, dWhh += dP^T h_(previous), dx = dP Wih, one product each for all steps
+//   backward  dP_t from dh_t                                       one pass in C
+//             dx_t = dP_t * Wih, dh_(t-1) += dP_t * Whh
+//             dWih += dP^T x, dWhh += dP^T h_(previous)            over all steps
+//
+// The rows of a step, x_t, h_(t-1) and dP_t, are put into blocks of 16 columns when they are there (see
+// CKernelsSequence.h): all products that read them do so without packing them anew. On processors
+// without AVX2, and for fewer than four steps, OpenBLAS multiplies what lies row by row; products with
+// Wih are then one for all steps. Where x is rows of an embedding, RecurrentTokens.swift takes the place of
+// the products with Wih.
 //
 // The states of both directions lie side by side in rows 1...T of one buffer [T + 2, N, D H], between the
 // initial states of the forward direction (row 0) and of the reversed one (row T + 1):
@@ -113,36 +120,44 @@ public func recurrentSequence(
         initial.map { $0.count == directions.count } ?? true,
         "\(initial?.count ?? 0) initial states for \(directions.count) directions")
     let states = Tensor(uninitialized: geometry.statesShape)
+    let lookup = x.lookup.flatMap {
+        RecurrentTokens.pay($0, rowCount: geometry.activeSteps * geometry.rows) ? $0 : nil
+    }
     let runs = directions.enumerated().map { index, weights in
         RecurrentRun(
-            geometry, weights: weights, index: index, states: states, initial: initial?[index])
+            geometry, weights: weights, index: index, states: states, initial: initial?[index],
+            lookup: lookup)
     }
     for run in runs { run.forward(x.value) }
 
     // One node computes all gradients. The output and the final states are nodes of their own that
     // leave what they get here and wake that node with a signal.
     let arrived = ArrivedGradients(directions.count)
-    let inputs = [x] + (initial ?? []).flatMap { [$0.hidden] + ($0.cell.map { [$0] } ?? []) }
-    let node = x.tape.record(
+    let tape = x.tape
+    let dense = lookup == nil ? x : nil
+    let inputs =
+        [lookup?.node ?? x]
+        + (initial ?? []).flatMap { [$0.hidden] + ($0.cell.map { [$0] } ?? []) }
+    let node = tape.record(
         Tensor(zeros: []), from: inputs, using: directions.flatMap(\.parameters)
     ) { _ in
-        let dx = x.isDifferentiated ? Tensor(uninitialized: x.shape) : nil
+        let dx = dense.flatMap { $0.isDifferentiated ? Tensor(uninitialized: $0.shape) : nil }
         for run in runs {
-            run.backward(x, arrived, dx: dx)
+            run.backward(dense?.value, on: tape, arrived, dx: dx)
             guard let state = initial?[run.index] else { continue }
-            x.tape.addGradient(run.carry, to: state.hidden)
-            if let cell = state.cell { x.tape.addGradient(run.cellCarry, to: cell) }
+            tape.addGradient(run.carry, to: state.hidden)
+            if let cell = state.cell { tape.addGradient(run.cellCarry, to: cell) }
         }
         arrived.output = nil
-        guard let dx else { return }
+        guard let dx, let dense else { return }
         let active = geometry.activeSteps * geometry.rows * geometry.inputs
         (dx.pointer + active).update(repeating: 0, count: dx.count - active)
-        x.tape.addGradient(dx, to: x)
+        tape.addGradient(dx, to: dense)
     }
     func outlet(_ value: Tensor, _ keep: @escaping (Tensor) -> Void) -> Variable {
-        x.tape.record(value, from: [node]) { upstream in
+        tape.record(value, from: [node]) { upstream in
             keep(upstream)
-            x.tape.addGradient(Tensor(zeros: []), to: node)
+            tape.addGradient(Tensor(zeros: []), to: node)
         }
     }
     let final = runs.map { run in
@@ -209,6 +224,9 @@ struct RecurrentGeometry {
         self.directions = directions.count
     }
 
+    /// Whether products are our own, which need rows in blocks and packed weights; that pays from four
+    /// steps on.
+    var isBlocked: Bool { Arithmetic.fusedWidth > 0 && activeSteps >= 4 }
     /// Whether each step keeps four gates per unit; a plain RNN keeps its state alone.
     var isGated: Bool { unit == .lstm || unit == .gru }
     /// D H

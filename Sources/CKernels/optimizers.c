@@ -45,7 +45,7 @@ RONDO_CLONES void rondo_adam(float *values, const float *gradients, float *first
         float second = s.beta2 * secondMoments[i] + (1.0f - s.beta2) * (gradient * gradient);
         firstMoments[i] = first;
         secondMoments[i] = second;
-        values[i] = value - stepSize * first / (__builtin_sqrtf(second) / rootCorrection + s.epsilon);
+        values[i] = value - stepSize * first / (__builtin_elementwise_sqrt(second) / rootCorrection + s.epsilon);
     }
 }
 
@@ -72,7 +72,7 @@ RONDO_CLONES void rondo_rmsprop(float *values, const float *gradients, float *sq
             variance = square - mean * mean;
             variance = variance < 0 ? 0 : variance;
         }
-        float change = gradient / (__builtin_sqrtf(variance) + s.epsilon);
+        float change = gradient / (__builtin_elementwise_sqrt(variance) + s.epsilon);
         if (momenta) {
             change = s.momentum * momenta[i] + change;
             momenta[i] = change;
@@ -88,7 +88,7 @@ RONDO_CLONES void rondo_adagrad(float *values, const float *gradients, float *sq
         float gradient = gradients[i] * gradientScale + weightDecay * values[i];
         float square = squares[i] + gradient * gradient;
         squares[i] = square;
-        values[i] -= learningRate * (gradient / (__builtin_sqrtf(square) + epsilon));
+        values[i] -= learningRate * (gradient / (__builtin_elementwise_sqrt(square) + epsilon));
     }
 }
 
@@ -99,7 +99,7 @@ RONDO_CLONES void rondo_adadelta(float *values, const float *gradients, float *s
     for (size_t i = 0; i < count; i++) {
         float gradient = gradients[i] * gradientScale + weightDecay * values[i];
         float square = rho * squares[i] + rest * (gradient * gradient);
-        float change = __builtin_sqrtf(changes[i] + epsilon) / __builtin_sqrtf(square + epsilon);
+        float change = __builtin_elementwise_sqrt(changes[i] + epsilon) / __builtin_elementwise_sqrt(square + epsilon);
         change *= gradient;
         squares[i] = square;
         changes[i] = rho * changes[i] + rest * (change * change);

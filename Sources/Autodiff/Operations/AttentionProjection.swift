@@ -28,10 +28,7 @@ public func linear(
     let offset = outputs.lowerBound * inputs
     matrixProduct(
         x.value.pointer, weight.value.pointer + offset, transposeB: true, into: y.pointer, m: rows,
-        n: count, k: inputs)
-    if let bias {
-        rondo_add_row(y.pointer, bias.value.pointer + firstBias, rows, count)
-    }
+        n: count, k: inputs, adding: bias.map { UnsafePointer($0.value.pointer + firstBias) })
     let parameters = [weight] + (bias.map { [$0] } ?? [])
     return x.tape.record(y, from: [x], using: parameters) { upstream in
         if let bias {

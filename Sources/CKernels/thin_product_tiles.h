@@ -41,6 +41,14 @@ RONDO_INLINE void tile(const int rows, const int blocks, const bool transposed,
     const int64_t aStride = place->aStride, depth = place->depth;
     const int64_t bBlock = depth * rondo_product_columns;
     const float *a = place->a, *b = place->b, *start = place->start;
+    // The result is written last: by then its lines are here.
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int block = 0; block < blocks; block++)
+            __builtin_prefetch(place->c + r * place->cRow + block * rondo_product_columns, 1);
+    if (!transposed)
+        UNROLL for (int r = 0; r < rows; r++)
+            for (int64_t s = 0; s < depth; s += 64)
+                __builtin_prefetch(a + (rows + r) * aStride + s, 0, 2);
     vector sums[largest_rows][largest_blocks * vectors_per_block];
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int v = 0; v < vectors; v++)
@@ -56,6 +64,7 @@ RONDO_INLINE void tile(const int rows, const int blocks, const bool transposed,
             UNROLL for (int v = 0; v < vectors; v++)
                 sums[r][v] = __builtin_elementwise_fma(left, right[v], sums[r][v]);
         }
+        if (transposed) __builtin_prefetch(a + 16 * aStride + rows - 1);
         a += transposed ? aStride : 1;
         b += rondo_product_columns;
     }

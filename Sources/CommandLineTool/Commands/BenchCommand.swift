@@ -18,12 +18,17 @@ enum BenchCommand {
                     + WorkloadName.allCases.map(\.rawValue).joined(separator: ", ") + ". "
                     + "'bench allreduce' sums buffers of 4 KB to 64 MB over all workers. Both "
                     + "check what they measure.",
+                "Rates in GFLOP/s are those of one worker, counted as if every product were computed as it is "
+                    + "written, beside what OpenBLAS reaches with large matrices in the same run. "
+                    + "'--profile' prints what takes the time of a step of the first worker.",
                 "Times are medians; bus bandwidth is 2 (N - 1) / N x bytes / time.",
             ],
             positionals: [.init("WHAT", repeats: true, "'train WORKLOAD' or 'allreduce'")],
             options: [
                 .init("workers", value: "N", "worker processes (default: 2)"),
                 .init("steps", value: "N", "steps that are measured (default: 40)"),
+                .init("profile", "print the time of each operation and phase"),
+                .init("trace", value: "FILE", "write what happened when, for chrome://tracing"),
                 .init("transport", value: "NAME", "for allreduce: tcp (default: tcp)"),
                 .init("json", "one line of JSON per result"),
                 .init("coordinator", value: "HOST:PORT", isHidden: true, "join as a worker"),
@@ -53,7 +58,9 @@ enum BenchCommand {
                     "unknown workload '\(words[1])'; workloads are "
                         + names.joined(separator: ", "))
             }
-            try train(workload, workers: workers, steps: steps, asJSON: arguments.has("json"))
+            try train(
+                workload, workers: workers, steps: steps, asJSON: arguments.has("json"),
+                profile: arguments.has("profile"), trace: arguments.text("trace"))
         default:
             throw UsageError("'rondo bench' takes 'train WORKLOAD' or 'allreduce'")
         }
@@ -69,10 +76,17 @@ enum BenchCommand {
     }
 
     private static func train(
-        _ workload: WorkloadName, workers: Int, steps: Int, asJSON: Bool
+        _ workload: WorkloadName, workers: Int, steps: Int, asJSON: Bool, profile: Bool,
+        trace: String?
     ) throws {
+        let profilePath =
+            profile || trace != nil
+            ? FileManager.default.temporaryDirectory
+                .appendingPathComponent("rondo-profile-\(UUID().uuidString)").path : nil
+        defer { if let profilePath { try? FileManager.default.removeItem(atPath: profilePath) } }
         let plan = BenchPlan(
-            .training(workload: workload.rawValue, steps: steps, warmup: warmupSteps))
+            .training(workload: workload.rawValue, steps: steps, warmup: warmupSteps),
+            profilePath: profilePath)
         let (lead, finished) = try lead(plan, workers: workers)
         let times = lead.reports.map(\.seconds).sorted()
         guard times.count == steps, let samples = lead.reports.first?.sampleCount else {
@@ -80,24 +94,35 @@ enum BenchCommand {
         }
         let median = times[times.count / 2]
         let rate = Double(samples) / median
+        let gigaflops = Double(workload.flopsPerReplica) / 1e9
+        let computed = gigaflops / median
         let megabytes = Double(finished.peakResidentBytes) / 1_048_576
         if asJSON {
             Console.output(
                 #"{"workload":"\#(workload.rawValue)","workers":\#(workers),"#
                     + String(
                         format: #""samples_per_s":%.1f,"ms_per_step":%.3f,"params":%d,"#
-                            + #""peak_rss_mb":%.1f,"system_allocations":%d}"#,
+                            + #""peak_rss_mb":%.1f,"system_allocations":%d,"#
+                            + #""gflop_per_step":%.4f,"gflop_per_s":%.2f,"#
+                            + #""sgemm_peak_gflop_per_s":%.2f}"#,
                         rate, median * 1000, lead.parameterCount, megabytes,
-                        lead.allocationCount))
+                        lead.allocationCount, gigaflops, computed, lead.referenceRate))
         } else {
             Console.output(
                 String(
                     format: "%@  %d workers  %.0f samples/s  %.2f ms/step (best %.2f, 95 %% %.2f)"
+                        + "  %.1f GFLOP/s, %.0f %% of sgemm's %.1f"
                         + "  %d parameters  %.0f MB, %d allocations in the steps  OpenBLAS %@",
                     workload.rawValue, workers, rate, median * 1000, times[0] * 1000,
-                    times[times.count * 95 / 100] * 1000, lead.parameterCount, megabytes,
-                    lead.allocationCount, lead.arithmetic))
+                    times[times.count * 95 / 100] * 1000, computed,
+                    100 * computed / lead.referenceRate, lead.referenceRate, lead.parameterCount,
+                    megabytes, lead.allocationCount, lead.arithmetic))
         }
+        guard let profilePath else { return }
+        let figures = try JSONDecoder().decode(
+            StepProfile.self, from: Data(contentsOf: URL(fileURLWithPath: profilePath)))
+        if profile { for line in ProfileReport.lines(figures) { Console.errorText(line) } }
+        if let trace { try ProfileReport.writeTrace(figures, to: trace) }
     }
 
     private static func allReduce(workers: Int, asJSON: Bool) throws {

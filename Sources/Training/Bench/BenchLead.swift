@@ -11,6 +11,8 @@ package final class BenchLead: CoordinatorDelegate {
     package private(set) var parameterCount = 0
     /// Blocks of tensor memory that rank 0 has asked of the system during the timed steps.
     package private(set) var allocationCount = 0
+    /// GFLOP/s of the reference product on rank 0.
+    package private(set) var referenceRate = 0.0
     package private(set) var arithmetic = ""
     package let address: SocketAddress
     private let listener: Listener
@@ -54,6 +56,7 @@ package final class BenchLead: CoordinatorDelegate {
     package func evaluationReported(_ report: EvaluationReport) {
         parameterCount = report.sampleCount
         allocationCount = report.correctCount
+        referenceRate = report.lossSum
     }
     package func checkpointReceived(
         step: Int, isFinal: Bool, files: [(name: String, bytes: Data)]

@@ -13,8 +13,13 @@ package struct BenchPlan: Codable, Equatable, Sendable {
     }
 
     package var kind: Kind
+    /// Where rank 0 leaves the profile of its steps; nil where nobody asked for one.
+    package var profilePath: String?
 
-    package init(_ kind: Kind) { self.kind = kind }
+    package init(_ kind: Kind, profilePath: String? = nil) {
+        self.kind = kind
+        self.profilePath = profilePath
+    }
 
     /// From 4 KB to 64 MB: the sizes at which all-reduce implementations are compared.
     package static let allReduceByteCounts = [10, 13, 16, 18, 20, 22, 24].map { 4 << $0 }

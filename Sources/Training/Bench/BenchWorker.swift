@@ -64,7 +64,9 @@ package final class BenchWorker {
             guard let workload = WorkloadName(rawValue: name) else {
                 throw BenchError(description: "unknown workload '\(name)'")
             }
-            try train(workload, steps: steps, warmup: warmup)
+            try train(
+                workload, steps: steps, warmup: warmup,
+                profilePath: assignment.rank == 0 ? plan.profilePath : nil)
         case .allReduce(let byteCounts):
             try allReduces(byteCounts)
         }
@@ -72,7 +74,11 @@ package final class BenchWorker {
 
     // MARK: Training
 
-    private func train(_ name: WorkloadName, steps: Int, warmup: Int) throws {
+    private func train(
+        _ name: WorkloadName, steps: Int, warmup: Int, profilePath: String?
+    ) throws {
+        let peak = ReferenceProduct.measured()
+        let profiler = profilePath.map { _ in StepProfiler() }
         let workload = name.workload(replica: assignment.rank)
         let store = ParameterStore(adopting: workload.model)
         let executor = ReplicatedStep(
@@ -90,14 +96,18 @@ package final class BenchWorker {
         var reports: [StepReport] = []
         var allocationsBefore = 0
         for step in 0..<(warmup + steps) {
-            if step == warmup { allocationsBefore = MemoryPool.statistics.systemAllocationCount }
+            if step == warmup {
+                allocationsBefore = MemoryPool.statistics.systemAllocationCount
+                executor.profile = profiler?.operations
+            }
             let start = ContinuousClock.now
             let sums = try executor.run(
                 step: step, learningRate: workload.learningRate, votes: StepVotes(),
-                phase: { _ in },
+                phase: { if step >= warmup { profiler?.enter($0) } },
                 passes: { _ in
                     [MicroBatchPass(sampleCount: workload.batchSize, forward: workload.forward)]
                 })
+            profiler?.enter(nil)
             let seconds = (ContinuousClock.now - start) / .seconds(1)
             guard step >= warmup else { continue }
             reports.append(
@@ -109,12 +119,16 @@ package final class BenchWorker {
         }
         let allocations = MemoryPool.statistics.systemAllocationCount - allocationsBefore
         if assignment.rank == 0 {
-            // The number of parameters, and what was asked of the system during the steps, come back in a
-            // report of their own.
+            // The number of parameters, what was asked of the system during the steps, and the rate of the
+            // reference product come back in a report of their own.
+            if let profilePath, let profiler {
+                try JSONEncoder().encode(profiler.result(steps: steps))
+                    .write(to: URL(fileURLWithPath: profilePath))
+            }
             try client.sendSteps(reports)
             try client.sendEvaluation(
                 EvaluationReport(
-                    step: steps, epoch: 1, lossSum: 0, correctCount: allocations,
+                    step: steps, epoch: 1, lossSum: peak, correctCount: allocations,
                     sampleCount: store.scalarCount, seconds: 0))
         }
         try leave(step: steps, digest: digest())

@@ -28,7 +28,8 @@ package struct WorkerHello: ControlMessageBody {
     package init(
         productVersion: String, protocolVersion: Int = ControlProtocol.version, hostName: String,
         processID: Int32, slot: Int?, dataPort: Int, arithmetic: String,
-        highestArithmetic: String? = nil, token: String?, key: String = "none", standing: WorkerStanding? = nil
+        highestArithmetic: String? = nil, token: String?, key: String = "none",
+        standing: WorkerStanding? = nil
     ) {
         self.productVersion = productVersion
         self.protocolVersion = protocolVersion

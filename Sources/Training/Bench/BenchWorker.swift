@@ -28,7 +28,8 @@ package final class BenchWorker {
                 productVersion: productVersion, hostName: ProcessInfo.processInfo.hostName,
                 processID: ProcessInfo.processInfo.processIdentifier, slot: slot,
                 dataPort: listener.localAddress.port, arithmetic: ProcessArithmetic.wanted,
-                highestArithmetic: ProcessArithmetic.highest, token: nil), deadline: .after(.seconds(20)))
+                highestArithmetic: ProcessArithmetic.highest, token: nil),
+            deadline: .after(.seconds(20)))
         defer { client.close() }
         do {
             let plan = try JSONDecoder().decode(

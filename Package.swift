@@ -127,7 +127,9 @@ let package = Package(
         tests("CheckpointsTests", ["Checkpoints"]),
         tests("WireFormatTests", ["WireFormat"]),
         tests("TransportTests", ["Transport"]),
-        tests("CollectivesTests", ["Collectives", "Transport", "WireFormat"]),
+        tests(
+            "CollectivesTests", ["Collectives", "Transport", "WireFormat"],
+            exclude: ["reference"]),
         tests("RendezvousTests", ["Rendezvous", "Transport", "WireFormat"]),
         tests("SimulationTests", ["Rendezvous", "WireFormat"]),
         tests("LaunchingTests", ["Launching", "Transport"]),

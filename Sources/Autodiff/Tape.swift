@@ -47,6 +47,8 @@ public final class Tape {
     private struct Node {
         var backward: Backward?
         var gradient: Tensor?
+        var operation: StaticString
+        var flops: Int
     }
 
     /// What this pass is for.
@@ -55,6 +57,8 @@ public final class Tape {
     private var randomCallCount: UInt32 = 0
     /// Called in backward when the last use of a parameter has delivered its gradient.
     public var onGradientComplete: ((Parameter) -> Void)?
+    /// Who is told of the operations and their times.
+    package var profile: OperationProfile?
     /// Who is shown the named activations of this pass; see `observed`.
     public var hooks: ActivationHooks?
     /// Whether this pass repeats a part of another one, so that what is counted once per pass (batch
@@ -84,15 +88,17 @@ public final class Tape {
 
     /// A value whose gradient is wanted: `onGradient` gets it during `backward`.
     public func input(_ value: Tensor, onGradient: @escaping (Tensor) -> Void) -> Variable {
-        append(value) { upstream in onGradient(upstream) }
+        append(value, "input", 0) { upstream in onGradient(upstream) }
     }
 
     /// Adds an operation's result to the tape. `backward` runs only if it can matter: in training,
-    /// with an input that is not constant or with parameters.
+    /// with an input that is not constant or with parameters. A profile shows the operation under its name, by
+    /// default that of the calling function; `flops` are those of its forward products.
     public func record(
         _ value: Tensor, from inputs: [Variable], using parameters: [Parameter] = [],
-        backward: @escaping Backward
+        operation: StaticString = #function, flops: Int = 0, backward: @escaping Backward
     ) -> Variable {
+        profile?.forward(operation, flops: flops)
         if unrecordedUses != nil {
             unrecordedUses?.append(contentsOf: parameters)
             return constant(value)
@@ -100,7 +106,7 @@ public final class Tape {
         guard settings.isTraining, !parameters.isEmpty || inputs.contains(where: \.isDifferentiated)
         else { return constant(value) }
         for parameter in parameters { parameter.pendingUses += 1 }
-        return append(value) { [unowned self] upstream in
+        return append(value, operation, flops) { [unowned self] upstream in
             backward(&upstream)
             for parameter in parameters {
                 parameter.pendingUses -= 1
@@ -109,8 +115,10 @@ public final class Tape {
         }
     }
 
-    private func append(_ value: Tensor, _ backward: @escaping Backward) -> Variable {
-        nodes.append(Node(backward: backward))
+    private func append(
+        _ value: Tensor, _ operation: StaticString, _ flops: Int, _ backward: @escaping Backward
+    ) -> Variable {
+        nodes.append(Node(backward: backward, operation: operation, flops: flops))
         return Variable(value: value, tape: self, node: nodes.count - 1)
     }
 
@@ -161,6 +169,7 @@ public final class Tape {
         while var node = nodes.popLast() {
             if var gradient = node.gradient.take(), let backward = node.backward {
                 backward(&gradient)
+                profile?.backward(node.operation, flops: node.flops)
             }
         }
     }

@@ -166,9 +166,24 @@ RONDO_CLONES void rondo_additive_scores_gradient(float *dqueries, float *dkeys, 
 }
 
 // gelu(x) = x Phi(x) (Hendrycks and Gimpel 2016); the derivative is Phi(x) + x phi(x).
+// With t = |x| and e = exp(-t^2 / 2), Phi(-t) is e times half the scaled complementary error function at
+// t / sqrt(2). A polynomial in 1 / (1 + 0.3 t), fitted to its relative error over [0, 14.5], is within 6e-8 of
+// that, so both the value and the slope come from one exponential.
 RONDO_INLINE float gelu_of_erf(float x, float *slope) {
-    float phi = 0.5f * (1.0f + error_function(x * 0.70710678118654752f));
-    *slope = phi + x * (0.39894228040143268f * exponential_full(-0.5f * x * x));
+    float e = exponential_full(-0.5f * x * x);
+    float u = 1.0f / (1.0f + 0.3f * magnitude_of(x));
+    float p = 3.84075704e-2f;
+    p = p * u - 1.69308290e-1f;
+    p = p * u + 2.28953409e-1f;
+    p = p * u - 7.68414255e-2f;
+    p = p * u + 1.42766419e-1f;
+    p = p * u + 9.45854092e-2f;
+    p = p * u + 1.21945371e-1f;
+    p = p * u + 1.19484193e-1f;
+    p = p * u + 7.37313232e-6f;
+    float tail = e * p;
+    float phi = x < 0 ? tail : 1.0f - tail;
+    *slope = phi + x * (0.39894228040143268f * e);
     return x * phi;
 }
 

@@ -68,6 +68,8 @@ package final class ReplicatedStep {
     private var ring: (group: ProcessGroup, reducer: GradientReducer)?
     /// Parameters of each bucket that the last replica's backward has not delivered yet.
     private var missingParameters: [Int] = []
+    /// Who is told of the operations of all passes and their times.
+    package var profile: OperationProfile?
     /// What a replica takes to compute, smoothed over the last steps; nil before the first.
     package private(set) var secondsPerReplica: Double?
     /// The weight of a step in that: a few steps tell, one alone does not.
@@ -210,6 +212,8 @@ package final class ReplicatedStep {
                 .training(
                     seed: seed, step: step, replica: replica, microBatch: microBatch,
                     sampleCount: pass.sampleCount))
+            tape.profile = profile
+            profile?.begin()
             let (loss, sums) = pass.forward(tape)
             tail.lossSum += sums.lossSum
             tail.correctCount += Float(sums.correctCount)
@@ -238,6 +242,7 @@ package final class ReplicatedStep {
                     }
                 }
             }
+            profile?.begin()
             tape.backward(from: loss)
         }
         if passes.isEmpty || !releasing { finishForward(tail, buffer) }

@@ -13,9 +13,21 @@ public enum Arithmetic {
     /// but few common sets let unlike machines agree (a Zen runs Haswell's kernels as fast as its own).
     public static let levels = ["generic", "Nehalem", "Haswell", "SkylakeX"]
 
-    /// The best level this processor can run. OpenBLAS 0.3.21 picks AVX2 kernels on an AVX-512 Zen 5
-    /// (115 GFLOP/s) where SkylakeX's reach 217, so the choice is not left to it.
-    public static var bestLevel: String { String(cString: rondo_processor_level()) }
+    /// The most that this processor can run: what it may have to, beside others.
+    public static var highestLevel: String { String(cString: rondo_processor_level()) }
+
+    /// The level that is fastest here. The choice is not left to OpenBLAS 0.3.21, which picks AVX2 kernels on a
+    /// Zen 5 (115 GFLOP/s) where SkylakeX's reach 217.
+    public static var fastestLevel: String {
+        fastestLevel(highest: highestLevel, halvesAVX512: rondo_processor_halves_avx512())
+    }
+
+    /// A Zen 4 sends AVX-512 instructions in two halves through its 256-bit units. With nothing to gain, SkylakeX's
+    /// kernels lose to Haswell's there: 104 against 109 GFLOP/s at 768 x 384 x 128, 96 against 104 at
+    /// 64 x 512 x 784, 69 against 90 at 32 x 1024 x 256.
+    package static func fastestLevel(highest: String, halvesAVX512: Bool) -> String {
+        highest == "SkylakeX" && halvesAVX512 ? "Haswell" : highest
+    }
 
     /// The kernel set that OpenBLAS loaded in this process.
     public static var loadedCoreType: String { String(cString: openblas_get_corename()) }

@@ -97,7 +97,7 @@ extension Membership {
                 var description = member.description
                 description.rank = rank
                 return description
-            }, startStep: step, arithmetic: generation?.arithmetic ?? lowestArithmetic,
+            }, startStep: step, arithmetic: generation?.arithmetic ?? commonArithmetic,
             transfer: transfer, root: root, restores: holders.isEmpty && step > 0,
             recomputedCount: held.count - used)
     }

@@ -12,8 +12,8 @@ extension Membership {
                 .note("refused \(MembershipWords.name(hello)): \(refusal.message)"),
             ]
         }
-        if let wanted = boundArithmetic ?? settledArithmetic,
-            level(hello.arithmetic) > level(wanted)
+        if let wanted = boundArithmetic ?? settledArithmetic, hello.arithmetic != wanted,
+            highestLevel(hello) >= level(wanted)
         {
             return restart([(id, hello)], with: wanted)
         }
@@ -46,7 +46,7 @@ extension Membership {
             return MembershipWords.runFull(settings)
         }
         let isKnown = settings.arithmeticLevels.contains(hello.arithmetic)
-        if !isKnown || level(hello.arithmetic) < boundArithmetic.map(level) ?? 0 {
+        if !isKnown || highestLevel(hello) < boundArithmetic.map(level) ?? 0 {
             return MembershipWords.arithmeticMismatch(hello, settings, bound: boundArithmetic)
         }
         return nil
@@ -54,6 +54,10 @@ extension Membership {
 
     private func level(_ arithmetic: String) -> Int {
         settings.arithmeticLevels.firstIndex(of: arithmetic) ?? 0
+    }
+
+    private func highestLevel(_ hello: WorkerHello) -> Int {
+        max(level(hello.arithmetic), hello.highestArithmetic.map(level) ?? 0)
     }
 
     /// The place asked for, if it is free, or the first free one.
@@ -77,29 +81,32 @@ extension Membership {
         }
     }
 
-    /// Once every place is taken: workers above the level that all of them can run start anew.
+    /// Once every place is taken: workers that run another level than they have in common start anew.
     private mutating func settleArithmetic() -> [Action] {
         guard case .gathering = phase, members.count >= settings.workerCount else { return [] }
-        let arithmetic = lowestArithmetic
-        let higher = members.values.filter { $0.hello.arithmetic != arithmetic }.sorted {
+        let arithmetic = commonArithmetic
+        let others = members.values.filter { $0.hello.arithmetic != arithmetic }.sorted {
             $0.id < $1.id
         }
-        guard !higher.isEmpty else { return [] }
+        guard !others.isEmpty else { return [] }
         settledArithmetic = arithmetic
-        for member in higher { members[member.id] = nil }
-        return restart(higher.map { ($0.id, $0.hello) }, with: arithmetic)
+        for member in others { members[member.id] = nil }
+        return restart(others.map { ($0.id, $0.hello) }, with: arithmetic)
     }
 
-    var lowestArithmetic: String {
-        let lowest = members.values.map { level($0.hello.arithmetic) }.min() ?? 0
-        return settings.arithmeticLevels[lowest]
+    /// The highest level that anybody prefers, as far as all of them can run it: a worker that came with less
+    /// than it can run loses little by going up, one that came with more much by going down.
+    var commonArithmetic: String {
+        let preferred = members.values.map { level($0.hello.arithmetic) }.max() ?? 0
+        let possible = members.values.map { highestLevel($0.hello) }.min() ?? 0
+        return settings.arithmeticLevels[min(preferred, possible)]
     }
 
     /// Opens the first generation once every place is taken by a worker that has read its data.
     mutating func openFirst(_ now: Instant) -> [Action] {
         guard members.count >= settings.workerCount,
             members.values.allSatisfy({
-                $0.isPrepared && $0.hello.arithmetic == lowestArithmetic
+                $0.isPrepared && $0.hello.arithmetic == commonArithmetic
             })
         else { return [] }
         return openNext(now)

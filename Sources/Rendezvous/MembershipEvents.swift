@@ -13,8 +13,8 @@ package struct MembershipSettings: Hashable, Sendable {
     package var productVersion: String
     /// The secret a worker must tell when it joins; nil asks for none.
     package var joinToken: String?
-    /// The levels of arithmetic that workers may run, lowest first. A worker that runs a level can
-    /// start itself anew with any lower one.
+    /// The levels of arithmetic that workers may run, lowest first. A worker can start
+    /// itself anew with any level up to the highest that it names.
     package var arithmeticLevels: [String]
     /// The level that the run is bound to, because it goes on from a state made with it.
     package var requiredArithmetic: String?

@@ -65,9 +65,10 @@ enum MembershipWords {
         let wanted =
             bound.map { "the run is bound to \($0)" }
             ?? "known are \(settings.arithmeticLevels.joined(separator: ", "))"
+        let highest = hello.highestArithmetic ?? hello.arithmetic
         return Refusal(
             reason: .arithmeticMismatch,
-            message: "the worker's processor runs the arithmetic \(hello.arithmetic), \(wanted); "
+            message: "the worker's processor runs the arithmetic \(highest), \(wanted); "
                 + "its results would not be the same bits")
     }
 

@@ -39,7 +39,7 @@ package struct RunConfiguration: Sendable, Equatable {
 }
 
 /// The numbers in which gradients travel between workers and are added up.
-package enum GradientNumbers: String, CaseIterable, Sendable {
+package enum GradientNumbers: String, CaseIterable, Codable, Sendable {
     case float32
     /// Half the bytes, for slow networks; about three decimal digits.
     case bfloat16

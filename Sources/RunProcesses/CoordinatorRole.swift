@@ -65,16 +65,16 @@ package struct CoordinatorRole {
 
     /// How workers are started. Whoever listens on all addresses is reached by one of them.
     package static func invitation(
-        to address: SocketAddress, _ ownAddresses: [String]
+        to address: SocketAddress, _ ownAddresses: [String], command: String = "rondo worker"
     ) -> String {
         guard address.isWildcard else {
             return "listening on \(address); start the workers with\n"
-                + "  rondo worker --coordinator \(address)"
+                + "  \(command) --coordinator \(address)"
         }
         let usable = ownAddresses.filter { address.isIPv6 || !$0.contains(":") }
         let list = usable.isEmpty ? "" : ": " + usable.joined(separator: ", ")
         return "listening on \(address); start the workers with\n"
-            + "  rondo worker --coordinator ADDRESS:\(address.port)\n"
+            + "  \(command) --coordinator ADDRESS:\(address.port)\n"
             + "where ADDRESS is this machine's as all of them can reach it\(list)"
     }
 

@@ -16,6 +16,8 @@ package struct WorkerHello: ControlMessageBody {
     package var dataPort: Int
     /// The level of arithmetic that the worker runs; results are equal bits at equal levels only.
     package var arithmetic: String
+    /// The level that it can be started anew with; nil where that is the same.
+    package var highestArithmetic: String?
     /// The secret that the coordinator may ask for.
     package var token: String?
     /// Tells this process from all others, whatever connection it speaks on.
@@ -25,8 +27,9 @@ package struct WorkerHello: ControlMessageBody {
 
     package init(
         productVersion: String, protocolVersion: Int = ControlProtocol.version, hostName: String,
-        processID: Int32, slot: Int?, dataPort: Int, arithmetic: String, token: String?,
-        key: String = "none", standing: WorkerStanding? = nil
+        processID: Int32, slot: Int?, dataPort: Int, arithmetic: String,
+        highestArithmetic: String? = nil, token: String?, key: String = "none",
+        standing: WorkerStanding? = nil
     ) {
         self.productVersion = productVersion
         self.protocolVersion = protocolVersion
@@ -35,6 +38,7 @@ package struct WorkerHello: ControlMessageBody {
         self.slot = slot
         self.dataPort = dataPort
         self.arithmetic = arithmetic
+        self.highestArithmetic = highestArithmetic
         self.token = token
         self.key = key
         self.standing = standing
@@ -44,6 +48,7 @@ package struct WorkerHello: ControlMessageBody {
         if let problem = ControlMessageBounds.name(productVersion, "productVersion")
             ?? ControlMessageBounds.name(hostName, "hostName")
             ?? ControlMessageBounds.name(arithmetic, "arithmetic")
+            ?? highestArithmetic.flatMap({ ControlMessageBounds.name($0, "highestArithmetic") })
             ?? ControlMessageBounds.name(key, "key")
         {
             return problem

@@ -39,13 +39,15 @@ struct MembershipHarness {
 
     @discardableResult
     mutating func join(
-        _ number: Int, arithmetic: String = "high", slot: Int? = nil, version: String = "1.0",
-        token: String? = nil
+        _ number: Int, arithmetic: String = "high", highest: String? = nil, slot: Int? = nil,
+        version: String = "1.0", token: String? = nil
     ) -> [Membership.Action] {
         handle(
             .joined(
                 MemberID(number),
-                hello(number, arithmetic: arithmetic, slot: slot, version: version, token: token)))
+                hello(
+                    number, arithmetic: arithmetic, highest: highest, slot: slot,
+                    version: version, token: token)))
     }
 
     @discardableResult
@@ -56,9 +58,9 @@ struct MembershipHarness {
     /// Joins with the data read already.
     @discardableResult
     mutating func enter(
-        _ number: Int, arithmetic: String = "high", slot: Int? = nil
+        _ number: Int, arithmetic: String = "high", highest: String? = nil, slot: Int? = nil
     ) -> [Membership.Action] {
-        join(number, arithmetic: arithmetic, slot: slot) + prepare(number)
+        join(number, arithmetic: arithmetic, highest: highest, slot: slot) + prepare(number)
     }
 
     /// Ready for the open generation.
@@ -152,13 +154,14 @@ struct MembershipHarness {
 }
 
 func hello(
-    _ number: Int, arithmetic: String = "high", slot: Int? = nil, version: String = "1.0",
-    token: String? = nil, key: String? = nil, standing: WorkerStanding? = nil
+    _ number: Int, arithmetic: String = "high", highest: String? = nil, slot: Int? = nil,
+    version: String = "1.0", token: String? = nil, key: String? = nil,
+    standing: WorkerStanding? = nil
 ) -> WorkerHello {
     WorkerHello(
         productVersion: version, hostName: "host\(number)", processID: Int32(100 + number),
-        slot: slot, dataPort: 4000 + number, arithmetic: arithmetic, token: token,
-        key: key ?? "key\(number)", standing: standing)
+        slot: slot, dataPort: 4000 + number, arithmetic: arithmetic,
+        highestArithmetic: highest, token: token, key: key ?? "key\(number)", standing: standing)
 }
 
 func report(digest: String = "bbb", stopped: Bool = false, bytes: Int = 1) -> FinishedReport {

@@ -184,6 +184,49 @@ struct MembershipTests {
                 == "welcome 7 place 2; pause 1,2 of 1")
     }
 
+    @Test func whoRunsLessThanItCanGoesUpForTheOthers() {
+        var harness = MembershipHarness(MembershipHarness.settings(workerCount: 3))
+        harness.enter(1, arithmetic: "middle", highest: "high")
+        harness.enter(2, arithmetic: "middle", highest: "high")
+        #expect(
+            summary(harness.enter(3, arithmetic: "high"))
+                == "welcome 3 place 2; restart 1 high; restart 2 high")
+        #expect(
+            summary(harness.join(4, arithmetic: "middle", highest: "high")) == "restart 4 high")
+        harness.enter(5, arithmetic: "high", slot: 0)
+        #expect(
+            summary(harness.enter(6, arithmetic: "high", slot: 1))
+                == "welcome 6 place 1; open 1 with 5,6,3 from 0")
+    }
+
+    @Test func workersThatPreferTheSameLevelStayWithIt() {
+        var harness = MembershipHarness()
+        harness.enter(1, arithmetic: "middle", highest: "high")
+        #expect(
+            summary(harness.enter(2, arithmetic: "middle", highest: "high"))
+                == "welcome 2 place 1; open 1 with 1,2 from 0")
+    }
+
+    @Test func aPreferredLevelYieldsToWhatAllCanRun() {
+        var harness = MembershipHarness(MembershipHarness.settings(workerCount: 3))
+        harness.enter(1, arithmetic: "middle", highest: "high")
+        harness.enter(2, arithmetic: "high")
+        #expect(
+            summary(harness.enter(3, arithmetic: "low", highest: "middle"))
+                == "welcome 3 place 2; restart 2 middle; restart 3 middle")
+    }
+
+    @Test func aBoundRunTakesWhoeverCanRunItsLevel() {
+        var harness = MembershipHarness(MembershipHarness.settings(requiredArithmetic: "high"))
+        #expect(
+            summary(harness.join(1, arithmetic: "middle", highest: "high")) == "restart 1 high")
+        let actions = harness.join(2, arithmetic: "low", highest: "middle")
+        #expect(summary(actions) == "refuse 2 arithmeticMismatch")
+        guard case .refuse(_, let refusal)? = actions.first else { return }
+        #expect(
+            refusal.message.hasPrefix("the worker's processor runs the arithmetic middle, "))
+    }
+
     // MARK: - Deadlines
 
     @Test func theStartDeadlineNamesWhoIsMissing() {

@@ -9,11 +9,12 @@ private typealias Derivative = (
 ) -> Void
 
 private func activation(
-    _ x: Variable, _ forward: Forward, _ derivative: @escaping Derivative
+    _ x: Variable, _ forward: Forward, _ derivative: @escaping Derivative,
+    operation: StaticString = #function
 ) -> Variable {
     let y = Tensor(uninitialized: x.shape)
     forward(y.pointer, x.value.pointer, y.count)
-    return x.tape.record(y, from: [x]) { upstream in
+    return x.tape.record(y, from: [x], operation: operation) { upstream in
         let dx = upstream.isUnique() ? upstream : Tensor(uninitialized: y.shape)
         derivative(dx.pointer, upstream.pointer, y.pointer, y.count)
         x.tape.addGradient(dx, to: x)

@@ -116,7 +116,9 @@ public func scaledDotProductAttention(
         tape.settings.isTraining
         && [queries, keys, values].contains { $0.variable.isDifferentiated }
     let (y, kept) = plan.forward(keeping: isRecorded, map: map)
-    return tape.record(y, from: [queries.variable, keys.variable, values.variable]) { upstream in
+    return tape.record(
+        y, from: [queries.variable, keys.variable, values.variable], flops: plan.flops
+    ) { upstream in
         plan.backward(upstream, kept)
     }
 }
@@ -126,9 +128,8 @@ struct AttentionPlan {
     /// The floats of P (4 MB) up to which it is kept for backward. Keeping saves a quarter of the time of both
     /// passes at 64 and at 256 time steps, a tenth at 1024; beyond the limit memory counts more.
     static let keptCount = 1 << 20
-    /// Queries per tile. Causal, 64 to 1024 time steps of width 32: 16 rows are up to a sixth slower, 128 a
-    /// fifth, because they see more masked keys.
-    static let tileRows = 64
+    /// Queries per tile. Fewer see fewer masked keys where attention is causal, more make larger products.
+    var tileRows: Int { mask.isCausal ? 32 : 64 }
 
     let queries: AttentionOperand, keys: AttentionOperand, values: AttentionOperand
     let heads: Int, headWidth: Int, valueWidth: Int
@@ -183,6 +184,11 @@ struct AttentionPlan {
     }
 
     var samples: Int { queries.samples }
+    /// Of forward, as if every key were seen but those that a causal mask hides.
+    var flops: Int {
+        let all = 2 * samples * heads * queries.length * keys.length * (headWidth + valueWidth)
+        return mask.isCausal ? all / 2 : all
+    }
     var hasDropout: Bool { random != nil }
     /// Floats from row to row of a tile.
     var stride: Int { (keys.length + 15) / 16 * 16 }

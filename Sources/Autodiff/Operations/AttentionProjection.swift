@@ -28,12 +28,11 @@ public func linear(
     let offset = outputs.lowerBound * inputs
     matrixProduct(
         x.value.pointer, weight.value.pointer + offset, transposeB: true, into: y.pointer, m: rows,
-        n: count, k: inputs)
-    if let bias {
-        rondo_add_row(y.pointer, bias.value.pointer + firstBias, rows, count)
-    }
+        n: count, k: inputs, adding: bias.map { UnsafePointer($0.value.pointer + firstBias) })
     let parameters = [weight] + (bias.map { [$0] } ?? [])
-    return x.tape.record(y, from: [x], using: parameters) { upstream in
+    return x.tape.record(
+        y, from: [x], using: parameters, flops: 2 * rows * count * inputs
+    ) { upstream in
         if let bias {
             x.tape.addGradient(to: bias) { gradient, beta in
                 zeroOutside(biasRows, of: bias, gradient, beta, columns: 1)
@@ -89,7 +88,9 @@ public func linearGELU(
     rondo_bias_gelu(
         y.pointer, slopes.pointer, bias.value.pointer,
         form == .erf ? rondo_gelu_form_erf : rondo_gelu_form_tanh, isTraining, rows, outputs)
-    return x.tape.record(y, from: [x], using: [weight, bias]) { upstream in
+    return x.tape.record(
+        y, from: [x], using: [weight, bias], flops: 2 * rows * outputs * inputs
+    ) { upstream in
         let dh = upstream.isUnique() ? upstream : Tensor(uninitialized: y.shape)
         rondo_multiply(dh.pointer, upstream.pointer, slopes.pointer, dh.count)
         x.tape.addGradient(to: bias) { gradient, beta in

@@ -28,8 +28,6 @@ extension AttentionPlan {
         Swift.stride(from: 0, to: queries.length, by: tileRows)
     }
 
-    private var tileRows: Int { Self.tileRows }
-
     func forward(keeping: Bool, map: AttentionMap?) -> (Tensor, AttentionKept) {
         let width = heads * valueWidth
         let shape = queries.variable.shape

@@ -18,10 +18,11 @@ public func linear(_ x: Variable, weight: Parameter, bias: Parameter?) -> Variab
     let y = Tensor(uninitialized: Shape(x.shape.dimensions.dropLast() + [outputs]))
     matrixProduct(
         x.value.pointer, weight.value.pointer, transposeB: true, into: y.pointer, m: rows,
-        n: outputs, k: inputs)
-    if let bias { rondo_add_row(y.pointer, bias.value.pointer, rows, outputs) }
+        n: outputs, k: inputs, adding: bias.map { UnsafePointer($0.value.pointer) })
     let parameters = [weight] + (bias.map { [$0] } ?? [])
-    return x.tape.record(y, from: [x], using: parameters) { upstream in
+    return x.tape.record(
+        y, from: [x], using: parameters, flops: 2 * rows * outputs * inputs
+    ) { upstream in
         if let bias {
             x.tape.addGradient(to: bias) { gradient, beta in
                 rondo_column_sums(gradient, upstream.pointer, rows, outputs, beta != 0)

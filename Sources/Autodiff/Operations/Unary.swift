@@ -12,12 +12,13 @@ private typealias Derivative = (
 private enum Kept { case input, result }
 
 private func unary(
-    _ x: Variable, _ kept: Kept, _ forward: Forward, _ derivative: @escaping Derivative
+    _ x: Variable, _ kept: Kept, _ forward: Forward, _ derivative: @escaping Derivative,
+    operation: StaticString = #function
 ) -> Variable {
     let y = Tensor(uninitialized: x.shape)
     forward(y.pointer, x.value.pointer, y.count)
     let saved = kept == .input ? x.value : y
-    return x.tape.record(y, from: [x]) { upstream in
+    return x.tape.record(y, from: [x], operation: operation) { upstream in
         let dx = upstream.isUnique() ? upstream : Tensor(uninitialized: upstream.shape)
         derivative(dx.pointer, upstream.pointer, saved.pointer, dx.count)
         x.tape.addGradient(dx, to: x)

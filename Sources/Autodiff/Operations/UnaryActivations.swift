@@ -8,11 +8,11 @@ private func activation(
     _ derivative:
         @escaping (
             UnsafeMutablePointer<Float>, UnsafePointer<Float>, UnsafePointer<Float>, Int
-        ) -> Void
+        ) -> Void, operation: StaticString = #function
 ) -> Variable {
     let y = Tensor(uninitialized: x.shape)
     forward(y.pointer, x.value.pointer, y.count)
-    return x.tape.record(y, from: [x]) { upstream in
+    return x.tape.record(y, from: [x], operation: operation) { upstream in
         let dx = upstream.isUnique() ? upstream : Tensor(uninitialized: upstream.shape)
         derivative(dx.pointer, upstream.pointer, x.value.pointer, dx.count)
         x.tape.addGradient(dx, to: x)

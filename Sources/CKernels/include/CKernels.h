@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "CKernelsAttention.h"
+#include "CKernelsProduct.h"
 #include "CKernelsSequence.h"
 #include "CKernelsTensor.h"
 
@@ -140,6 +141,8 @@ void rondo_running_average(float *running, const float *sums, float scale, float
 /// The widest OpenBLAS core type that this processor can run: "SkylakeX", "Haswell", "Nehalem", or
 /// "generic" on a processor family that has no such ladder.
 const char *rondo_processor_level(void);
+/// Whether AVX-512 instructions take it as long as two of AVX2 (AMD's Zen 4).
+bool rondo_processor_halves_avx512(void);
 
 // memory.c
 /// From now on blocks of `threshold` bytes or more go straight back to the system when freed. Without it

@@ -3,7 +3,6 @@ import Launching
 import Models
 import RunConfiguration
 import RunProcesses
-import Synchronization
 import Training
 import Transport
 import WireFormat
@@ -12,149 +11,72 @@ import WireFormat
 enum BenchCommand {
     static let command = Command(
         specification: CommandSpecification(
-            name: "bench", summary: "measures training steps and all-reduces on this machine",
+            name: "bench", summary: "measures training steps and all-reduces",
             discussion: [
                 "'bench train WORKLOAD' trains on random inputs of the real shapes, one replica per "
                     + "worker; workloads: "
                     + WorkloadName.allCases.map(\.rawValue).joined(separator: ", ") + ". "
                     + "'bench allreduce' sums buffers of 4 KB to 64 MB over all workers. Both "
                     + "check what they measure.",
+                "The workers are processes on this machine. With '--listen' they are started by hand, on any "
+                    + "machines, as 'rondo bench worker --coordinator HOST:PORT'.",
+                "Rates in GFLOP/s are those of one worker, counted as if every product were computed as it is "
+                    + "written, beside what OpenBLAS reaches with large matrices in the same run. "
+                    + "'--profile' prints what takes the time of a step of the first worker.",
                 "Times are medians; bus bandwidth is 2 (N - 1) / N x bytes / time.",
             ],
-            positionals: [.init("WHAT", repeats: true, "'train WORKLOAD' or 'allreduce'")],
+            positionals: [
+                .init("WHAT", repeats: true, "'train WORKLOAD', 'allreduce' or 'worker'")
+            ],
             options: [
                 .init("workers", value: "N", "worker processes (default: 2)"),
                 .init("steps", value: "N", "steps that are measured (default: 40)"),
+                .init("profile", "print the time of each operation and phase"),
+                .init("trace", value: "FILE", "write what happened when, for chrome://tracing"),
                 .init(
                     "transport", value: "NAME",
                     "what the ring goes through: auto, tcp or shm (default: auto)"),
+                .init(
+                    "gradients", value: "NAME",
+                    "for train: float32 or bfloat16 on the ring (default: float32)"),
+                .init("largest", value: "BYTES", "for allreduce: leave larger buffers out"),
+                .init("listen", value: "HOST:PORT", "wait there for workers started by hand"),
                 .init("json", "one line of JSON per result"),
-                .init("coordinator", value: "HOST:PORT", isHidden: true, "join as a worker"),
+                .init("coordinator", value: "HOST:PORT", "for worker: where the benchmark listens"),
                 .init("slot", value: "I", isHidden: true, "the worker's rank"),
             ],
-            examples: ["rondo bench train cnn --workers 2 --json", "rondo bench allreduce"]),
+            examples: [
+                "rondo bench train cnn --workers 2 --json", "rondo bench allreduce",
+                "rondo bench allreduce --workers 4 --listen 192.168.1.10:4000",
+            ]),
         run: run)
 
-    private static let warmupSteps = 5
-
     private static func run(_ arguments: ParsedArguments) throws -> Int32 {
-        if let coordinator = arguments.text("coordinator") {
-            return try work(coordinator, slot: try arguments.integer("slot", in: 0...1023) ?? 0)
-        }
-        let workers = try arguments.integer("workers", in: 1...64) ?? 2
-        let steps = try arguments.integer("steps", in: 1...1_000_000) ?? 40
-        let transport = try transport(arguments.text("transport") ?? "auto")
-        switch arguments.positionals {
-        case ["allreduce"]:
-            try allReduce(transport, workers: workers, asJSON: arguments.has("json"))
-        case let words where words.count == 2 && words[0] == "train":
-            guard let workload = WorkloadName(rawValue: words[1]) else {
-                let names = WorkloadName.allCases.map(\.rawValue)
-                throw UsageError(
-                    "unknown workload '\(words[1])'; workloads are "
-                        + names.joined(separator: ", "))
+        let words = arguments.positionals
+        if words == ["worker"] {
+            guard let coordinator = arguments.text("coordinator") else {
+                throw UsageError("'rondo bench worker' needs --coordinator HOST:PORT")
             }
-            try train(
-                workload, transport, workers: workers, steps: steps, asJSON: arguments.has("json"))
+            return try work(coordinator, slot: try arguments.integer("slot", in: 0...1023))
+        }
+        let fleet = try BenchFleet(arguments)
+        switch words {
+        case ["allreduce"]:
+            try BenchAllReduce(arguments).run(fleet)
+        case _ where words.count == 2 && words[0] == "train":
+            try BenchTraining(words[1], arguments).run(fleet)
         default:
-            throw UsageError("'rondo bench' takes 'train WORKLOAD' or 'allreduce'")
+            throw UsageError("'rondo bench' takes 'train WORKLOAD', 'allreduce' or 'worker'")
         }
         return 0
     }
 
-    private static func work(_ coordinator: String, slot: Int) throws -> Int32 {
-        Lifeline.watch { ProcessExit.atOnce(4) }
+    private static func work(_ coordinator: String, slot: Int?) throws -> Int32 {
+        // Workers that the benchmark has started end with it; others have a terminal for their input.
+        if slot != nil { Lifeline.watch { ProcessExit.atOnce(4) } }
         try BenchWorker.run(
             coordinator: try SocketAddress.parse(coordinator), slot: slot,
             productVersion: ProductVersion.current)
         return 0
-    }
-
-    private static func train(
-        _ workload: WorkloadName, _ transport: CommunicationConfiguration.Transport, workers: Int,
-        steps: Int, asJSON: Bool
-    ) throws {
-        let plan = BenchPlan(
-            .training(workload: workload.rawValue, steps: steps, warmup: warmupSteps),
-            transport: transport)
-        let (lead, finished) = try lead(plan, workers: workers)
-        let times = lead.reports.map(\.seconds).sorted()
-        guard times.count == steps, let samples = lead.reports.first?.sampleCount else {
-            throw BenchError(description: "\(times.count) of \(steps) steps were reported")
-        }
-        let median = times[times.count / 2]
-        let rate = Double(samples) / median
-        let megabytes = Double(finished.peakResidentBytes) / 1_048_576
-        if asJSON {
-            Console.output(
-                #"{"workload":"\#(workload.rawValue)","workers":\#(workers),"#
-                    + String(
-                        format: #""samples_per_s":%.1f,"ms_per_step":%.3f,"params":%d,"#
-                            + #""peak_rss_mb":%.1f,"system_allocations":%d}"#,
-                        rate, median * 1000, lead.parameterCount, megabytes,
-                        lead.allocationCount))
-        } else {
-            Console.output(
-                String(
-                    format: "%@  %d workers  %.0f samples/s  %.2f ms/step (best %.2f, 95 %% %.2f)"
-                        + "  %d parameters  %.0f MB, %d allocations in the steps  OpenBLAS %@",
-                    workload.rawValue, workers, rate, median * 1000, times[0] * 1000,
-                    times[times.count * 95 / 100] * 1000, lead.parameterCount, megabytes,
-                    lead.allocationCount, lead.arithmetic))
-        }
-    }
-
-    private static func transport(
-        _ name: String
-    ) throws -> CommunicationConfiguration.Transport {
-        guard let transport = CommunicationConfiguration.Transport(rawValue: name) else {
-            let names = CommunicationConfiguration.Transport.allCases.map(\.rawValue)
-            throw UsageError("--transport must be \(names.joined(separator: ", ")), got '\(name)'")
-        }
-        return transport
-    }
-
-    private static func allReduce(
-        _ transport: CommunicationConfiguration.Transport, workers: Int, asJSON: Bool
-    ) throws {
-        let plan = BenchPlan(
-            .allReduce(byteCounts: BenchPlan.allReduceByteCounts), transport: transport)
-        let (lead, _) = try lead(plan, workers: workers)
-        for report in lead.reports {
-            let share = 2 * Double(workers - 1) / Double(workers)
-            let bandwidth = share * Double(report.sampleCount) / report.seconds / 1e9
-            Console.output(
-                String(
-                    format: asJSON
-                        ? #"{"workers":%d,"transport":"%@","bytes":%d,"us":%.1f,"busbw_gb_s":%.4f}"#
-                        : "%d workers  %@  %9d bytes  %10.1f us  %7.3f GB/s",
-                    workers, transport.rawValue, report.sampleCount, report.seconds * 1e6, bandwidth
-                ))
-        }
-    }
-
-    /// Starts the workers as children, leads them and waits for their end.
-    private static func lead(_ plan: BenchPlan, workers: Int) throws -> (BenchLead, FinishedReport)
-    {
-        let lead = try BenchLead(plan, workers: workers)
-        let ended = DispatchSemaphore(value: 0)
-        var children: [ChildProcess] = []
-        defer {
-            for child in children { child.cutLifeline() }
-            for _ in children { ended.wait() }
-        }
-        for slot in 0..<workers {
-            children.append(
-                try ChildProcess(
-                    name: "worker \(slot)",
-                    ChildProcess.Command(
-                        executable: RunningProgram(name: "rondo").executable,
-                        arguments: [
-                            "rondo", "bench", "worker", "--coordinator=\(lead.address)",
-                            "--slot=\(slot)",
-                        ], environment: ProcessArithmetic.environment(threads: 1))
-                ) { _, _ in ended.signal() })
-        }
-        return (lead, try lead.run())
     }
 }

@@ -11,13 +11,17 @@ package final class BenchLead: CoordinatorDelegate {
     package private(set) var parameterCount = 0
     /// Blocks of tensor memory that rank 0 has asked of the system during the timed steps.
     package private(set) var allocationCount = 0
+    /// GFLOP/s of the reference product on rank 0.
+    package private(set) var referenceRate = 0.0
     package private(set) var arithmetic = ""
     package let address: SocketAddress
     private let listener: Listener
     private let settings: CoordinatorSettings
 
-    package init(_ plan: BenchPlan, workers: Int) throws {
-        listener = try Listener(SocketAddress(host: "127.0.0.1", port: 0))
+    /// - Parameter listenAddress: where workers on other machines find it; nil is for this machine alone.
+    package init(_ plan: BenchPlan, workers: Int, listenAddress: SocketAddress?) throws {
+        listener = try Listener(
+            try listenAddress ?? SocketAddress(host: "127.0.0.1", port: 0))
         address = listener.localAddress
         settings = CoordinatorSettings(
             membership: MembershipSettings(
@@ -54,6 +58,7 @@ package final class BenchLead: CoordinatorDelegate {
     package func evaluationReported(_ report: EvaluationReport) {
         parameterCount = report.sampleCount
         allocationCount = report.correctCount
+        referenceRate = report.lossSum
     }
     package func checkpointReceived(
         step: Int, isFinal: Bool, files: [(name: String, bytes: Data)]

@@ -15,10 +15,19 @@ package struct BenchPlan: Codable, Equatable, Sendable {
 
     package var kind: Kind
     package var transport: CommunicationConfiguration.Transport
+    /// What gradients are rounded to, in training.
+    package var gradients: GradientNumbers
+    /// Where rank 0 leaves the profile of its steps; nil where nobody asked for one.
+    package var profilePath: String?
 
-    package init(_ kind: Kind, transport: CommunicationConfiguration.Transport) {
+    package init(
+        _ kind: Kind, transport: CommunicationConfiguration.Transport = .auto,
+        gradients: GradientNumbers = .float32, profilePath: String? = nil
+    ) {
         self.kind = kind
         self.transport = transport
+        self.gradients = gradients
+        self.profilePath = profilePath
     }
 
     /// From 4 KB to 64 MB: the sizes at which all-reduce implementations are compared.

@@ -20,16 +20,19 @@ package final class BenchWorker {
     private let assignment: Assignment
 
     /// Joins, runs the coordinator's plan and leaves.
-    package static func run(coordinator: SocketAddress, slot: Int, productVersion: String) throws {
-        let listener = try Listener(SocketAddress(host: coordinator.host, port: 0))
+    package static func run(coordinator: SocketAddress, slot: Int?, productVersion: String) throws {
+        // Those that a person starts on other machines have no such environment yet.
+        try ProcessArithmetic.ensure(level: ProcessArithmetic.wanted, threads: 1)
+        let listener = try DataListener(coordinator: coordinator)
         defer { listener.close() }
         let client = try WorkerControlClient.join(
             coordinator: coordinator,
             hello: WorkerHello(
                 productVersion: productVersion, hostName: ProcessInfo.processInfo.hostName,
                 processID: ProcessInfo.processInfo.processIdentifier, slot: slot,
-                dataPort: listener.localAddress.port, arithmetic: ProcessArithmetic.wanted,
-                token: nil), deadline: .after(.seconds(20)))
+                dataPort: listener.port, arithmetic: ProcessArithmetic.wanted,
+                highestArithmetic: ProcessArithmetic.highest, token: nil),
+            deadline: .after(.seconds(20)))
         defer { client.close() }
         do {
             let plan = try JSONDecoder().decode(
@@ -42,7 +45,7 @@ package final class BenchWorker {
     }
 
     private init(
-        _ client: WorkerControlClient, _ listener: Listener,
+        _ client: WorkerControlClient, _ listener: DataListener,
         _ transport: CommunicationConfiguration.Transport
     ) throws {
         self.client = client
@@ -51,11 +54,12 @@ package final class BenchWorker {
             case .assignment(let assignment) = try client.awaitNext(deadline: .after(Self.deadline))
         else { throw BenchError(description: "the benchmark ended before it began") }
         self.assignment = assignment
+        let addresses = try assignment.addresses.map { try SocketAddress.parse($0) }
         let group = try RingConnector.connect(
             rank: assignment.rank, generation: assignment.generation,
-            token: client.description.runToken, deal: assignment.deal,
-            addresses: try assignment.addresses.map { try SocketAddress.parse($0) },
-            listener: listener, timeout: .seconds(60), deadline: .after(.seconds(30)),
+            token: client.description.runToken, deal: assignment.deal, addresses: addresses,
+            listener: try listener.opened(for: addresses), timeout: .seconds(60),
+            deadline: .after(.seconds(30)),
             transport: LinkTransport(transport), add: ringAddition)
         self.group = group
         client.onConnectionLost { _ in group.shutdown() }
@@ -67,7 +71,9 @@ package final class BenchWorker {
             guard let workload = WorkloadName(rawValue: name) else {
                 throw BenchError(description: "unknown workload '\(name)'")
             }
-            try train(workload, steps: steps, warmup: warmup)
+            try train(
+                workload, steps: steps, warmup: warmup, gradients: plan.gradients,
+                profilePath: assignment.rank == 0 ? plan.profilePath : nil)
         case .allReduce(let byteCounts):
             try allReduces(byteCounts)
         }
@@ -75,12 +81,17 @@ package final class BenchWorker {
 
     // MARK: Training
 
-    private func train(_ name: WorkloadName, steps: Int, warmup: Int) throws {
+    private func train(
+        _ name: WorkloadName, steps: Int, warmup: Int, gradients: GradientNumbers,
+        profilePath: String?
+    ) throws {
+        let peak = ReferenceProduct.measured()
+        let profiler = profilePath.map { _ in StepProfiler() }
         let workload = name.workload(replica: assignment.rank)
         let store = ParameterStore(adopting: workload.model)
         let executor = ReplicatedStep(
             store: store, optimizer: workload.makeOptimizer(store.values.count), seed: 1,
-            bucketByteCount: 1 << 20)
+            bucketByteCount: 1 << 20, format: GradientFormat(gradients))
         executor.join(group)
         defer {
             group.shutdown()
@@ -93,14 +104,18 @@ package final class BenchWorker {
         var reports: [StepReport] = []
         var allocationsBefore = 0
         for step in 0..<(warmup + steps) {
-            if step == warmup { allocationsBefore = MemoryPool.statistics.systemAllocationCount }
+            if step == warmup {
+                allocationsBefore = MemoryPool.statistics.systemAllocationCount
+                executor.profile = profiler?.operations
+            }
             let start = ContinuousClock.now
             let sums = try executor.run(
                 step: step, learningRate: workload.learningRate, votes: StepVotes(),
-                phase: { _ in },
+                phase: { if step >= warmup { profiler?.enter($0) } },
                 passes: { _ in
                     [MicroBatchPass(sampleCount: workload.batchSize, forward: workload.forward)]
                 })
+            profiler?.enter(nil)
             let seconds = (ContinuousClock.now - start) / .seconds(1)
             guard step >= warmup else { continue }
             reports.append(
@@ -112,12 +127,16 @@ package final class BenchWorker {
         }
         let allocations = MemoryPool.statistics.systemAllocationCount - allocationsBefore
         if assignment.rank == 0 {
-            // The number of parameters, and what was asked of the system during the steps, come back in a
-            // report of their own.
+            // The number of parameters, what was asked of the system during the steps, and the rate of the
+            // reference product come back in a report of their own.
+            if let profilePath, let profiler {
+                try JSONEncoder().encode(profiler.result(steps: steps))
+                    .write(to: URL(fileURLWithPath: profilePath))
+            }
             try client.sendSteps(reports)
             try client.sendEvaluation(
                 EvaluationReport(
-                    step: steps, epoch: 1, lossSum: 0, correctCount: allocations,
+                    step: steps, epoch: 1, lossSum: peak, correctCount: allocations,
                     sampleCount: store.scalarCount, seconds: 0))
         }
         try leave(step: steps, digest: digest())

@@ -5,15 +5,28 @@ import Kernels
 /// Sees to it that this process runs the arithmetic that the run wants. OpenBLAS reads its settings when it
 /// is loaded, before `main`: other settings need a new start of the same program.
 package enum ProcessArithmetic {
-    /// The level that this process was started for, else the best that the processor can run.
+    /// Tells a process that was started for a level what it may be started anew for.
+    private static let highestVariable = "RONDO_HIGHEST_ARITHMETIC"
+
+    /// The level that this process was started for, else the one that is fastest on the processor.
     package static var wanted: String {
-        let given = ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"]
-        return given.flatMap { Arithmetic.levels.contains($0) ? $0 : nil } ?? Arithmetic.bestLevel
+        level(in: "OPENBLAS_CORETYPE") ?? Arithmetic.fastestLevel
+    }
+
+    /// The most that this process may be asked to run: what the user has chosen, else what the processor can.
+    package static var highest: String {
+        level(in: highestVariable) ?? level(in: "OPENBLAS_CORETYPE") ?? Arithmetic.highestLevel
+    }
+
+    private static func level(in variable: String) -> String? {
+        ProcessInfo.processInfo.environment[variable]
+            .flatMap { Arithmetic.levels.contains($0) ? $0 : nil }
     }
 
     /// Variables for a child process that shall compute.
     package static func environment(threads: Int) -> [String: String] {
         Arithmetic.environment(level: wanted, threads: threads)
+            .merging([highestVariable: highest]) { $1 }
     }
 
     /// Returns if the process runs that level already; else starts it anew and does not return.
@@ -35,6 +48,7 @@ package enum ProcessArithmetic {
                     + " \(Arithmetic.loadedCoreType)")
         }
         setenv(marker, purpose, 1)
+        setenv(highestVariable, highest, 1)
         for (name, value) in Arithmetic.environment(level: level, threads: count) {
             setenv(name, value, 1)
         }

@@ -51,7 +51,7 @@ final class TrainingLoop {
             store: model.store, optimizer: model.optimizer, clipping: model.clipping,
             average: model.average, seed: configuration.seed,
             bucketByteCount: Int(configuration.bucketMegabytes * 1_048_576),
-            format: configuration.gradients == .bfloat16 ? .bfloat16 : .float32)
+            format: GradientFormat(configuration.gradients))
         reporter = StepReporter(link: link)
     }
 

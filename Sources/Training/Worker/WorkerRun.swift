@@ -149,7 +149,8 @@ package final class WorkerRun {
                     productVersion: options.productVersion,
                     hostName: ProcessInfo.processInfo.hostName,
                     processID: ProcessInfo.processInfo.processIdentifier, slot: options.slot,
-                    dataPort: dataPort, arithmetic: ProcessArithmetic.wanted, token: nil,
+                    dataPort: dataPort, arithmetic: ProcessArithmetic.wanted,
+                    highestArithmetic: ProcessArithmetic.highest, token: nil,
                     key: key, standing: standing)
             }, log: options.log)
     }

@@ -1,0 +1,12 @@
+import DataParallel
+import RunConfiguration
+
+extension GradientFormat {
+    /// What a configuration calls it.
+    init(_ numbers: GradientNumbers) {
+        switch numbers {
+        case .float32: self = .float32
+        case .bfloat16: self = .bfloat16
+        }
+    }
+}

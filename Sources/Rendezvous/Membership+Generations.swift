@@ -142,7 +142,10 @@ extension Membership {
                 if now < deadline { return [] }
             }
             // Nobody would have the state: it is saved, and the run can be resumed.
-            return stop(leavers[0].leaveReason ?? "all workers leave", now)
+            let last = leavers[0]
+            return stop(
+                "\(MembershipWords.name(last)) leaves as the last (\(last.leaveReason ?? "no reason"))",
+                now)
         }
         isPauseRequested = true
         return [.pause(ring.map(\.id), generation: generation.number)]

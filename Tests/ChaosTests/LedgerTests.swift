@@ -230,6 +230,24 @@ private func report(_ step: Int) throws -> StepReport {
             found.faults == ["steps 5-6 are missing: the final model is that of step 6"])
     }
 
+    @Test func aStepBeyondTheEndIsFound() throws {
+        var lines = try sound()
+        lines.append(.step(LedgerStep(step: 7, epoch: 3, first: 0, count: 4, generation: 2)))
+        #expect(try audit(lines).faults.contains("step 7 is beyond the run's 6 steps"))
+    }
+
+    @Test(arguments: [6, nil]) func aTornEndIsAFaultOnceTheRunHasEnded(finishedStep: Int?) throws {
+        var audit = LedgerAudit(plan: try #require(plan), totalSteps: 6) { epoch in
+            SampleOrder(seed: 1, epoch: epoch, sampleCount: 10).samples
+        }
+        audit.take(ledger: try sound().reduce(into: Data()) { $0 += $1.bytes } + Data("{\"st".utf8))
+        let faults = audit.finish(finishedStep: finishedStep).faults
+        #expect(
+            faults
+                == (finishedStep == nil
+                    ? [] : ["something follows the last line of a run that has ended"]))
+    }
+
     @Test func aDoubledStepIsFound() throws {
         var lines = try sound()
         lines.insert(lines[2], at: 3)

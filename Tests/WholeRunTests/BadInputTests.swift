@@ -50,6 +50,22 @@ extension WholeRunTests {
             try expectFailure(run, code: 2, "not valid JSON5")
         }
 
+        /// One byte of the images is another than when the run began.
+        @Test func otherDataAreNotGoneOnWith() throws {
+            let run = try TestRun()
+            _ = try run.train("out", workers: 1, "--steps", "10")
+            let images = URL(fileURLWithPath: "\(run.folder)/data/train-images-idx3-ubyte")
+            var bytes = try Data(contentsOf: images)
+            bytes[bytes.count / 2] ^= 1
+            try bytes.write(to: images)
+            try expectFailure(
+                run, code: 2, "the data files are not those that it was trained with",
+                arguments: ["--resume", "--steps", "12"])
+            let audit = try run.run("audit", "\(run.folder)/out")
+            #expect(try audit.end() == .exited(1))
+            #expect(audit.outputText.contains("fault: the data files are not those"))
+        }
+
         @Test func moreWorkersThanReplicas() throws {
             try expectFailure(
                 try TestRun(replicas: 2), code: 2, "3 workers cannot share 2 replicas", workers: 3)

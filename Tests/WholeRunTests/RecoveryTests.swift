@@ -141,6 +141,68 @@ extension WholeRunTests {
             #expect(!midst.log.contains(" lost worker "))
         }
 
+        /// The second one knows only what the first has written.
+        @Test func coordinatorsAreReplacedOneAfterAnother() throws {
+            let midst = try Midst(workers: 2)
+            for count in 1...2 {
+                kill(try midst.coordinator(), SIGKILL)
+                try midst.wait("successor \(count)") {
+                    midst.log.ranges(of: " workers are back").count == count
+                }
+                let saved = midst.log.ranges(of: " saved ").count
+                try midst.wait("a checkpoint") { midst.log.ranges(of: " saved ").count > saved }
+            }
+            try midst.expectUndisturbedModel()
+            let checkpoints = "\(midst.run.folder)/out/checkpoints"
+            for name in try FileManager.default.contentsOfDirectory(atPath: checkpoints) {
+                let manifest = midst.run.text("out/checkpoints/\(name)/manifest.json")
+                #expect(!manifest.contains("\"arithmetic\" : \"\""), "\(manifest)")
+            }
+        }
+
+        /// All workers give up their connections to it, and it finds all of them closed when it wakes up.
+        @Test func suspendedCoordinatorTakesItsWorkersBack() throws {
+            let run = try TestRun(
+                length: Self.length,
+                extra: Self.extra + "communication: { timeoutSeconds: 1, heartbeatSeconds: 0.1 }, ")
+            let program = try run.start([
+                "train", run.configuration, "--workers", "2", "--output", "\(run.folder)/out",
+            ])
+            try run.waitForSteps(in: "out")
+            let coordinator = try #require(
+                run.processes().first {
+                    TestRun.arguments(of: $0).dropFirst().first == "coordinator"
+                })
+            kill(coordinator, SIGSTOP)
+            defer { kill(coordinator, SIGCONT) }
+            try TestRun.wait("both workers to miss it") {
+                (0..<2).allSatisfy {
+                    run.text("out/workers/worker-\($0).log").contains("calling again")
+                }
+            }
+            kill(coordinator, SIGCONT)
+            #expect(try program.end() == .exited(0), "\(program.errorText)")
+            #expect(try program.result().text("model_sha256") == Self.undisturbed.get())
+            let log = run.text("out/log.txt")
+            #expect(!log.contains("going back from step"), "\(log)")
+            #expect(run.processes() == [])
+        }
+
+        @Test func aRunUnderWayKeepsItsFolder() throws {
+            let midst = try Midst(workers: 1)
+            for option in ["--overwrite", "--resume"] {
+                let other = try midst.run.run(
+                    "train", midst.run.configuration, "--output", "\(midst.run.folder)/out", option)
+                #expect(other.errors.count == 1)
+                #expect(
+                    other.errors.first?.contains(
+                        "a run is under way in \(midst.run.folder)/out (process")
+                        == true, "\(other.errorText)")
+                #expect(try other.end() == .exited(2))
+            }
+            try midst.expectUndisturbedModel()
+        }
+
         @Test func everythingKilledResumesToTheSameModel() throws {
             let midst = try Midst(workers: 2)
             try midst.wait("a checkpoint") { midst.log.contains(" saved ") }

@@ -45,8 +45,14 @@ enum StatusCommand {
             }
             return try StatusClient.ask(address, deadline: .after(patience))
         }
-        guard let written = CoordinatorPlace(in: RunFolder(path: place)) else {
-            throw NothingRuns(path: place)
+        let folder = RunFolder(path: place)
+        guard let written = CoordinatorPlace(in: folder) else {
+            guard FileManager.default.fileExists(atPath: folder.coordinatorPath) else {
+                throw NothingRuns(path: place)
+            }
+            throw UsageError(
+                "\(folder.coordinatorPath) does not say where a coordinator listens; ask it by HOST:PORT"
+            )
         }
         do {
             return try StatusClient.ask(try written.reachable(), deadline: .after(patience))

@@ -11,6 +11,8 @@ package struct ResumeMismatch: Error, Equatable, Sendable, CustomStringConvertib
     package enum Problem: Equatable, Sendable {
         /// The key that differs, and its values in the folder and in the configuration given now.
         case differs(key: String, stored: String, given: String)
+        /// The data are others than the run was begun with.
+        case otherData
         /// The run is beyond the length given now.
         case tooLong(step: Int, totalSteps: Int)
     }
@@ -28,6 +30,9 @@ package struct ResumeMismatch: Error, Equatable, Sendable, CustomStringConvertib
         case .differs(let key, let stored, let given):
             "cannot resume \(path): it was trained with \"\(key)\" \(stored), but the configuration "
                 + "now says \(given); use the same configuration, or --overwrite to begin anew"
+        case .otherData:
+            "cannot resume \(path): the data files are not those that it was trained with; give those, or "
+                + "--overwrite to begin anew"
         case .tooLong(let step, let totalSteps):
             "cannot resume \(path): it is at step \(step) already, but the configuration now ends "
                 + "at step \(totalSteps); give a greater length, or --overwrite to begin anew"
@@ -68,6 +73,9 @@ package struct ResumePoint: Sendable {
         if let (key, old, new) = Self.difference(stored, configuration) {
             throw ResumeMismatch(
                 path: folder.path, problem: .differs(key: key, stored: old, given: new))
+        }
+        guard DataFingerprint.isUnchanged(configuration, in: folder) else {
+            throw ResumeMismatch(path: folder.path, problem: .otherData)
         }
         let store = CheckpointStore(
             directory: folder.checkpointsPath, keep: configuration.checkpoint.keep)

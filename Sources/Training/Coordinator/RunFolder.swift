@@ -1,6 +1,7 @@
 // A run's folder: what lies where in it, and the rules by which one is begun, continued or replaced.
 //
 //     config.json          the resolved configuration
+//     data.json            by what the data are known again
 //     metrics.jsonl        one JSON object a line, a step or an evaluation each
 //     ledger.jsonl         which samples each step used, and who computed its replicas
 //     coordinator.json     where the run's coordinator listens, while it runs
@@ -70,6 +71,7 @@ package struct RunFolder: Equatable, Sendable {
     package var metricsPath: String { "\(path)/metrics.jsonl" }
     package var modelPath: String { "\(path)/model.safetensors" }
     package var checkpointsPath: String { "\(path)/checkpoints" }
+    package var dataPath: String { "\(path)/\(Self.dataName)" }
     package var ledgerPath: String { "\(path)/\(Self.ledgerName)" }
     package var coordinatorPath: String { "\(path)/\(Self.coordinatorName)" }
     package var logPath: String { "\(path)/log.txt" }
@@ -77,6 +79,7 @@ package struct RunFolder: Equatable, Sendable {
 
     package func workerLogPath(slot: Int) -> String { "\(workersPath)/worker-\(slot).log" }
 
+    static let dataName = "data.json"
     static let ledgerName = "ledger.jsonl"
     static let coordinatorName = "coordinator.json"
 
@@ -84,7 +87,7 @@ package struct RunFolder: Equatable, Sendable {
     private static let ownNames =
         [
             "config.json", "metrics.jsonl", "model.safetensors", "checkpoints", "log.txt",
-            "workers", "journal.json", ledgerName, coordinatorName,
+            "workers", "journal.json", dataName, ledgerName, coordinatorName,
         ] + RunVocabularies.fileNames
 
     /// Whether a folder at `path` may be used in `mode`; changes nothing.

@@ -78,6 +78,7 @@ package final class RunRecorder: CoordinatorDelegate {
         let resolved = configuration.resolvedJSON()
         configurationDigest = SHA256Digest.hexadecimal(of: resolved)
         try AtomicFile.write(resolved, to: folder.configurationPath)
+        try DataFingerprint(of: configuration)?.write(in: folder)
         try preflight.vocabularies?.write(to: folder)
         metrics = try MetricsFile(
             folder: folder, names: configuration.evaluationNames,

@@ -31,6 +31,7 @@ extension LedgerAudit {
                 .samples
         }
         audit.take(ledger: ledger)
+        if !DataFingerprint.isUnchanged(configuration, in: folder) { audit.noteOtherData() }
         return audit.finish(finishedStep: try finishedStep(in: folder))
     }
 

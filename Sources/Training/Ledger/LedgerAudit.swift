@@ -62,6 +62,8 @@ package struct LedgerAudit {
     private var epoch = 0
     private var uses: [UInt8] = []
     private var epochSteps = 0
+    /// Whether the ledger ends within a line.
+    private var isTorn = false
 
     /// - Parameters:
     ///   - totalSteps: the steps of the whole run.
@@ -85,6 +87,12 @@ package struct LedgerAudit {
             }
             start = end + 1
         }
+        isTorn = start < bytes.endIndex
+    }
+
+    /// The samples that are counted are not the run's.
+    package mutating func noteOtherData() {
+        fault("the data files are not those that the run was trained with")
     }
 
     package mutating func take(_ line: LedgerLine) {
@@ -104,6 +112,9 @@ package struct LedgerAudit {
             fault(
                 "\(Self.steps(report.steps + 1, finishedStep)) missing: the final model is that of step "
                     + "\(finishedStep)")
+        }
+        if let finishedStep, finishedStep == report.steps, isTorn {
+            fault("something follows the last line of a run that has ended")
         }
         report.workers = processes.count
         return report
@@ -146,6 +157,9 @@ package struct LedgerAudit {
             fault("step \(line.step) follows step \(report.steps)")
         } else if line.step > expected {
             fault("\(Self.steps(expected, line.step - 1)) missing")
+        }
+        if line.step > report.totalSteps, report.steps <= report.totalSteps {
+            fault("step \(line.step) is beyond the run's \(report.totalSteps) steps")
         }
         report.steps = max(report.steps, line.step)
         checkMembers(line)

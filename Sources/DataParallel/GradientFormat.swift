@@ -39,7 +39,7 @@ package final class RoundedBucket {
         let wordCount = Self.wordCount(elementCount)
         for (input, rounded) in zip(inputs, words) {
             // The half word behind an odd bucket is added up like all others.
-            rounded[max(0, wordCount - 1)] = 0
+            if wordCount > 0 { rounded[wordCount - 1] = 0 }
             rondo_round_to_bfloat16(Self.halves(rounded), input, elementCount)
         }
         let sum = words[inputs.count]

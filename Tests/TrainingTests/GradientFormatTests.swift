@@ -52,7 +52,8 @@ import WireFormat
         for chunk in 0..<replicaCount {
             let range = RingPlan.elements(
                 ofChunk: chunk, elementCount: words, chunkCount: replicaCount)
-            for element in 2 * range.lowerBound..<min(elementCount, 2 * range.upperBound) {
+            let first = min(elementCount, 2 * range.lowerBound)
+            for element in first..<min(elementCount, 2 * range.upperBound) {
                 let order = (1...replicaCount).map { (chunk + $0) % replicaCount }
                 var sum = Self.rounded(replicas[order[0]][element])
                 for replica in order.dropFirst() {

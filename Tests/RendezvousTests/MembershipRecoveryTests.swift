@@ -335,15 +335,13 @@ struct MembershipRecoveryTests {
         var harness = MembershipHarness.running()
         for number in [1, 2] { harness.lose(number) }
         _ = harness.advance(.seconds(3))
-        for number in 3...4 {
-            harness.join(number, slot: 0)
-            #expect(summary(harness.lose(number)) == "drop \(number)")
-        }
-        harness.join(5, slot: 0)
-        #expect(summary(harness.lose(5)) == "drop 5; conclude failed 4")
+        harness.join(3, slot: 0)
+        #expect(summary(harness.lose(3)) == "drop 3")
+        harness.join(4, slot: 0)
+        #expect(summary(harness.lose(4)) == "drop 4; conclude failed 4")
         #expect(
             harness.failure
-                == "lost worker 0 (host host5, pid 105): its connection was closed; that was the 3."
+                == "lost worker 0 (host host4, pid 104): its connection was closed; that was the 3."
                 + " worker in this place lost at step 0")
     }
 
@@ -382,7 +380,8 @@ struct MembershipRecoveryTests {
                 == "attach 3 rank 0")
         #expect(
             summary(comeBack(&harness, 4, key: "key2", halted: 7, generation: 1, rank: 1))
-                == "attach 4 rank 1; open 2 with 3,4 from 7")
+                == "attach 4 rank 1")
+        #expect(summary(harness.advance(.zero)) == "open 2 with 3,4 from 7")
     }
 
     @Test func whoHasGivenUpIsNotExpectedBack() {

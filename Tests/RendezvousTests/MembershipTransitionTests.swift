@@ -197,7 +197,7 @@ struct MembershipTransitionTests {
         other ready + run failed -> ending(failed 1): abort 1 1,2
         running + tick -> running
         running + overslept -> running
-        running + a minute -> waiting: drop 1; halt 2 of 1; drop 2
+        running + a minute -> attaching: drop 1; halt 2 of 1; drop 2
         running + joined 4 -> running: welcome 4 place 2
         running + entered 4 -> running: welcome 4 place 2; pause 1,2 of 1
         running + prepared -> running
@@ -219,7 +219,7 @@ struct MembershipTransitionTests {
         running + run failed -> ending(failed 1): abort 1 1,2
         newcomer + tick -> running
         newcomer + overslept -> running
-        newcomer + a minute -> waiting: drop 1; halt 2 of 1; drop 2; drop 3
+        newcomer + a minute -> attaching: drop 1; halt 2 of 1; drop 2; drop 3
         newcomer + joined 4 -> running: welcome 4 place 3
         newcomer + entered 4 -> running: welcome 4 place 3
         newcomer + prepared -> running
@@ -241,7 +241,7 @@ struct MembershipTransitionTests {
         newcomer + run failed -> ending(failed 1): abort 1 1,2,3
         other finished + tick -> running
         other finished + overslept -> running
-        other finished + a minute -> waiting: drop 1; drop 2
+        other finished + a minute -> attaching: drop 1; drop 2
         other finished + joined 4 -> running: welcome 4 place 2
         other finished + entered 4 -> running: welcome 4 place 2; pause 1,2 of 1
         other finished + prepared -> running
@@ -263,7 +263,7 @@ struct MembershipTransitionTests {
         other finished + run failed -> ending(failed 1): abort 1 1,2
         other paused + tick -> regrouping
         other paused + overslept -> regrouping
-        other paused + a minute -> waiting: drop 1; drop 2; drop 3
+        other paused + a minute -> attaching: drop 1; drop 2; drop 3
         other paused + joined 4 -> regrouping: welcome 4 place 3
         other paused + entered 4 -> regrouping: welcome 4 place 3
         other paused + prepared -> regrouping
@@ -285,7 +285,7 @@ struct MembershipTransitionTests {
         other paused + run failed -> ending(failed 1): abort 1 1,2,3
         other broken + tick -> regrouping, broken
         other broken + overslept -> regrouping, broken
-        other broken + a minute -> waiting: drop 1; drop 2
+        other broken + a minute -> attaching: drop 1; drop 2
         other broken + joined 4 -> regrouping, broken: welcome 4 place 2
         other broken + entered 4 -> regrouping, broken: welcome 4 place 2
         other broken + prepared -> regrouping, broken

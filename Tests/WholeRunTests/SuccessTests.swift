@@ -16,8 +16,8 @@ extension WholeRunTests {
             let files = try FileManager.default.contentsOfDirectory(atPath: "\(run.folder)/out")
             #expect(
                 files.sorted() == [
-                    "checkpoints", "config.json", "ledger.jsonl", "log.txt", "metrics.jsonl",
-                    "model.safetensors", "workers",
+                    "checkpoints", "config.json", "data.json", "ledger.jsonl", "log.txt",
+                    "metrics.jsonl", "model.safetensors", "workers",
                 ])
             let checkpoints = try FileManager.default.contentsOfDirectory(
                 atPath: "\(run.folder)/out/checkpoints")

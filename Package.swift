@@ -76,7 +76,7 @@ let package = Package(
                 "Datasets", "Checkpoints", "RunConfiguration", "Rendezvous", "Collectives",
                 "Transport", "WireFormat",
             ]),
-        layer("Launching", ["Transport", "WireFormat"]),
+        layer("Launching", ["CTransport", "Transport", "WireFormat"]),
         layer(
             "RunProcesses",
             [

@@ -72,8 +72,9 @@ package enum RingConnector {
             rank: rank, generation: generation, deal: deal, previous: previous, next: next,
             timeout: timeout, segmentByteCount: segmentByteCount,
             exchangeByteCount: exchangeByteCount,
-            hasCores: workersHere(addresses, rank)
-                <= ProcessInfo.processInfo.activeProcessorCount, add: add)
+            // The machine's cores: this worker may be held to some of them.
+            hasCores: workersHere(addresses, rank) <= ProcessInfo.processInfo.processorCount,
+            add: add)
     }
 
     /// How many workers have this worker's address.

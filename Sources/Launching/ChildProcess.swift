@@ -32,11 +32,13 @@ package final class ChildProcess: Sendable {
         package var standardError: Output
         /// Gives the child the write end of a pipe as descriptor 3 (`ChildProcess.announcements`).
         package var announces: Bool
+        /// The cores that it may use; nil: those that this process may.
+        package var cores: [Int]?
 
         package init(
             executable: String, arguments: [String], environment: [String: String] = [:],
             standardOutput: Output = .inherited, standardError: Output = .inherited,
-            announces: Bool = false
+            announces: Bool = false, cores: [Int]? = nil
         ) {
             self.executable = executable
             self.arguments = arguments
@@ -44,6 +46,7 @@ package final class ChildProcess: Sendable {
             self.standardOutput = standardOutput
             self.standardError = standardError
             self.announces = announces
+            self.cores = cores
         }
     }
 
@@ -175,8 +178,10 @@ package final class ChildProcess: Sendable {
             for pointer in variables { free(pointer) }
         }
         var processID: pid_t = 0
-        let result = posix_spawnp(
-            &processID, command.executable, &actions, &attributes, &arguments, &variables)
+        let result = ProcessorCores.on(command.cores) {
+            posix_spawnp(
+                &processID, command.executable, &actions, &attributes, &arguments, &variables)
+        }
         guard result == 0 else {
             throw .system(
                 subject: name, operation: "start '\(command.executable)'", errorNumber: result)

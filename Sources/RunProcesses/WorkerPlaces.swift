@@ -68,6 +68,10 @@ package struct WorkerPlaces: Sendable {
         guard let port = try? SocketAddress.parse(address).port else {
             throw .notAnnounced(reason: "it listens on '\(address)', which is no address")
         }
+        let isWhollyLocal = places.allSatisfy { $0.host == nil }
+        let cores =
+            isWhollyLocal
+            ? ProcessorCores.shares(workers: places.count, threads: threads) : nil
         return places.enumerated().map { slot, place in
             let host = place.route.contains(":") ? "[\(place.route)]" : place.route
             let reached = (place.host == nil ? relay : nil) ?? "\(host):\(port)"
@@ -77,7 +81,8 @@ package struct WorkerPlaces: Sendable {
                 executable: program.executable, arguments: [program.name] + words,
                 environment: ProcessArithmetic.environment(threads: threads)
                     .merging(program.environment) { $1 },
-                standardOutput: .appended(to: log), standardError: .appended(to: log))
+                standardOutput: .appended(to: log), standardError: .appended(to: log),
+                cores: cores?[slot])
             if let remote = place.host {
                 command.executable = "ssh"
                 command.arguments = SSHCommand.arguments(

@@ -69,3 +69,13 @@ static inline void rondo_pause(void) {
     __builtin_ia32_pause();
 #endif
 }
+
+// cores.c: the cores of the calling thread, and of what it starts (C because Swift's Glibc module leaves
+// these calls out)
+
+/// Bit i of byte i / 8 stands for core i.
+typedef struct {
+    unsigned char bytes[128];
+} rondo_core_set;
+int rondo_get_cores(rondo_core_set *set);       // 0, or -1 with errno
+int rondo_set_cores(const rondo_core_set *set); // 0, or -1 with errno

@@ -36,6 +36,7 @@ struct BenchFleet {
             for child in children { child.cutLifeline() }
             for _ in children { ended.wait() }
         }
+        let cores = ProcessorCores.shares(workers: workerCount, threads: 1)
         for slot in 0..<workerCount {
             children.append(
                 try ChildProcess(
@@ -45,7 +46,8 @@ struct BenchFleet {
                         arguments: [
                             "rondo", "bench", "worker", "--coordinator=\(lead.address)",
                             "--slot=\(slot)",
-                        ], environment: ProcessArithmetic.environment(threads: 1))
+                        ], environment: ProcessArithmetic.environment(threads: 1),
+                        cores: cores?[slot])
                 ) { _, _ in ended.signal() })
         }
         return (lead, try lead.run())

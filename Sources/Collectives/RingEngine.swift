@@ -24,8 +24,8 @@ final class RingEngine {
     /// After moving this much, a link that had nothing to do is tried again before waiting. Below
     /// it the try would mostly be wasted, and short messages are a matter of counting system calls.
     private static let longTransferByteCount = 16 << 10
-    /// How long a wait begins with looking again: about what it takes to sleep and be woken. An all-reduce of
-    /// 4 KB between two workers on cores of their own takes 2 us with it and over 10 us by sleeping.
+    /// How long a wait begins with looking again: about what it takes to sleep and be woken. Over shared memory
+    /// two workers that look sum 4 KB in 1.4 us, two that sleep in 17 us and more.
     private static let spinDuration = Duration.microseconds(20)
 
     let previous: any IncomingLink

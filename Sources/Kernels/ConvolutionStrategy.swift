@@ -13,9 +13,9 @@ import CKernels
 public enum WinogradTile: CaseIterable, Sendable {
     /// 4 products per output; more accurate than the direct sum.
     case twoByTwo
-    /// 3 products per output; errors like those of the direct sum.
+    /// 3 products per output; errors up to twice those of the direct sum.
     case twoByFour
-    /// 2.25 products per output; errors about twice those of the direct sum.
+    /// 2.25 products per output; errors two to four times those of the direct sum.
     case fourByFour
 
     /// The tile where none is asked for.

@@ -3,23 +3,8 @@
 //
 // Every element is one chain of fused multiply-adds over k = 0, 1, ... that starts from c or zero. How many
 // rows and columns a tile keeps in registers changes nothing in that chain, so both widths give the same
-// bits. The tile loops must be unrolled completely, or the sums live in memory.
-#define UNROLL _Pragma("clang loop unroll(full)")
-
-typedef float vector __attribute__((ext_vector_type(PRODUCT_WIDTH)));
-typedef float loose_vector __attribute__((ext_vector_type(PRODUCT_WIDTH), aligned(4)));
-
-enum {
-    vectors_per_block = rondo_product_lanes / PRODUCT_WIDTH,
-#if PRODUCT_WIDTH == 16
-    largest_rows = 12, largest_blocks = 2, // 24 sums of 32 registers
-#else
-    largest_rows = 6, largest_blocks = 1,  // 12 sums of 16 registers
-#endif
-};
-
-RONDO_INLINE vector load(const float *p) { return *(const loose_vector *)p; }
-RONDO_INLINE void store(float *p, vector v) { *(loose_vector *)p = v; }
+// bits.
+#include "product_vectors.h"
 
 RONDO_INLINE void tile(const int rows, const int blocks, float *c, int64_t cStride,
                        bool accumulate, const float *a, int64_t aBlock, int64_t k, const float *b,

@@ -3,9 +3,8 @@
 #include "CKernelsProduct.h"
 
 enum {
-    rondo_product_columns = 16, // of a packed block
-    rondo_panel_columns = 32,   // packed at a time
-    rondo_panel_depth = 256,    // at most: a panel is 32 KB, as large as the L1 cache
+    rondo_panel_columns = 32, // packed at a time
+    rondo_panel_depth = 256,  // at most: a panel is 32 KB, as large as the L1 cache
 };
 
 void rondo_thin_product_8(const rondo_product *product);

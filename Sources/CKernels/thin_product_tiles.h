@@ -5,24 +5,7 @@
 // time, and the sums go from registers to memory. Every element is one chain of fused multiply-adds over
 // s = 0, 1, ... that begins at `start`: neither the tile an element lies in nor the depth of a panel
 // changes anything in that chain, so both widths give the same bits.
-//
-// The loops over a tile must be unrolled completely, or the sums live in memory.
-#define UNROLL _Pragma("clang loop unroll(full)")
-
-typedef float vector __attribute__((ext_vector_type(PRODUCT_WIDTH)));
-typedef float loose_vector __attribute__((ext_vector_type(PRODUCT_WIDTH), aligned(4)));
-
-enum {
-    vectors_per_block = rondo_product_columns / PRODUCT_WIDTH,
-#if PRODUCT_WIDTH == 16
-    largest_rows = 12, largest_blocks = 2, // 24 sums of 32 registers
-#else
-    largest_rows = 6, largest_blocks = 1,  // 12 sums of 16 registers
-#endif
-};
-
-RONDO_INLINE vector load(const float *p) { return *(const loose_vector *)p; }
-RONDO_INLINE void store(float *p, vector v) { *(loose_vector *)p = v; }
+#include "product_vectors.h"
 
 typedef struct {
     const float *a;
@@ -39,13 +22,13 @@ RONDO_INLINE void tile(const int rows, const int blocks, const bool transposed,
                        const tile_place *place) {
     const int vectors = blocks * vectors_per_block;
     const int64_t aStride = place->aStride, depth = place->depth;
-    const int64_t bBlock = depth * rondo_product_columns;
+    const int64_t bBlock = depth * rondo_product_lanes;
     const float *a = place->a, *b = place->b, *start = place->start;
     // The result is written last: by then its lines are here, and the next tile's rows. Reads of the twelve
     // rows at once are more streams than the processor follows by itself.
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int block = 0; block < blocks; block++)
-            __builtin_prefetch(place->c + r * place->cRow + block * rondo_product_columns, 1);
+            __builtin_prefetch(place->c + r * place->cRow + block * rondo_product_lanes, 1);
     if (!transposed)
         UNROLL for (int r = 0; r < rows; r++)
             for (int64_t s = 0; s < depth; s += 64)
@@ -68,7 +51,7 @@ RONDO_INLINE void tile(const int rows, const int blocks, const bool transposed,
         // 88 and 105 GFLOP/s with a stride of 2 KB; with more steps per vector it costs more than it brings.
         if (transposed && PRODUCT_WIDTH == 16) __builtin_prefetch(a + 16 * aStride + rows - 1);
         a += transposed ? aStride : 1;
-        b += rondo_product_columns;
+        b += rondo_product_lanes;
     }
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int v = 0; v < vectors; v++)
@@ -154,22 +137,22 @@ RONDO_INLINE void transpose_block(float *to, const float *from, int64_t stride) 
 // Blocks of sixteen columns, each [depth][16]; what is missing of the last one is zero.
 static void pack_panel(float *packed, const rondo_product *p, int64_t step, int64_t depth,
                        int64_t column, int64_t columns) {
-    for (int64_t first = 0; first < columns; first += rondo_product_columns) {
+    for (int64_t first = 0; first < columns; first += rondo_product_lanes) {
         const int64_t left = columns - first;
-        const int64_t width = left < rondo_product_columns ? left : rondo_product_columns;
+        const int64_t width = left < rondo_product_lanes ? left : rondo_product_lanes;
         const float *from = p->b + step * p->bStep + (column + first) * p->bColumn;
         int64_t s = 0;
-        if (width == rondo_product_columns && p->bColumn == 1) {
+        if (width == rondo_product_lanes && p->bColumn == 1) {
             for (; s < depth; s++)
                 *(sixteen *)(packed + s * 16) = *(const sixteen *)(from + s * p->bStep);
-        } else if (width == rondo_product_columns) {
+        } else if (width == rondo_product_lanes) {
             for (; s + 16 <= depth; s += 16)
                 transpose_block(packed + s * 16, from + s, p->bColumn);
         }
         for (; s < depth; s++)
-            for (int64_t j = 0; j < rondo_product_columns; j++)
+            for (int64_t j = 0; j < rondo_product_lanes; j++)
                 packed[s * 16 + j] = j < width ? from[s * p->bStep + j * p->bColumn] : 0;
-        packed += depth * rondo_product_columns;
+        packed += depth * rondo_product_lanes;
     }
 }
 
@@ -177,18 +160,18 @@ static void pack_panel(float *packed, const rondo_product *p, int64_t step, int6
 
 // Fewer than sixteen columns are left: a whole tile beside the matrix, of which they are taken.
 static void edge_tile(tile_function function, tile_place place, int64_t rows, int64_t columns) {
-    float edge[largest_rows * rondo_product_columns] = {0};
+    float edge[largest_rows * rondo_product_lanes] = {0};
     for (int64_t i = 0; place.start && i < rows; i++)
         for (int64_t j = 0; j < columns; j++)
-            edge[i * rondo_product_columns + j] = place.start[i * place.startRow + j];
+            edge[i * rondo_product_lanes + j] = place.start[i * place.startRow + j];
     float *c = place.c;
     place.start = place.c = edge;
-    place.startRow = rondo_product_columns;
+    place.startRow = rondo_product_lanes;
     const int64_t cRow = place.cRow;
-    place.cRow = rondo_product_columns;
+    place.cRow = rondo_product_lanes;
     function(&place);
     for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++) c[i * cRow + j] = edge[i * rondo_product_columns + j];
+        for (int64_t j = 0; j < columns; j++) c[i * cRow + j] = edge[i * rondo_product_lanes + j];
 }
 
 // The rows are cut into equal parts that fit the registers.
@@ -213,7 +196,7 @@ static void block_of_columns(const rondo_product *p, int64_t step, int64_t depth
             .cRow = p->cRow,
         };
         const tile_function function = tiles[transposed][blocks - 1][rows - 1];
-        if (width >= blocks * rondo_product_columns)
+        if (width >= blocks * rondo_product_lanes)
             function(&place);
         else
             edge_tile(function, place, rows, width);
@@ -233,10 +216,10 @@ void PRODUCT(const rondo_product *p) {
             const int64_t columns = left < rondo_panel_columns ? left : rondo_panel_columns;
             pack_panel(panel, p, step, depth, column, columns);
             for (int64_t first = 0; first < columns;) {
-                const int64_t whole = (columns - first) / rondo_product_columns;
+                const int64_t whole = (columns - first) / rondo_product_lanes;
                 const int64_t blocks = whole >= largest_blocks ? largest_blocks : 1;
                 block_of_columns(p, step, depth, panel + first * depth, column + first, blocks);
-                first += blocks * rondo_product_columns;
+                first += blocks * rondo_product_lanes;
             }
         }
     }

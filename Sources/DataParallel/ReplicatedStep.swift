@@ -203,6 +203,15 @@ package final class ReplicatedStep {
     ) throws(StepError) {
         var tail = tail
         var failure: CollectiveError?
+        // Backward goes on though the ring has broken: the gradient is kept.
+        func complete(bucket: Int) {
+            guard failure == nil else { return }
+            do throws(CollectiveError) {
+                try reducer.complete(bucket: bucket)
+            } catch {
+                failure = error
+            }
+        }
         let buffer = gradients.buffer(of: replica)
         gradients.begin(replica: replica)
         store.bindGradients(to: buffer)
@@ -223,23 +232,12 @@ package final class ReplicatedStep {
             if releasing && microBatch == passes.count - 1 {
                 // Bucket 0 carries statistics and tail: from here on nobody writes them.
                 finishForward(tail, buffer)
-                if plan.buckets[0].parameters.isEmpty {
-                    // The others wait for their turn behind it.
-                    do throws(CollectiveError) {
-                        try reducer.complete(bucket: 0)
-                    } catch {
-                        failure = error
-                    }
-                }
+                // Without parameters it is complete, and the others wait for their turn behind it.
+                if plan.buckets[0].parameters.isEmpty { complete(bucket: 0) }
                 tape.onGradientComplete = { [unowned self] parameter in
                     let bucket = plan.bucketOfParameter[parameter.index]
                     missingParameters[bucket] -= 1
-                    guard missingParameters[bucket] == 0, failure == nil else { return }
-                    do throws(CollectiveError) {
-                        try reducer.complete(bucket: bucket)
-                    } catch {
-                        failure = error
-                    }
+                    if missingParameters[bucket] == 0 { complete(bucket: bucket) }
                 }
             }
             profile?.begin()

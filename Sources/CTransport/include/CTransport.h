@@ -63,13 +63,6 @@ static inline bool rondo_ring_withdraw_sleep(rondo_ring_header *header, rondo_ri
     return __atomic_exchange_n(&header->sides[side].sleeps, 0, __ATOMIC_SEQ_CST) != 0;
 }
 
-/// Gives the core's other thread the room while this one looks again.
-static inline void rondo_pause(void) {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-}
-
 // cores.c: the cores of the calling thread, and of what it starts (C because Swift's Glibc module leaves
 // these calls out)
 

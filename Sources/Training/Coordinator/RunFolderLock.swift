@@ -14,7 +14,7 @@ final class RunFolderLock {
         // lock no folders; there, whoever starts two runs in one has to know.
         guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK
         else { return }
-        close(descriptor)
+        // The end of this object closes the descriptor.
         throw RunFolderError(
             path: folder.path, problem: .inUse(coordinator: CoordinatorPlace(in: folder)?.words))
     }

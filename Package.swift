@@ -126,9 +126,9 @@ let package = Package(
         tests("TextTests", ["Datasets"]),
         tests("CheckpointsTests", ["Checkpoints"]),
         tests("WireFormatTests", ["WireFormat"]),
-        tests("TransportTests", ["Transport"]),
+        tests("TransportTests", ["Transport", "CTransport"]),
         tests(
-            "CollectivesTests", ["Collectives", "Transport", "WireFormat"],
+            "CollectivesTests", ["TestSupport", "Collectives", "Transport", "WireFormat"],
             exclude: ["reference"]),
         tests("RendezvousTests", ["Rendezvous", "Transport", "WireFormat"]),
         tests("SimulationTests", ["Rendezvous", "WireFormat"]),
@@ -145,6 +145,7 @@ let package = Package(
         tests(
             "TrainingTests",
             [
+                "TestSupport",
                 "Training", "DataParallel", "Models", "NeuralNetworks", "Autodiff", "Tensors",
                 "Datasets", "RunConfiguration", "Collectives", "WireFormat", "Rendezvous",
                 "Transport", "Kernels", "Checkpoints",

@@ -30,6 +30,12 @@ package final class ProcessGroup: @unchecked Sendable {
     /// What leads to the next worker, in words; nil for a single worker.
     package var medium: String? { engine?.next.medium }
 
+    /// Whether this process copies all bytes itself, so that nothing goes on while it computes.
+    package var isInMemory: Bool {
+        guard let engine else { return true }
+        return engine.previous.isMemory && engine.next.isMemory
+    }
+
     /// Payload bytes sent to the next worker since the group was built, headers not counted.
     package var payloadBytesSent: UInt64 { engine?.payloadBytesSent ?? 0 }
 

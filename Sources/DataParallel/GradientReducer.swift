@@ -6,7 +6,13 @@ import Tensors
 //
 // A thread of its own runs the collectives, because a collective blocks and backward must not. The compute
 // thread says `complete(bucket)` in any order; buckets travel in the order of the plan, which is the same on
-// all workers. A single worker has nothing to wait for, so it adds up on the compute thread itself.
+// all workers.
+//
+// The compute thread itself runs them where another would gain nothing. A single worker has nothing to wait
+// for and adds up a bucket as soon as it is complete. Between processes that copy all bytes themselves, on
+// cores that are busy with computing, a second thread on the core only interrupts the first: there all
+// buckets are reduced after backward (2 workers on 2 cores: the steps of the MLP and of the CNN
+// take 2 to 13 and 2 to 5 % less time).
 
 /// Owned by the compute thread; the fields below `condition` are shared with the reducing thread.
 package final class GradientReducer: @unchecked Sendable {
@@ -14,6 +20,7 @@ package final class GradientReducer: @unchecked Sendable {
     private let plan: BucketPlan
     /// Nil where gradients travel as they are.
     private let rounded: RoundedBucket?
+    private let hasThread: Bool
 
     private let condition = NSCondition()
     // Guarded by `condition`.
@@ -28,16 +35,18 @@ package final class GradientReducer: @unchecked Sendable {
     private var isClosed = false
     private var hasThreadEnded = false
 
-    package init(group: ProcessGroup, plan: BucketPlan, format: GradientFormat = .float32) {
+    /// - Parameter hasSpareCore: whether there is a core to reduce on beside those that compute.
+    package init(
+        group: ProcessGroup, plan: BucketPlan, format: GradientFormat = .float32,
+        hasSpareCore: Bool = true
+    ) {
         self.group = group
         self.plan = plan
         let capacity = plan.buckets.map(\.elements.count).max() ?? 0
         rounded = format == .float32 ? nil : RoundedBucket(elementCapacity: capacity)
         isComplete = [Bool](repeating: false, count: plan.buckets.count)
-        guard group.worldSize > 1 else {
-            hasThreadEnded = true
-            return
-        }
+        hasThread = hasSpareCore ? group.worldSize > 1 : !group.isInMemory
+        guard hasThread else { return }
         let thread = Thread { [self] in reduceUntilClosed() }
         thread.name = "reducer"
         thread.start()
@@ -69,6 +78,8 @@ package final class GradientReducer: @unchecked Sendable {
         if group.worldSize == 1 { try reduceReleased() }
     }
 
+    /// On the compute thread, where no other reduces.
+
     private func reduceReleased() throws(CollectiveError) {
         while reducedCount < releasedCount {
             try reduce(bucket: reducedCount)
@@ -81,9 +92,10 @@ package final class GradientReducer: @unchecked Sendable {
     package func finish() throws(CollectiveError) {
         // The compute thread waits from here on, so the reducing thread may keep the core.
         group.setBusy(false)
+        if !hasThread { try reduceReleased() }
         condition.lock()
         defer { condition.unlock() }
-        while reducedCount < plan.buckets.count, failure == nil, !hasThreadEnded {
+        while hasThread, reducedCount < plan.buckets.count, failure == nil, !hasThreadEnded {
             condition.wait()
         }
         if let failure { throw failure }
@@ -97,7 +109,7 @@ package final class GradientReducer: @unchecked Sendable {
         condition.lock()
         isClosed = true
         condition.broadcast()
-        while !hasThreadEnded { condition.wait() }
+        while hasThread, !hasThreadEnded { condition.wait() }
         condition.unlock()
     }
 

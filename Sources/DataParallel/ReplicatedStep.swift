@@ -8,7 +8,8 @@ import WireFormat
 // One training step of one worker: the gradients of its replicas, the sum over all replicas, the update.
 //
 //   for each local replica:    forward, backward per micro-batch -> its own flat buffer
-//   during the last backward:  buckets are released as they fill -> order-invariant ring all-reduce
+//   during the last backward,  buckets are released as they fill -> order-invariant ring all-reduce
+//   or after it:
 //   after the last bucket:     clipping, optimizer, average and running statistics, from the sums divided by
 //                              the weight of all samples
 //
@@ -61,6 +62,7 @@ package final class ReplicatedStep {
     private let seed: UInt64
     private let plan: BucketPlan
     private let format: GradientFormat
+    private let hasSpareCore: Bool
     private var gradients: ReplicaGradients
     /// By the parity of the step.
     private let reduced: [Tensor]
@@ -79,10 +81,11 @@ package final class ReplicatedStep {
     ///   - average: takes in the weights after each update.
     ///   - bucketByteCount: see BucketPlan; equal on all workers.
     ///   - format: of the gradients in the ring; equal on all workers.
+    ///   - hasSpareCore: see GradientReducer; may differ between workers.
     package init(
         store: ParameterStore, optimizer: any Optimizer, clipping: GradientClipping = .none,
         average: ExponentialAverage? = nil, seed: UInt64, bucketByteCount: Int,
-        format: GradientFormat = .float32
+        format: GradientFormat = .float32, hasSpareCore: Bool = true
     ) {
         self.store = store
         self.optimizer = optimizer
@@ -90,6 +93,7 @@ package final class ReplicatedStep {
         self.average = average
         self.seed = seed
         self.format = format
+        self.hasSpareCore = hasSpareCore
         let totalCount = store.gradientCount + StepTail.elementCount
         plan = BucketPlan(
             parameterOffsets: store.parameterSlots.map(\.offset), parameterEnd: store.values.count,
@@ -107,7 +111,9 @@ package final class ReplicatedStep {
     package func join(_ group: ProcessGroup) {
         precondition(ring == nil, "still in the ring of generation \(ring?.group.generation ?? 0)")
         gradients.own(group.deal.ranges[group.rank])
-        ring = (group, GradientReducer(group: group, plan: plan, format: format))
+        let reducer = GradientReducer(
+            group: group, plan: plan, format: format, hasSpareCore: hasSpareCore)
+        ring = (group, reducer)
     }
 
     /// The ring goes on with another deal, from the next step on.

@@ -8,6 +8,7 @@
 //   process number cannot be signalled after it was given to somebody else.
 
 import Foundation
+import Transport
 import Glibc
 import Synchronization
 

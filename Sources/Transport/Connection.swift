@@ -22,6 +22,7 @@ package final class Connection: IncomingLink, OutgoingLink, Sendable {
     package var receiveInterest: Poller.Interest { .read }
     package var sendInterest: Poller.Interest { .write }
     package var medium: String { "TCP" }
+    package var isMemory: Bool { false }
 
     /// Takes over an accepted or connected descriptor; closes it when it cannot be set up.
     init(adopting descriptor: Int32) throws(TransportError) {

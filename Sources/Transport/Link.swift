@@ -21,6 +21,8 @@ package protocol IncomingLink: AnyObject, Sendable {
     var pollDescriptor: Int32 { get }
     /// What to wait for on the descriptor.
     var receiveInterest: Poller.Interest { get }
+    /// Whether the bytes are copied by the two processes themselves, with nothing on the way between them.
+    var isMemory: Bool { get }
     /// Receives into `first`, then into `second`, as many bytes as there are. Either may be empty,
     /// not both.
     func tryReceive(
@@ -63,6 +65,8 @@ package protocol OutgoingLink: AnyObject, Sendable {
     ) throws(TransportError) -> TransferResult
     /// What the bytes go through, in words.
     var medium: String { get }
+    /// As of an incoming link.
+    var isMemory: Bool { get }
     /// Announces a wait; false when something can be sent, so that waiting is wrong.
     func announceSendWait() throws(TransportError) -> Bool
     /// Ends what `announceSendWait` began.

@@ -63,8 +63,9 @@ private let pieceByteCount = 64 << 10
 package final class SharedMemorySender: OutgoingLink, @unchecked Sendable {
     private let bell: Bell
     private let segment: SharedSegment
-    /// The sending thread's own.
+    // The sending thread's own.
     private var written: UInt64 = 0
+    private var copy = RingCopy()
 
     package init(segment: SharedSegment, connection: Connection) {
         self.segment = segment
@@ -74,6 +75,7 @@ package final class SharedMemorySender: OutgoingLink, @unchecked Sendable {
     package var pollDescriptor: Int32 { bell.connection.pollDescriptor }
     package var sendInterest: Poller.Interest { .read }
     package var medium: String { "shared memory" }
+    package var isMemory: Bool { true }
 
     private func freeByteCount() throws(TransportError) -> Int {
         let used = written &- rondo_ring_position(segment.header, RONDO_RECEIVER)
@@ -97,7 +99,7 @@ package final class SharedMemorySender: OutgoingLink, @unchecked Sendable {
             target.copyMemory(from: source, byteCount: firstCount)
         }
         if let source = second.baseAddress {
-            (target + firstCount).copyMemory(from: source, byteCount: secondCount)
+            copy.copy(source, to: target + firstCount, byteCount: secondCount)
         }
         written &+= UInt64(firstCount + secondCount)
         rondo_ring_publish(segment.header, RONDO_SENDER, written)
@@ -134,6 +136,7 @@ package final class SharedMemoryReceiver: IncomingLink, @unchecked Sendable {
 
     package var pollDescriptor: Int32 { bell.connection.pollDescriptor }
     package var receiveInterest: Poller.Interest { .read }
+    package var isMemory: Bool { true }
 
     private func usedByteCount() throws(TransportError) -> Int {
         let written = rondo_ring_position(segment.header, RONDO_SENDER)

@@ -4,6 +4,7 @@
 import Collectives
 import Dispatch
 import Foundation
+import TestSupport
 import Testing
 import Transport
 import WireFormat

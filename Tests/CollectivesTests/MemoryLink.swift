@@ -50,6 +50,7 @@ final class MemoryLink: IncomingLink, OutgoingLink, Sendable {
     var receiveInterest: Poller.Interest { .read }
     var sendInterest: Poller.Interest { .read }
     var medium: String { "a test" }
+    var isMemory: Bool { false }
 
     func tryReceive(
         _ first: UnsafeMutableRawBufferPointer, _ second: UnsafeMutableRawBufferPointer
@@ -109,6 +110,7 @@ final class MemoryLink: IncomingLink, OutgoingLink, Sendable {
         let pollDescriptor: Int32
         var sendInterest: Poller.Interest { .read }
         var medium: String { link.medium }
+        var isMemory: Bool { false }
 
         init(link: MemoryLink, pollDescriptor: Int32) {
             self.link = link
@@ -130,6 +132,7 @@ final class SinkLink: OutgoingLink, Sendable {
     var pollDescriptor: Int32 { ready.pollDescriptor }
     var sendInterest: Poller.Interest { .read }
     var medium: String { "nothing" }
+    var isMemory: Bool { false }
 
     init() throws {
         ready = try WakeSignal()

@@ -2,6 +2,7 @@
 
 import Collectives
 import Synchronization
+import TestSupport
 import Testing
 import WireFormat
 

@@ -5,6 +5,7 @@
 import Dispatch
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 import Transport
 import WireFormat
@@ -14,41 +15,6 @@ import Collectives
 /// Float addition as a plain loop.
 let plainAdd: AddFunction = { destination, first, second, count in
     for index in 0..<count { destination[index] = first[index] + second[index] }
-}
-
-/// A value handed from a rank's thread to the test.
-final class Box<Value>: @unchecked Sendable {
-    private let lock = Mutex<Void>(())
-    private var stored: Value
-
-    init(_ value: Value) { stored = value }
-
-    var value: Value {
-        get { lock.withLock { _ in stored } }
-        set { lock.withLock { _ in stored = newValue } }
-    }
-}
-
-/// Runs `body` once per rank, each on a thread, and waits for all.
-///
-/// - Returns: by rank, what it returned or threw.
-func onThreads<Value>(
-    _ count: Int, _ body: @escaping @Sendable (Int) throws -> Value
-) -> [Result<Value, any Error>] {
-    let results = (0..<count).map { _ in Box<Result<Value, any Error>?>(nil) }
-    let group = DispatchGroup()
-    for rank in 0..<count {
-        group.enter()
-        Thread {
-            results[rank].value = Result { try body(rank) }
-            group.leave()
-        }.start()
-    }
-    group.wait()
-    return results.map { result in
-        guard let value = result.value else { preconditionFailure("a rank did not report") }
-        return value
-    }
 }
 
 /// What the links of a test's ring go through.

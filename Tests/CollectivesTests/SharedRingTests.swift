@@ -2,6 +2,7 @@
 // they compute the same as others is in the tests of the collectives, which run over both.
 
 import Collectives
+import TestSupport
 import Testing
 import Transport
 import WireFormat

@@ -1,6 +1,7 @@
 import Foundation
 import Launching
 import Testing
+import Transport
 
 @Suite struct ProcessorCoresTests {
     @Test func workersThatFillTheMachineShareItOut() {

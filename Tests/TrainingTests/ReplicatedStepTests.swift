@@ -3,7 +3,9 @@ import Collectives
 import DataParallel
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
+import Transport
 import WireFormat
 
 @Suite struct ReplicatedStepTests {
@@ -179,5 +181,62 @@ import WireFormat
             _ = try fixture.run { _ in [[(x: [.nan, 0, 0], label: 0)]] }
         }
         #expect(fixture.layer.weight.value.scalars == before)
+    }
+
+    /// Two workers in one process, each with two of four replicas, over shared memory or TCP, with a thread
+    /// for the ring or without: the weights of a worker that is alone.
+    @Test(arguments: [LinkTransport.shm, .tcp], [true, false])
+    func aRingNeedsNoThreadOfItsOwn(transport: LinkTransport, hasSpareCore: Bool) throws {
+        let deal = ReplicaDeal.equal(replicaCount: 4, worldSize: 2)
+        let listeners = try (0..<2).map { _ in try Listener(.parse("127.0.0.1:0")) }
+        let addresses = listeners.map(\.localAddress)
+        let weights = try onThreads(2) { rank in
+            let group = try RingConnector.connect(
+                rank: rank, generation: 1, token: "t", deal: deal, addresses: addresses,
+                listener: listeners[rank], timeout: .seconds(10), deadline: .after(.seconds(10)),
+                transport: transport, add: ringAddition)
+            defer { group.close() }
+            #expect(group.isInMemory == (transport == .shm))
+            return try steps(3, in: group, hasSpareCore: hasSpareCore)
+        }.map { try $0.get() }
+        let alone = try ProcessGroup(
+            rank: 0, generation: 1, deal: .equal(replicaCount: 4, worldSize: 1), previous: nil,
+            next: nil, timeout: .seconds(1), add: ringAddition)
+        let expected = try steps(3, in: alone, hasSpareCore: true)
+        #expect(Set(expected).count > 1)
+        #expect(weights == [expected, expected])
+    }
+
+    /// The bits of the weights after some steps.
+    private func steps(
+        _ count: Int, in group: ProcessGroup, hasSpareCore: Bool
+    ) throws -> [UInt32] {
+        var stream = InitializationStream(seed: 1)
+        let layer = Linear(70, 90, stream: &stream)
+        let store = ParameterStore(adopting: layer)
+        let executor = ReplicatedStep(
+            store: store, optimizer: SGD(count: store.values.count, momentum: 0.9), seed: 1,
+            bucketByteCount: 2_000, hasSpareCore: hasSpareCore)
+        executor.join(group)
+        defer {
+            group.shutdown()
+            executor.leave()
+        }
+        for step in 0..<count {
+            let sums = try executor.run(
+                step: step, learningRate: 0.5, votes: StepVotes(), phase: { _ in }
+            ) { replica in
+                let x = Tensor(
+                    (0..<140).map { Float(($0 * 7 + replica * 3 + step) % 11) }, [2, 70])
+                return [
+                    MicroBatchPass(sampleCount: 2) { tape in
+                        softmaxCrossEntropy(
+                            layer(tape.constant(x)), labels: [Int32(replica), Int32(step)])
+                    }
+                ]
+            }
+            #expect(sums.sampleCount == 8)
+        }
+        return store.values.scalars.map(\.bitPattern)
     }
 }

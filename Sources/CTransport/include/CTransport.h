@@ -34,6 +34,9 @@ int rondo_segment_open(uint32_t process, uint32_t descriptor, size_t byte_count)
 void *rondo_segment_map(int descriptor, size_t header_byte_count, size_t ring_byte_count);
 void rondo_segment_unmap(void *segment, size_t header_byte_count, size_t ring_byte_count);
 
+/// Copies to a ring past the caches, where the processor can; what is copied may be published right afterwards.
+void rondo_ring_stream(void *destination, const void *source, size_t byte_count);
+
 static inline uint64_t rondo_ring_position(const rondo_ring_header *header, rondo_ring_side side) {
     return __atomic_load_n(&header->sides[side].position, __ATOMIC_ACQUIRE);
 }

@@ -91,7 +91,8 @@ package final class BenchWorker {
         let store = ParameterStore(adopting: workload.model)
         let executor = ReplicatedStep(
             store: store, optimizer: workload.makeOptimizer(store.values.count), seed: 1,
-            bucketByteCount: 1 << 20, format: GradientFormat(gradients))
+            bucketByteCount: 1 << 20, format: GradientFormat(gradients),
+            hasSpareCore: ProcessorCores.available.count > 1)
         executor.join(group)
         defer {
             group.shutdown()
@@ -105,7 +106,7 @@ package final class BenchWorker {
         var allocationsBefore = 0
         for step in 0..<(warmup + steps) {
             if step == warmup {
-                allocationsBefore = MemoryPool.statistics.systemAllocationCount
+                allocationsBefore = MemoryPool.statistics.freshBlockCount
                 executor.profile = profiler?.operations
             }
             let start = ContinuousClock.now
@@ -125,7 +126,7 @@ package final class BenchWorker {
                     sampleCount: group.worldSize * workload.batchSize,
                     seconds: seconds, learningRate: workload.learningRate))
         }
-        let allocations = MemoryPool.statistics.systemAllocationCount - allocationsBefore
+        let allocations = MemoryPool.statistics.freshBlockCount - allocationsBefore
         if assignment.rank == 0 {
             // The number of parameters, what was asked of the system during the steps, and the rate of the
             // reference product come back in a report of their own.

@@ -7,6 +7,7 @@ import Foundation
 import Rendezvous
 import RunConfiguration
 import Tensors
+import Transport
 import WireFormat
 
 // The steps of one worker, generation after generation: every worker runs this same loop, in lock step
@@ -51,7 +52,8 @@ final class TrainingLoop {
             store: model.store, optimizer: model.optimizer, clipping: model.clipping,
             average: model.average, seed: configuration.seed,
             bucketByteCount: Int(configuration.bucketMegabytes * 1_048_576),
-            format: GradientFormat(configuration.gradients))
+            format: GradientFormat(configuration.gradients),
+            hasSpareCore: ProcessorCores.available.count > configuration.threads)
         reporter = StepReporter(link: link)
     }
 

@@ -4,17 +4,9 @@
 // workers are left to the scheduler: they might be put onto the cores of another run.
 
 import CTransport
+import Transport
 
-package enum ProcessorCores {
-    /// The cores that this process may use, ascending.
-    package static var available: [Int] {
-        var set = rondo_core_set()
-        guard rondo_get_cores(&set) == 0 else { return [] }
-        return withUnsafeBytes(of: set) { bytes in
-            (0..<bytes.count * 8).filter { bytes[$0 / 8] >> UInt8($0 % 8) & 1 == 1 }
-        }
-    }
-
+extension ProcessorCores {
     /// The cores of each of `workers` workers; nil where they shall be left to the scheduler.
     package static func shares(
         workers: Int, threads: Int, available: [Int] = available

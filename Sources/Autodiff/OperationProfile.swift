@@ -15,7 +15,7 @@ package final class OperationProfile {
     package struct Event: Sendable, Equatable {
         package var name: String
         package var isForward: Bool
-        /// Since the profile was made.
+        /// Since the profile's origin.
         package var start: Duration, duration: Duration
     }
 
@@ -24,10 +24,11 @@ package final class OperationProfile {
     /// The first of them: enough to look at, and no more than fits the memory.
     package private(set) var events: [Event] = []
     private static let eventLimit = 20_000
-    private let origin = ContinuousClock.now
+    private let origin: ContinuousClock.Instant
     private var last = ContinuousClock.now
 
-    package init() {}
+    /// - Parameter origin: from when on the events count their time.
+    package init(origin: ContinuousClock.Instant = .now) { self.origin = origin }
 
     /// The next operation begins now.
     package func begin() { last = ContinuousClock.now }

@@ -3,7 +3,7 @@ import NeuralNetworks
 import Tensors
 import Testing
 
-/// Neighbours that a Sequential computes together give the bits of each one on its own.
+/// Neighbours that a Sequential computes together give the bits of each one on its own, but for sums over groups.
 @Suite struct JoinedLayersTests {
     /// Not known as what they are, so nothing is joined.
     private let relu = Activation { Autodiff.relu($0) }
@@ -62,6 +62,44 @@ import Testing
         expectEqual(Sequential(Activation.relu, pool), Sequential(relu, pool), low)
     }
 
+    // Channels for Winograd's way, for columns, for the reference; pools that overlap and that leave some over.
+    @Test(arguments: [(16, 16, 2, 2, 0), (1, 32, 2, 2, 0), (3, 5, 3, 2, 1), (16, 19, 2, 1, 0)])
+    func convolutionAndPool(inputs: Int, outputs: Int, kernel: Int, stride: Int, padding: Int) {
+        let pool = MaxPool2d(
+            kernel: .init(kernel), stride: .init(stride), padding: .init(padding))
+        let x = input([3, 9, 8, inputs])
+        for bias in [true, false] {
+            var stream = InitializationStream(seed: 1)
+            let conv = Conv2d(
+                inputs, outputs, kernel: 3, padding: 1, bias: bias, stream: &stream)
+            expectEqual(Sequential(conv, pool), Sequential(conv, identity, pool), x)
+            expectEqual(
+                Sequential(conv, Activation.relu, pool), Sequential(conv, relu, pool), x)
+        }
+    }
+
+    /// Seven images of 51,200 floats between the two are four groups: the same values and gradient of the input,
+    /// and the sums of the weight's gradient in another order.
+    @Test func convolutionAndPoolByGroups() {
+        var stream = InitializationStream(seed: 1)
+        let conv = Conv2d(16, 32, kernel: 3, padding: 1, stream: &stream)
+        let pool = MaxPool2d(kernel: 2)
+        let x = input([7, 40, 40, 16])
+        let joined = pass(Sequential(conv, Activation.relu, pool), x, upstreamSeed: 3)
+        let plain = pass(Sequential(conv, relu, pool), x, upstreamSeed: 3)
+        #expect(joined.count == 4)
+        #expect(joined[..<2] == plain[..<2])
+        #expect(joined[2] != plain[2], "the weight's gradient is of one group")
+        for (found, expected) in zip(joined[2...], plain[2...]) {
+            let values = expected.map { Float(bitPattern: $0) }
+            let largest = values.map(abs).max() ?? 0
+            #expect(largest > 1)
+            for (found, expected) in zip(found, values) {
+                #expect(abs(Float(bitPattern: found) - expected) < 1e-5 * largest)
+            }
+        }
+    }
+
     /// A kernel of 256 taps leaves no number for a clipped window.
     @Test func reluAndLargestPool() {
         let pool = MaxPool2d(kernel: .init(16))
@@ -92,5 +130,9 @@ import Testing
         let x = tape.constant(Tensor([.nan, -1, -2, -3], [1, 2, 2, 1]))
         #expect(Sequential(Activation.relu, MaxPool2d(kernel: 2))(x).value.scalars[0].isNaN)
         #expect(Sequential(BatchNorm(1), Activation.relu)(x).value.scalars[0].isNaN)
+        var stream = InitializationStream(seed: 1)
+        let conv = Conv2d(1, 1, kernel: 1, stream: &stream)
+        let y = Sequential(conv, Activation.relu, MaxPool2d(kernel: 2))(x)
+        #expect(y.value.scalars[0].isNaN)
     }
 }

@@ -18,6 +18,19 @@ func imageWindow(
     return window
 }
 
+/// The convolution of an image batch [N, H, W, C] with a weight [O, C / groups, kH, kW].
+func imageConvolution(
+    _ shape: Shape, weight: Parameter, stride: ImageWindow.Pair, padding: ImageWindow.Pair,
+    groups: Int, tile: WinogradTile
+) -> Convolution {
+    let kernel = ImageWindow.Pair(weight.shape[2], weight.shape[3])
+    let window = imageWindow(shape, kernel: kernel, stride: stride, padding: padding)
+    precondition(
+        weight.shape[1] * groups == shape[3], "conv2d: weight \(weight.shape), x \(shape)")
+    return Convolution(
+        window: window, outputChannels: weight.shape[0], groups: groups, tile: tile)
+}
+
 /// 2-d cross-correlation, as PyTorch's `conv2d`.
 ///
 /// - Parameters:
@@ -30,13 +43,9 @@ public func convolution2d(
     _ x: Variable, weight: Parameter, bias: Parameter?, stride: ImageWindow.Pair = .init(1),
     padding: ImageWindow.Pair = .init(0), groups: Int = 1, tile: WinogradTile = .standard
 ) -> Variable {
-    let outputs = weight.shape[0]
-    let kernel = ImageWindow.Pair(weight.shape[2], weight.shape[3])
-    let window = imageWindow(x.shape, kernel: kernel, stride: stride, padding: padding)
-    let convolution = Convolution(
-        window: window, outputChannels: outputs, groups: groups, tile: tile)
-    precondition(
-        weight.shape[1] * groups == x.shape[3], "conv2d: weight \(weight.shape), x \(x.shape)")
+    let convolution = imageConvolution(
+        x.shape, weight: weight, stride: stride, padding: padding, groups: groups, tile: tile)
+    let (window, outputs) = (convolution.window, convolution.outputChannels)
     let images = x.shape[0]
     let rows = images * window.outputHeight * window.outputWidth
     let y = Tensor(uninitialized: [images, window.outputHeight, window.outputWidth, outputs])

@@ -9,36 +9,14 @@ public func maxPool2d(
     _ x: Variable, kernel: ImageWindow.Pair, stride: ImageWindow.Pair? = nil,
     padding: ImageWindow.Pair = 0, relu: Bool = false
 ) -> Variable {
-    precondition(
-        kernel.height * kernel.width <= (relu ? 255 : 256),
-        "maxPool2d: \(kernel) has over 256 taps")
-    precondition(
-        2 * padding.height <= kernel.height && 2 * padding.width <= kernel.width,
-        "maxPool2d: padding \(padding) is more than half of the kernel \(kernel)")
-    let window = imageWindow(
-        x.shape, kernel: kernel, stride: stride ?? kernel, padding: padding)
-    let images = x.shape[0]
-    let outputCount = window.outputHeight * window.outputWidth * window.channels
-    let y = Tensor(
-        uninitialized: [images, window.outputHeight, window.outputWidth, window.channels])
-    // One byte per output, in memory of the pool.
-    let tapStorage = Tensor(uninitialized: [(images * outputCount + 3) / 4])
-    let taps = UnsafeMutableRawPointer(tapStorage.pointer).assumingMemoryBound(to: UInt8.self)
-    var native = window.native()
-    for image in 0..<images {
-        rondo_max_pool(
-            y.pointer + image * outputCount, taps + image * outputCount,
-            x.value.pointer + image * window.inputCount, &native, relu)
-    }
+    let window = PoolWindow(
+        kernel: kernel, stride: stride ?? kernel, padding: padding, relu: relu)
+    let pool = MaxPool(window, on: x.shape, images: x.shape[0])
+    let y = Tensor(uninitialized: pool.outputShape)
+    pool.forward(x.value.pointer, y: y.pointer, images: 0..<x.shape[0])
     return x.tape.record(y, from: [x]) { upstream in
         let dx = Tensor(uninitialized: x.shape)
-        let taps = UnsafeMutableRawPointer(tapStorage.pointer).assumingMemoryBound(to: UInt8.self)
-        var native = window.native()
-        for image in 0..<images {
-            rondo_max_pool_gradient(
-                dx.pointer + image * window.inputCount, upstream.pointer + image * outputCount,
-                taps + image * outputCount, &native)
-        }
+        pool.gradient(upstream.pointer, dx: dx.pointer, images: 0..<x.shape[0])
         x.tape.addGradient(dx, to: x)
     }
 }

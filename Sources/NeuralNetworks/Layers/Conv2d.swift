@@ -41,4 +41,11 @@ public struct Conv2d: Layer {
             x, weight: weight, bias: bias, stride: stride, padding: padding, groups: groups,
             tile: tile)
     }
+
+    /// The forward pass and that of the pool behind it, without the whole of what lies between.
+    func callAsFunction(_ x: Variable, pool: PoolWindow) -> Variable {
+        convolution2dMaxPool(
+            x, weight: weight, bias: bias, stride: stride, padding: padding, groups: groups,
+            tile: tile, pool: pool)
+    }
 }

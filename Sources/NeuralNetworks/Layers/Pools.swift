@@ -25,6 +25,11 @@ public struct MaxPool2d: Layer {
 
     /// Whether that exists: a clipped window needs a position of its own beside the kernel's.
     var takesRelu: Bool { kernel.height * kernel.width < 256 }
+
+    /// The windows, for an operation that pools what it has computed.
+    func window(relu: Bool) -> PoolWindow {
+        PoolWindow(kernel: kernel, stride: stride, padding: padding, relu: relu)
+    }
 }
 
 /// The mean of each window of [N, H, W, C], padding counted as zeros.

@@ -23,7 +23,10 @@ public struct Sequential: Layer {
         var value = x
         var rest = layers[...]
         while let layer = rest.popFirst()?.layer {
-            if let next = rest.first?.layer, let both = joined(layer, next, value) {
+            if let convolution = layer as? Conv2d, let (pool, count) = Self.pool(at: rest) {
+                value = convolution(value, pool: pool)
+                rest.removeFirst(count)
+            } else if let next = rest.first?.layer, let both = joined(layer, next, value) {
                 value = both
                 rest.removeFirst()
             } else {
@@ -31,6 +34,17 @@ public struct Sequential: Layer {
             }
         }
         return value
+    }
+
+    /// The max pool that comes next, directly or behind a ReLU, and how many layers that is.
+    private static func pool(
+        at layers: ArraySlice<(name: String, layer: any Layer)>
+    ) -> (window: PoolWindow, count: Int)? {
+        if let pool = layers.first?.layer as? MaxPool2d { return (pool.window(relu: false), 1) }
+        guard (layers.first?.layer as? Activation)?.isRelu == true,
+            let pool = layers.dropFirst().first?.layer as? MaxPool2d, pool.takesRelu
+        else { return nil }
+        return (pool.window(relu: true), 2)
     }
 
     /// What two neighbours give together where that takes fewer runs over memory; the bits are the same.

@@ -38,12 +38,15 @@ package struct TraceEvent: Codable, Equatable, Sendable {
 
 /// Collects a profile on the worker. Used by one thread.
 final class StepProfiler {
-    let operations = OperationProfile()
+    let operations: OperationProfile
     private var phases: [StepPhase: Double] = [:]
     private var events: [TraceEvent] = []
     private var current: (phase: StepPhase, since: ContinuousClock.Instant)?
+    /// Of the phases and of the operations, which the trace shows on one axis.
     private let origin = ContinuousClock.now
     private static let eventLimit = 20_000
+
+    init() { operations = OperationProfile(origin: origin) }
 
     /// The step goes on to another phase; nil at its end.
     func enter(_ phase: StepPhase?) {

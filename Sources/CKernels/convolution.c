@@ -80,7 +80,6 @@ RONDO_INLINE rondo_taps taps_inside(const rondo_window *w, int64_t oh, int64_t o
     return t;
 }
 
-typedef int32_t rondo_sixteen_indices __attribute__((ext_vector_type(16), aligned(4)));
 typedef uint8_t rondo_sixteen_bytes __attribute__((ext_vector_type(16), aligned(1)));
 
 // The tap of a window whose largest input the ReLU clips: no input gets its gradient.

@@ -3,33 +3,49 @@
 #include <math.h>
 #include <string.h>
 
-// Sums along a row run in sixteen lanes that are folded in a fixed order; sums over rows in blocks of 64
+// What passes vectors is inlined, so that no calling convention is in question.
+#pragma clang diagnostic ignored "-Wpsabi"
+
+// Sums along a row run in sixteen lanes that are folded in a fixed order; sums over rows in blocks of 16
 // rows, the blocks in order. sqrtf is correctly rounded everywhere, so no result depends on the
 // processor.
 
-RONDO_INLINE float fold(float lanes[16]) {
+RONDO_INLINE float fold(rondo_sixteen lanes) {
     for (size_t width = 8; width > 0; width /= 2)
         for (size_t j = 0; j < width; j++) lanes[j] += lanes[j + width];
     return lanes[0];
 }
 
-RONDO_INLINE float row_sum(const float *x, size_t count) {
+// The first `count` of sixteen floats; the other lanes are zero.
+RONDO_INLINE rondo_sixteen load(const float *p, size_t count) {
+    if (count >= 16) return *(const rondo_sixteen *)p;
     float lanes[16] = {0};
+    for (size_t j = 0; j < 16; j++)
+        if (j < count) lanes[j] = p[j];
+    return *(const rondo_sixteen *)lanes;
+}
+
+RONDO_INLINE float row_sum(const float *x, size_t count) {
+    rondo_sixteen lanes = 0;
     size_t whole = count & ~(size_t)15;
-    for (size_t i = 0; i < whole; i += 16)
-        for (size_t j = 0; j < 16; j++) lanes[j] += x[i + j];
-    for (size_t i = whole; i < count; i++) lanes[i - whole] += x[i];
+    for (size_t i = 0; i < whole; i += 16) lanes += load(x + i, 16);
+    if (whole < count) lanes += load(x + whole, count - whole);
     return fold(lanes);
 }
 
-RONDO_INLINE float square(float value) { return value * value; }
-
 RONDO_INLINE float centered_square_sum(const float *x, float mean, size_t count) {
-    float lanes[16] = {0};
+    rondo_sixteen lanes = 0;
     size_t whole = count & ~(size_t)15;
-    for (size_t i = 0; i < whole; i += 16)
-        for (size_t j = 0; j < 16; j++) lanes[j] += square(x[i + j] - mean);
-    for (size_t i = whole; i < count; i++) lanes[i - whole] += square(x[i] - mean);
+    for (size_t i = 0; i < whole; i += 16) {
+        const rondo_sixteen centered = load(x + i, 16) - mean;
+        lanes += centered * centered;
+    }
+    if (whole < count) {
+        float rest[16] = {0};
+        for (size_t j = 0; j < 16; j++)
+            if (j < count - whole) rest[j] = (x[whole + j] - mean) * (x[whole + j] - mean);
+        lanes += load(rest, 16);
+    }
     return fold(lanes);
 }
 
@@ -56,68 +72,118 @@ RONDO_CLONES void rondo_layer_norm(float *y, float *mean, float *inverseDeviatio
     }
 }
 
-// With d = dy * weight and xhat = (x - mean) * scale: dx = scale * (d - mean(d) - xhat * mean(d * xhat)).
-RONDO_INLINE void row_gradient(float *restrict out, const float *restrict dy,
-                               const float *restrict in, const float *restrict weight, float m,
-                               float scale, size_t columns) {
-    float plain[16] = {0}, scaled[16] = {0};
+// With d = dy * weight and xhat = (x - mean) * scale: dx = scale * (d - mean(d) - xhat * mean(d * xhat)),
+// which is scale * (d - shift - (x - mean) * slope).
+typedef struct {
+    float mean, scale, shift, slope;
+} row_gradient;
+
+enum { strip_vectors = 4 }; // whose sums stay in registers
+
+RONDO_INLINE row_gradient gradient_of_row(const float *dy, const float *x, const float *weight,
+                                          float mean, float scale, size_t columns) {
+    rondo_sixteen plain = 0, scaled = 0;
     size_t whole = columns & ~(size_t)15;
-    for (size_t i = 0; i < whole; i += 16)
-        for (size_t j = 0; j < 16; j++) {
-            float d = weight ? dy[i + j] * weight[i + j] : dy[i + j];
-            plain[j] += d;
-            scaled[j] += d * (in[i + j] - m);
-        }
-    for (size_t i = whole; i < columns; i++) {
-        float d = weight ? dy[i] * weight[i] : dy[i];
-        plain[i - whole] += d;
-        scaled[i - whole] += d * (in[i] - m);
+    for (size_t c = 0; c < whole; c += 16) {
+        rondo_sixteen d = load(dy + c, 16);
+        if (weight) d *= load(weight + c, 16);
+        plain += d;
+        scaled += d * (load(x + c, 16) - mean);
     }
-    float inverseCount = 1.0f / (float)columns;
-    float shift = fold(plain) * inverseCount;
-    float slope = fold(scaled) * inverseCount * scale * scale;
-    for (size_t c = 0; c < columns; c++) {
-        float d = weight ? dy[c] * weight[c] : dy[c];
-        out[c] = scale * (d - shift - (in[c] - m) * slope);
+    if (whole < columns) {
+        // The lanes beyond the row are zero in d.
+        rondo_sixteen d = load(dy + whole, columns - whole);
+        if (weight) d *= load(weight + whole, columns - whole);
+        plain += d;
+        scaled += d * (load(x + whole, columns - whole) - mean);
     }
+    const float inverseCount = 1.0f / (float)columns;
+    return (row_gradient){mean, scale, fold(plain) * inverseCount,
+                          fold(scaled) * inverseCount * scale * scale};
 }
 
-RONDO_CLONES void rondo_layer_norm_gradient(float *dx, const float *dy, const float *x,
-                                            const float *mean, const float *inverseDeviation,
-                                            const float *weight, size_t rows, size_t columns) {
+// Some columns of a block of rows: what they add to the sums, then their dx, which may be dy.
+RONDO_INLINE void gradient_of_columns(const size_t vectors, float *dx, float *dweight, float *dbias,
+                                      const float *dy, const float *x, const float *weight,
+                                      const row_gradient *gradients, size_t rows,
+                                      size_t columns) {
+    rondo_sixteen factor[strip_vectors], plain[strip_vectors], scaled[strip_vectors];
+    for (size_t v = 0; v < vectors; v++) {
+        factor[v] = weight ? load(weight + 16 * v, 16) : (rondo_sixteen)1.0f;
+        plain[v] = scaled[v] = 0;
+    }
     for (size_t r = 0; r < rows; r++) {
-        size_t offset = r * columns;
-        if (weight)
-            row_gradient(dx + offset, dy + offset, x + offset, weight, mean[r],
-                         inverseDeviation[r], columns);
-        else
-            row_gradient(dx + offset, dy + offset, x + offset, NULL, mean[r], inverseDeviation[r],
-                         columns);
+        const row_gradient g = gradients[r];
+        for (size_t v = 0; v < vectors; v++) {
+            const size_t i = r * columns + 16 * v;
+            const rondo_sixteen d = load(dy + i, 16), centered = load(x + i, 16) - g.mean;
+            plain[v] += d;
+            scaled[v] += d * (centered * g.scale);
+            if (dx)
+                *(rondo_sixteen *)(dx + i) =
+                    g.scale * (d * factor[v] - g.shift - centered * g.slope);
+        }
+    }
+    for (size_t v = 0; dweight && v < vectors; v++) {
+        *(rondo_sixteen *)(dweight + 16 * v) += scaled[v];
+        *(rondo_sixteen *)(dbias + 16 * v) += plain[v];
     }
 }
 
-RONDO_CLONES void rondo_layer_norm_sums(float *dweight, float *dbias, const float *dy,
-                                        const float *x, const float *mean,
-                                        const float *inverseDeviation, size_t rows,
-                                        size_t columns) {
-    memset(dweight, 0, columns * sizeof(float));
-    memset(dbias, 0, columns * sizeof(float));
-    for (size_t rowStart = 0; rowStart < rows; rowStart += 64) {
-        size_t rowEnd = rowStart + 64 < rows ? rowStart + 64 : rows;
-        for (size_t start = 0; start < columns; start += 64) {
-            size_t length = columns - start < 64 ? columns - start : 64;
-            float plain[64] = {0}, scaled[64] = {0};
-            for (size_t r = rowStart; r < rowEnd; r++) {
-                const float *d = dy + r * columns + start, *in = x + r * columns + start;
-                float m = mean[r], scale = inverseDeviation[r];
-                for (size_t c = 0; c < length; c++) {
-                    plain[c] += d[c];
-                    scaled[c] += d[c] * ((in[c] - m) * scale);
-                }
-            }
-            for (size_t c = 0; c < length; c++) {
-                dbias[start + c] += plain[c];
-                dweight[start + c] += scaled[c];
+// The same for the columns that fill no vector.
+RONDO_INLINE void gradient_of_rest(size_t count, float *dx, float *dweight, float *dbias,
+                                   const float *dy, const float *x, const float *weight,
+                                   const row_gradient *gradients, size_t rows, size_t columns) {
+    float plain[16] = {0}, scaled[16] = {0};
+    for (size_t r = 0; r < rows; r++) {
+        const row_gradient g = gradients[r];
+        for (size_t j = 0; j < count; j++) {
+            const size_t i = r * columns + j;
+            const float d = dy[i], centered = x[i] - g.mean;
+            plain[j] += d;
+            scaled[j] += d * (centered * g.scale);
+            if (dx)
+                dx[i] = g.scale * (d * (weight ? weight[j] : 1.0f) - g.shift - centered * g.slope);
+        }
+    }
+    for (size_t j = 0; dweight && j < count; j++) {
+        dweight[j] += scaled[j];
+        dbias[j] += plain[j];
+    }
+}
+
+// A block of 16 rows stays in the L1 cache between its two passes: a row's sums must be known before its dx.
+RONDO_CLONES void rondo_layer_norm_gradient(float *dx, float *dweight, float *dbias,
+                                            const float *dy, const float *x, const float *mean,
+                                            const float *inverseDeviation, const float *weight,
+                                            size_t rows, size_t columns) {
+    if (dweight) {
+        memset(dweight, 0, columns * sizeof(float));
+        memset(dbias, 0, columns * sizeof(float));
+    }
+    for (size_t first = 0; first < rows; first += 16) {
+        const size_t count = rows - first < 16 ? rows - first : 16, offset = first * columns;
+        row_gradient gradients[16];
+        for (size_t r = 0; r < count; r++)
+            gradients[r] =
+                gradient_of_row(dy + offset + r * columns, x + offset + r * columns, weight,
+                                mean[first + r], inverseDeviation[first + r], columns);
+        for (size_t c = 0; c < columns;) {
+            float *out = dx ? dx + offset + c : NULL;
+            float *dw = dweight ? dweight + c : NULL, *db = dweight ? dbias + c : NULL;
+            const float *w = weight ? weight + c : NULL, *d = dy + offset + c;
+            const float *in = x + offset + c;
+            const size_t left = columns - c;
+            if (left >= 16 * strip_vectors) {
+                gradient_of_columns(strip_vectors, out, dw, db, d, in, w, gradients, count,
+                                    columns);
+                c += 16 * strip_vectors;
+            } else if (left >= 16) {
+                gradient_of_columns(1, out, dw, db, d, in, w, gradients, count, columns);
+                c += 16;
+            } else {
+                gradient_of_rest(left, out, dw, db, d, in, w, gradients, count, columns);
+                c = columns;
             }
         }
     }

@@ -10,7 +10,8 @@
 typedef struct {
     const float *a;
     int64_t aStride; // from row to row, or from step to step where the left side lies transposed
-    const float *b;  // packed blocks
+    const float *b;  // packed blocks, which are bBlock floats apart
+    int64_t bBlock;
     int64_t depth;
     const float *start;
     int64_t startRow;
@@ -22,7 +23,7 @@ RONDO_INLINE void tile(const int rows, const int blocks, const bool transposed,
                        const tile_place *place) {
     const int vectors = blocks * vectors_per_block;
     const int64_t aStride = place->aStride, depth = place->depth;
-    const int64_t bBlock = depth * rondo_product_lanes;
+    const int64_t bBlock = place->bBlock;
     const float *a = place->a, *b = place->b, *start = place->start;
     // The result is written last: by then its lines are here, and the next tile's rows. Reads of the twelve
     // rows at once are more streams than the processor follows by itself.
@@ -174,6 +175,30 @@ static void edge_tile(tile_function function, tile_place place, int64_t rows, in
         for (int64_t j = 0; j < columns; j++) c[i * cRow + j] = edge[i * rondo_product_lanes + j];
 }
 
+// What some rows need of a panel: blocks of columns, and steps.
+typedef struct {
+    int64_t blocks, from, to;
+} panel_part;
+
+RONDO_INLINE int64_t within(int64_t value, int64_t limit) {
+    return value < 0 ? 0 : value > limit ? limit : value;
+}
+
+// Skipped steps would add zeros, so no edge changes a sum.
+static panel_part part_of_panel(const rondo_product *p, int64_t row, int64_t rows, int64_t step,
+                                int64_t depth, int64_t column, int64_t blocks) {
+    panel_part part = {blocks, 0, depth};
+    const int64_t seenByLast = p->visible + row + rows - 1;
+    if (p->edge == rondo_edge_columns)
+        part.blocks = within(
+            (seenByLast - column + rondo_product_lanes - 1) / rondo_product_lanes, blocks);
+    else if (p->edge == rondo_edge_steps)
+        part.to = within(seenByLast - step, depth);
+    else if (p->edge == rondo_edge_rows)
+        part.from = within(row - p->visible + 1 - step, depth);
+    return part;
+}
+
 // The rows are cut into equal parts that fit the registers.
 static void block_of_columns(const rondo_product *p, int64_t step, int64_t depth, const float *b,
                              int64_t column, int64_t blocks) {
@@ -181,26 +206,28 @@ static void block_of_columns(const rondo_product *p, int64_t step, int64_t depth
     const bool isFirst = step == 0;
     const int64_t width = p->columns - column;
     int64_t parts = (p->rows + largest_rows - 1) / largest_rows;
-    for (int64_t row = 0; row < p->rows; parts--) {
-        const int64_t rows = (p->rows - row + parts - 1) / parts;
+    for (int64_t row = 0, rows; row < p->rows; row += rows, parts--) {
+        rows = (p->rows - row + parts - 1) / parts;
+        const panel_part part = part_of_panel(p, row, rows, step, depth, column, blocks);
+        if (part.blocks == 0 || (part.from == part.to && !isFirst)) continue;
         float *c = p->c + row * p->cRow + column;
         const float *start = p->start ? p->start + row * p->startRow + column : NULL;
         const tile_place place = {
-            .a = p->a + row * p->aRow + step * p->aStep,
+            .a = p->a + row * p->aRow + (step + part.from) * p->aStep,
             .aStride = transposed ? p->aStep : p->aRow,
-            .b = b,
-            .depth = depth,
+            .b = b + part.from * rondo_product_lanes,
+            .bBlock = depth * rondo_product_lanes,
+            .depth = part.to - part.from,
             .start = isFirst ? start : c,
             .startRow = isFirst ? p->startRow : p->cRow,
             .c = c,
             .cRow = p->cRow,
         };
-        const tile_function function = tiles[transposed][blocks - 1][rows - 1];
-        if (width >= blocks * rondo_product_lanes)
+        const tile_function function = tiles[transposed][part.blocks - 1][rows - 1];
+        if (width >= part.blocks * rondo_product_lanes)
             function(&place);
         else
             edge_tile(function, place, rows, width);
-        row += rows;
     }
 }
 

@@ -8,18 +8,40 @@ import Glibc
 ///   - m, n, k: op(a) is m x k, op(b) is k x n, c is m x n.
 ///   - transposeA: a is stored k x m. transposeB: b is stored n x k.
 ///   - beta: 0 overwrites c without reading it.
+///   - edge: what a causal mask makes needless; it may be computed all the same.
 /// Cost: 2 m n k FLOPs. With one BLAS thread the bits do not depend on the alignment of the operands
 /// (checked with OpenBLAS 0.3.21).
 public func matrixProduct(
     _ a: UnsafePointer<Float>, transposeA: Bool = false, _ b: UnsafePointer<Float>,
     transposeB: Bool = false, into c: UnsafeMutablePointer<Float>, m: Int, n: Int, k: Int,
     alpha: Float = 1, beta: Float = 0, strideA: Int? = nil, strideB: Int? = nil,
-    strideC: Int? = nil
+    strideC: Int? = nil, edge: CausalEdge = .none
 ) {
     MatrixProduct(
         a: a, transposeA: transposeA, b: b, transposeB: transposeB, m: m, n: n, k: k,
         strideA: strideA ?? (transposeA ? m : k), strideB: strideB ?? (transposeB ? k : n)
-    ).run(into: c, stride: strideC ?? n, alpha: alpha, beta: beta)
+    ).run(into: c, stride: strideC ?? n, alpha: alpha, beta: beta, edge: edge)
+}
+
+/// Where a causal mask, under which query i sees the keys below `visible` + i, leaves out a part of a product.
+public enum CausalEdge {
+    /// Everything matters.
+    case none
+    /// Rows are queries, columns are keys: what is not seen may have any value.
+    case columns(visible: Int)
+    /// Rows are queries, the sum runs over keys: op(a) is zero where nothing is seen.
+    case steps(visible: Int)
+    /// Rows are keys, the sum runs over queries: op(a) is zero where nothing is seen.
+    case rows(visible: Int)
+
+    fileprivate var fields: (rondo_edge, Int64) {
+        switch self {
+        case .none: (rondo_edge_none, 0)
+        case .columns(let visible): (rondo_edge_columns, Int64(visible))
+        case .steps(let visible): (rondo_edge_steps, Int64(visible))
+        case .rows(let visible): (rondo_edge_rows, Int64(visible))
+        }
+    }
 }
 
 /// c = op(a) * op(b) + row, the same row (a bias) for every row of c. Parameters as for the plain product.
@@ -79,7 +101,10 @@ package struct MatrixProduct {
         Arithmetic.fusedWidth > 0 && min(m, n, k) <= Self.thin && n >= Self.fewestColumns
     }
 
-    func run(into c: UnsafeMutablePointer<Float>, stride: Int, alpha: Float, beta: Float) {
+    func run(
+        into c: UnsafeMutablePointer<Float>, stride: Int, alpha: Float, beta: Float,
+        edge: CausalEdge = .none
+    ) {
         if m == 0 || n == 0 { return }
         if k == 0 {
             for row in 0..<m where beta == 0 {
@@ -88,7 +113,7 @@ package struct MatrixProduct {
         } else if isThin, alpha == 1, beta == 0 || beta == 1 {
             own(
                 c, stride: stride, start: beta == 0 ? nil : UnsafePointer(c), startStride: stride,
-                width: Arithmetic.fusedWidth)
+                width: Arithmetic.fusedWidth, edge: edge)
         } else {
             reference(c, stride: stride, alpha: alpha, beta: beta)
         }
@@ -107,13 +132,15 @@ package struct MatrixProduct {
     /// - Precondition: k > 0.
     package func own(
         _ c: UnsafeMutablePointer<Float>, stride: Int, start: UnsafePointer<Float>?,
-        startStride: Int, width: Int
+        startStride: Int, width: Int, edge: CausalEdge = .none
     ) {
+        let (edge, visible) = edge.fields
         var product = rondo_product(
             rows: Int64(m), columns: Int64(n), inner: Int64(k), a: a,
             aRow: transposeA ? 1 : Int64(strideA), aStep: transposeA ? Int64(strideA) : 1, b: b,
             bStep: transposeB ? 1 : Int64(strideB), bColumn: transposeB ? Int64(strideB) : 1, c: c,
-            cRow: Int64(stride), start: start, startRow: Int64(startStride))
+            cRow: Int64(stride), start: start, startRow: Int64(startStride),
+            edge: edge, visible: visible)
         rondo_thin_product(Int64(width), &product)
     }
 

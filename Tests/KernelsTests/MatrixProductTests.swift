@@ -86,6 +86,54 @@ import Testing
         }
     }
 
+    /// An edge leaves out what a causal mask hides, for every width and wherever the tile begins.
+    @Test(
+        .enabled(if: rondo_fused_width() > 0),
+        arguments: [
+            // queries, keys, keys that the first query sees: square, longer, none seen by some, one panel and more
+            (64, 64, 1), (30, 50, 21), (20, 16, -3), (40, 300, 261), (300, 40, -259),
+        ])
+    func skipsWhatIsHidden(queries: Int, keys: Int, visible: Int) {
+        let width = 33
+        let left = Self.values(queries * width, seed: 1)
+        let right = Self.values(keys * width, seed: 2)
+        var weights = Self.values(queries * keys, seed: 3)
+        for i in 0..<queries {
+            for j in 0..<keys where j >= visible + i { weights[i * keys + j] = 0 }
+        }
+        func expectEqual(
+            _ product: MatrixProduct, rows: Int, columns: Int, _ edge: CausalEdge,
+            seen: (Int) -> Bool = { _ in true }
+        ) {
+            let count = rows * columns
+            for vectors in [8, 16] where vectors <= rondo_fused_width() {
+                var whole = [Float](repeating: 7, count: count)
+                var part = whole
+                product.own(&whole, stride: columns, start: nil, startStride: 0, width: vectors)
+                product.own(
+                    &part, stride: columns, start: nil, startStride: 0, width: vectors,
+                    edge: edge)
+                #expect((0..<count).allSatisfy { !seen($0) || whole[$0] == part[$0] }, "\(edge)")
+            }
+        }
+        let scores = MatrixProduct(
+            a: left, transposeA: false, b: right, transposeB: true, m: queries, n: keys, k: width,
+            strideA: width, strideB: width)
+        expectEqual(scores, rows: queries, columns: keys, .columns(visible: visible)) {
+            $0 % keys < visible + $0 / keys
+        }
+        let outputs = MatrixProduct(
+            a: weights, transposeA: false, b: right, transposeB: false, m: queries, n: width,
+            k: keys, strideA: keys, strideB: width)
+        expectEqual(outputs, rows: queries, columns: width, .steps(visible: visible))
+        let gradients = MatrixProduct(
+            a: weights, transposeA: true, b: left, transposeB: false, m: keys, n: width,
+            k: queries, strideA: keys, strideB: width)
+        expectEqual(gradients, rows: keys, columns: width, .rows(visible: visible))
+        // A product holds no more than the addresses.
+        withExtendedLifetime((left, right, weights)) {}
+    }
+
     /// Whoever computes, a bias is added to every row.
     @Test(arguments: [(3, 20, 7), (3, 5, 7), (70, 80, 90), (4, 17, 0)])
     func addsARow(rows: Int, columns: Int, inner: Int) {

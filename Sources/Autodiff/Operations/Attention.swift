@@ -128,8 +128,8 @@ struct AttentionPlan {
     /// The floats of P (4 MB) up to which it is kept for backward. Keeping saves a quarter of the time of both
     /// passes at 64 and at 256 time steps, a tenth at 1024; beyond the limit memory counts more.
     static let keptCount = 1 << 20
-    /// Queries per tile. Fewer see fewer masked keys where attention is causal, more make larger products.
-    var tileRows: Int { mask.isCausal ? 32 : 64 }
+    /// Queries per tile.
+    static let tileRows = 64
 
     let queries: AttentionOperand, keys: AttentionOperand, values: AttentionOperand
     let heads: Int, headWidth: Int, valueWidth: Int
@@ -197,8 +197,11 @@ struct AttentionPlan {
     func visibleKeys(sample: Int, queryCount count: Int) -> Int {
         let valid = mask.keyLengths.map { Int($0[sample]) } ?? keys.length
         guard mask.isCausal else { return valid }
-        return max(0, min(valid, keys.length - queries.length + count))
+        return max(0, min(valid, firstVisible(count - 1)))
     }
+
+    /// The keys that query `row` sees under a causal mask.
+    func firstVisible(_ row: Int) -> Int { keys.length - queries.length + row + 1 }
 
     /// The tile of `rows` queries from `firstRow` on; calls `body` with it while its pointers are valid.
     func withTile(
@@ -217,7 +220,7 @@ struct AttentionPlan {
         var tile = rondo_attention_tile(
             rows: Int64(rows), columns: Int64(keys.length), stride: Int64(stride),
             validKeys: Int64(mask.keyLengths.map { Int($0[sample]) } ?? keys.length),
-            firstVisible: Int64(keys.length - queries.length + firstRow + 1),
+            firstVisible: Int64(firstVisible(firstRow)),
             causal: mask.isCausal, scale: scale, bias: biasRow, biasStride: Int64(keys.length),
             key: random?.key ?? 0, counter: random?.counter ?? (0, 0, 0),
             threshold: random?.threshold ?? 0,

@@ -86,7 +86,7 @@ public func linearGELU(
     let isTraining = x.tape.settings.isTraining
     let y = isTraining ? Tensor(uninitialized: slopes.shape) : slopes
     rondo_bias_gelu(
-        y.pointer, slopes.pointer, bias.value.pointer,
+        Int64(Arithmetic.fusedWidth), y.pointer, slopes.pointer, bias.value.pointer,
         form == .erf ? rondo_gelu_form_erf : rondo_gelu_form_tanh, isTraining, rows, outputs)
     return x.tape.record(
         y, from: [x], using: [weight, bias], flops: 2 * rows * outputs * inputs

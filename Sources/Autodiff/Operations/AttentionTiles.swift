@@ -25,7 +25,7 @@ extension AttentionPlan {
 
     /// The first rows of the tiles, ascending.
     private var tileStarts: StrideTo<Int> {
-        Swift.stride(from: 0, to: queries.length, by: tileRows)
+        Swift.stride(from: 0, to: queries.length, by: Self.tileRows)
     }
 
     func forward(keeping: Bool, map: AttentionMap?) -> (Tensor, AttentionKept) {
@@ -40,16 +40,16 @@ extension AttentionPlan {
         let keepsProbabilities = keeping && samples * heads * planeCount <= Self.keptCount
         let probabilities = Tensor(
             uninitialized: keepsProbabilities
-                ? [samples * heads, planeCount] : [min(tileRows, queries.length) * stride])
+                ? [samples * heads, planeCount] : [min(Self.tileRows, queries.length) * stride])
         let statistics = Tensor(uninitialized: [samples * heads, queries.length, 2])
         let dropped = Tensor(
-            uninitialized: [hasDropout ? min(tileRows, queries.length) * stride : 0])
+            uninitialized: [hasDropout ? min(Self.tileRows, queries.length) * stride : 0])
         let mapped = map.map { _ in
             Tensor(uninitialized: [samples, heads, queries.length, keys.length])
         }
         forEachHead { sample, head, plane in
             for first in tileStarts {
-                let rows = min(tileRows, queries.length - first)
+                let rows = min(Self.tileRows, queries.length - first)
                 let scores =
                     probabilities.pointer
                     + (keepsProbabilities ? plane * planeCount + first * stride : 0)
@@ -76,7 +76,8 @@ extension AttentionPlan {
                     into: y.pointer
                         + outputOffset(sample: sample, row: first, column: head * valueWidth),
                     m: rows, n: valueWidth, k: seen, strideA: stride, strideB: values.rowStride,
-                    strideC: outputRowStride)
+                    strideC: outputRowStride,
+                    edge: mask.isCausal ? .steps(visible: firstVisible(first)) : .none)
             }
         }
         map?.probabilities = mapped
@@ -90,7 +91,7 @@ extension AttentionPlan {
     func backward(_ upstream: Tensor, _ kept: AttentionKept) {
         let gradients = OperandGradients(
             [queries, keys, values], widths: [headWidth, headWidth, valueWidth].map { $0 * heads })
-        let tileCount = min(tileRows, queries.length) * stride
+        let tileCount = min(Self.tileRows, queries.length) * stride
         let scratch = Tensor(uninitialized: [3, tileCount])
         let dscores = scratch.pointer
         let dropped = dscores + tileCount
@@ -105,13 +106,15 @@ extension AttentionPlan {
                 (dvalues + row * values.rowStride).update(repeating: 0, count: valueWidth)
             }
             for first in tileStarts.reversed() {
-                let rows = min(tileRows, queries.length - first)
+                let rows = min(Self.tileRows, queries.length - first)
                 let seen = visibleKeys(sample: sample, queryCount: first + rows)
                 let beta: Float = first + rows == queries.length ? 0 : 1
                 let dy =
                     upstream.pointer
                     + outputOffset(sample: sample, row: first, column: head * valueWidth)
                 let dqueryRows = dqueries + first * queries.rowStride
+                let visible = firstVisible(first)
+                let edgeOfKeys: CausalEdge = mask.isCausal ? .rows(visible: visible) : .none
                 withTile(sample: sample, head: head, firstRow: first, rows: rows) { tile in
                     let probabilities: UnsafeMutablePointer<Float>
                     if let all = kept.probabilities {
@@ -126,7 +129,8 @@ extension AttentionPlan {
                     matrixProduct(
                         dy, values.pointer(sample, 0, head * valueWidth), transposeB: true,
                         into: dscores, m: rows, n: seen, k: valueWidth, strideA: outputRowStride,
-                        strideB: values.rowStride, strideC: stride)
+                        strideB: values.rowStride, strideC: stride,
+                        edge: mask.isCausal ? .columns(visible: visible) : .none)
                     var weights = probabilities
                     if hasDropout {
                         weights = dropped
@@ -135,17 +139,18 @@ extension AttentionPlan {
                     matrixProduct(
                         weights, transposeA: true, dy, into: dvalues, m: seen, n: valueWidth,
                         k: rows, beta: beta, strideA: stride, strideB: outputRowStride,
-                        strideC: values.rowStride)
+                        strideC: values.rowStride, edge: edgeOfKeys)
                     rondo_attention_gradient(dscores, probabilities, &tile)
                 }
                 matrixProduct(
                     dscores, keys.pointer(sample, 0, head * headWidth), into: dqueryRows, m: rows,
                     n: headWidth, k: seen, strideA: stride, strideB: keys.rowStride,
-                    strideC: queries.rowStride)
+                    strideC: queries.rowStride,
+                    edge: mask.isCausal ? .steps(visible: visible) : .none)
                 matrixProduct(
                     dscores, transposeA: true, queries.pointer(sample, first, head * headWidth),
                     into: dkeys, m: seen, n: headWidth, k: rows, beta: beta, strideA: stride,
-                    strideB: queries.rowStride, strideC: keys.rowStride)
+                    strideB: queries.rowStride, strideC: keys.rowStride, edge: edgeOfKeys)
             }
         }
         gradients.deliver()
@@ -159,7 +164,7 @@ extension AttentionPlan {
             queries.pointer(sample, first, head * headWidth),
             keys.pointer(sample, 0, head * headWidth), transposeB: true, into: scores, m: rows,
             n: seen, k: headWidth, strideA: queries.rowStride, strideB: keys.rowStride,
-            strideC: stride)
+            strideC: stride, edge: mask.isCausal ? .columns(visible: firstVisible(first)) : .none)
     }
 
     private var outputRowStride: Int {

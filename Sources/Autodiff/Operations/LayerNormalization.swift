@@ -8,7 +8,7 @@ import Tensors
 ///   - weight, bias: the normalised dimensions, the last of x; or nil, bias nil where weight is. The
 ///     dimensions of `normalized` count where there is no weight.
 /// Mean and biased variance are those of one row, so no sample depends on another. Forward and backward are
-/// one pass each over rows that stay in the cache, and one for the parameters.
+/// one pass each over rows that stay in the cache.
 public func layerNormalization(
     _ x: Variable, normalized: Shape, weight: Parameter? = nil, bias: Parameter? = nil,
     epsilon: Float = 1e-5
@@ -28,19 +28,17 @@ public func layerNormalization(
         epsilon, rows, columns)
     return x.tape.record(y, from: [x], using: [weight, bias].compactMap { $0 }) { upstream in
         let mean = statistics.pointer
-        if let weight {
-            let sums = Tensor(uninitialized: [2, columns])
-            rondo_layer_norm_sums(
-                sums.pointer, sums.pointer + columns, upstream.pointer, x.value.pointer, mean,
-                mean + rows, rows, columns)
+        let sums = weight.map { _ in Tensor(uninitialized: [2, columns]) }
+        let dx: Tensor? =
+            !x.isDifferentiated
+            ? nil : upstream.isUnique() ? upstream : Tensor(uninitialized: x.shape)
+        rondo_layer_norm_gradient(
+            dx?.pointer, sums?.pointer, sums.map { $0.pointer + columns }, upstream.pointer,
+            x.value.pointer, mean, mean + rows, weight?.value.pointer, rows, columns)
+        if let weight, let sums {
             x.tape.addGradient(sums.pointer, count: columns, to: weight)
             if let bias { x.tape.addGradient(sums.pointer + columns, count: columns, to: bias) }
         }
-        guard x.isDifferentiated else { return }
-        let dx = upstream.isUnique() ? upstream : Tensor(uninitialized: x.shape)
-        rondo_layer_norm_gradient(
-            dx.pointer, upstream.pointer, x.value.pointer, mean, mean + rows,
-            weight?.value.pointer, rows, columns)
-        x.tape.addGradient(dx, to: x)
+        if let dx { x.tape.addGradient(dx, to: x) }
     }
 }

@@ -6,7 +6,8 @@
 // Equal bits on every processor: a*b+c is never contracted into a fused multiply-add and no sum is
 // reordered by the compiler (`#pragma clang fp contract(off)`, no fast-math). Every sum has an
 // order written in the source, so that the width of the vectors does not change a result. Replicated
-// state (optimizer, ring addition, batch statistics) depends on this.
+// state (optimizer, ring addition, batch statistics) depends on this. What takes a `width` (products, GELU)
+// has fused multiply-adds written out and gives equal bits for both widths of vectors.
 //
 // Layouts: images are N x H x W x C (rows of C channels), matrices row-major. Pointers of one call do
 // not overlap unless the comment says so. Sizes are not checked here; the Swift side does it.

@@ -47,14 +47,16 @@ void rondo_additive_scores_gradient(float *dqueries, float *dkeys, float *dweigh
                                     const float *dscores, const float *queries, const float *keys,
                                     const float *weight, const rondo_additive_tile *tile);
 
-typedef enum { rondo_gelu_form_erf, rondo_gelu_form_tanh } rondo_gelu_form;
-/// y = gelu(x + bias); x becomes the derivative there, or is left as it was if `slopes` is false.
-/// Without slopes y may be x.
-void rondo_bias_gelu(float *y, float *x, const float *bias, rondo_gelu_form form, bool slopes,
-                     size_t rows, size_t columns);
 /// y[n][t] = x[n][t] + table[t], rows of `width`; y may be x.
 void rondo_add_positions(float *y, const float *x, const float *table, size_t samples,
                          size_t length, size_t width);
+
+// gelu.c
+typedef enum { rondo_gelu_form_erf, rondo_gelu_form_tanh } rondo_gelu_form;
+/// y = gelu(x + bias); x becomes the derivative there, or is left as it was if `slopes` is false.
+/// Without slopes y may be x. `width` is that of fused multiply-adds, 8 or 16 floats for the same bits, or 0.
+void rondo_bias_gelu(int64_t width, float *y, float *x, const float *bias, rondo_gelu_form form,
+                     bool slopes, size_t rows, size_t columns);
 
 // losses.c: losses[r] is the loss of row r times its weight; derivatives are those of the sum. Row weights,
 // class weights and derivatives may be NULL: ones, ones, not wanted.

@@ -81,14 +81,11 @@ void rondo_highway_gradient(float *dx, float *dh, float *dlogits, const float *d
 void rondo_layer_norm(float *y, float *mean, float *inverseDeviation, const float *x,
                       const float *weight, const float *bias, float epsilon, size_t rows,
                       size_t columns);
-void rondo_layer_norm_gradient(float *dx, const float *dy, const float *x, const float *mean,
-                               const float *inverseDeviation, const float *weight, size_t rows,
-                               size_t columns);
 /// dweight[c] = sum over rows of dy * (x - mean[r]) * inverseDeviation[r], dbias[c] = sum of dy, in
-/// blocks of 64 rows.
-void rondo_layer_norm_sums(float *dweight, float *dbias, const float *dy, const float *x,
-                           const float *mean, const float *inverseDeviation, size_t rows,
-                           size_t columns);
+/// blocks of 16 rows. dx, which may be dy, or both sums may be NULL: not wanted.
+void rondo_layer_norm_gradient(float *dx, float *dweight, float *dbias, const float *dy,
+                               const float *x, const float *mean, const float *inverseDeviation,
+                               const float *weight, size_t rows, size_t columns);
 /// Statistics per channel become those of its group, in place: mean and 1 / sqrt(variance + epsilon).
 void rondo_group_statistics(float *mean, float *variance, float epsilon, size_t channels,
                             size_t groups);

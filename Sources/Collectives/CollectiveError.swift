@@ -28,6 +28,8 @@ package struct CollectiveError: Error, Equatable, Sendable {
         case transport(TransportError)
         /// The ring did not stand before the deadline; the text says what was missing.
         case notConnected(String)
+        /// The ring is to go through shared memory alone, and two workers cannot share any; the text says why.
+        case notShared(String)
         /// `shutdown()` was called.
         case shutDown
     }
@@ -77,6 +79,9 @@ extension CollectiveError: CustomStringConvertible {
             "the link with \(peer) failed: \(error)"
         case .notConnected(let missing):
             missing
+        case .notShared(let why):
+            "the two workers cannot share memory, which the transport \"shm\" demands (\(why)); \"auto\" goes"
+                + " over TCP then"
         case .shutDown:
             "the group was shut down"
         }

@@ -47,9 +47,13 @@ final class RingCaller {
     }
 
     /// Does what can be done now.
-    func advance(_ context: RingIntroduction) {
+    ///
+    /// - Throws: `notShared`, which no other try will change.
+    func advance(_ context: RingIntroduction) throws(CollectiveError) {
         do {
             while try step(context) {}
+        } catch let error as CollectiveError {
+            throw error
         } catch let error as TransportError {
             retry(because: error.description)
         } catch {
@@ -101,8 +105,9 @@ final class RingCaller {
             if answer.sharing == .taken, let segment {
                 established = SharedMemorySender(segment: segment, connection: connection)
             } else if context.transport == .shm {
-                retry(because: RingIntroduction.sharingFailure)
-                return false
+                throw context.error(
+                    .notShared("it did not find the memory that was offered"),
+                    neighbour: context.nextRank)
             } else {
                 if connection.isWithinHost {
                     connection.boundSendBuffer(byteCount: RingConnector.sendBufferByteCount)

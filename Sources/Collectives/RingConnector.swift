@@ -90,7 +90,7 @@ package enum RingConnector {
         var poller = Poller()
         while true {
             do {
-                caller.advance(context)
+                try caller.advance(context)
                 try door.advance(context)
                 if caller.established != nil, door.accepted != nil { return }
                 poller.removeAll()

@@ -17,6 +17,8 @@ final class RingDoor {
         var answer: [UInt8]?
         /// The caller's memory, if it has been offered and found.
         var segment: SharedSegment?
+        /// Whether the answer says no: to a ring that must share memory and cannot.
+        var isRefused = false
     }
 
     private enum Verdict { case keep, drop, accept }
@@ -95,7 +97,7 @@ final class RingDoor {
                 case .transferred(let count): candidate.answer?.removeFirst(count)
                 }
             }
-            return .accept
+            return candidate.isRefused ? .drop : .accept
         } catch {
             return .drop
         }
@@ -118,9 +120,7 @@ final class RingDoor {
             return objection
         }
         candidate.segment = context.segment(offered: handshake.sharing)
-        if candidate.segment == nil, context.transport == .shm {
-            return RingIntroduction.sharingFailure
-        }
+        candidate.isRefused = candidate.segment == nil && context.transport == .shm
         candidate.answer = try context.greeting(candidate.segment == nil ? .none : .taken)
         return nil
     }

@@ -1,9 +1,9 @@
 // Runs a schedule over the two links: one thread, one loop.
 //
 // Each turn tries to send and to receive; when neither moves a byte, the thread looks again for some
-// microseconds if it may, and then sleeps in poll(2) on exactly what could help. A segment is one frame; what arrives of it is added at once, and when it is
-// complete it can be sent on while the next one arrives (cut-through), so receiving, adding and
-// sending overlap.
+// microseconds if it may, and then sleeps in poll(2) on exactly what could help. A segment is one frame; what
+// arrives of it is added at once, and when it is complete it can be sent on while the next one arrives
+// (cut-through), so receiving, adding and sending overlap.
 // Header and payload leave in one system call and are taken in by one: the receiver knows from the
 // schedule what comes next and where it belongs, and checks the header against that afterwards. A
 // wrong frame may so have scribbled on the output, but the call then fails and the output is void.
@@ -181,6 +181,10 @@ final class RingEngine {
     private func wait(
         isReceiving: Bool, isSending: Bool, canSend: Bool, until deadline: Deadline
     ) throws(RingFailure) {
+        // Also where something wakes this side again and again, and nothing moves.
+        if deadline.hasPassed {
+            throw RingFailure(.stalled(timeout: timeout), canSend ? .next : .previous)
+        }
         poller.removeAll()
         let wakeSlot = poller.add(wake.pollDescriptor, .read)
         if isReceiving { poller.add(previous.pollDescriptor, previous.receiveInterest) }

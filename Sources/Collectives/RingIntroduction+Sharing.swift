@@ -5,18 +5,20 @@ import Transport
 import WireFormat
 
 extension RingIntroduction {
-    /// Why a ring that must share memory does not stand.
-    static let sharingFailure =
-        "the two workers cannot share memory, which the transport \"shm\" demands;"
-        + " \"auto\" goes over TCP then"
-
     /// Memory to offer to the worker at the other end of a connection. Only within a host, and as the kernel
     /// sees it: workers in network namespaces of their own have addresses of their own.
-    func offer(on connection: Connection) throws(TransportError) -> SharedSegment? {
+    ///
+    /// - Throws: `notShared`, for a ring that must share.
+    func offer(on connection: Connection) throws(CollectiveError) -> SharedSegment? {
         switch transport {
-        case .tcp: nil
-        case .auto: connection.isWithinHost ? try? SharedSegment() : nil
-        case .shm: try SharedSegment()
+        case .tcp: return nil
+        case .auto: return connection.isWithinHost ? try? SharedSegment() : nil
+        case .shm:
+            do throws(TransportError) {
+                return try SharedSegment()
+            } catch {
+                throw self.error(.notShared("\(error)"), neighbour: nextRank)
+            }
         }
     }
 

@@ -79,7 +79,6 @@ package final class GradientReducer: @unchecked Sendable {
     }
 
     /// On the compute thread, where no other reduces.
-
     private func reduceReleased() throws(CollectiveError) {
         while reducedCount < releasedCount {
             try reduce(bucket: reducedCount)

@@ -35,6 +35,23 @@ public enum Arithmetic {
     /// BLAS threads that this process uses for one product.
     public static var threadCount: Int { Int(openblas_get_num_threads()) }
 
+    /// Makes OpenBLAS take the memory for its products now, while there is most of it. Where OpenBLAS 0.3.21 does not
+    /// get these 128 MB, it asks for them again and again, without end.
+    ///
+    /// - Returns: false where this process may not have so much.
+    package static func takeProductMemory() -> Bool {
+        let byteCount = (128 << 20) + (64 << 10)
+        let room = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let room, room != MAP_FAILED else { return false }
+        munmap(room, byteCount)
+        let ones = [Float](repeating: 1, count: 64 * 64)
+        var product = [Float](repeating: 0, count: 64 * 64)
+        cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, CblasNoTrans, 64, 64, 64, 1, ones, 64, ones, 64, 0,
+            &product, 64)
+        return true
+    }
+
     /// The count that the environment asks for.
     public static var threadCountInEnvironment: Int? {
         getenv("OPENBLAS_NUM_THREADS").flatMap { Int(String(cString: $0)) }

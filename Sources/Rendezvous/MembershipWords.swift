@@ -88,7 +88,7 @@ enum MembershipWords {
     }
 
     static func nobodyCame(_ settings: MembershipSettings, _ lastRefusal: String?) -> String {
-        "all workers are lost and none has come for \(seconds(settings.startTimeout)) s"
+        "all workers are lost and none has stayed for \(seconds(settings.startTimeout)) s"
             + (lastRefusal.map { "; one was refused: \($0)" } ?? "")
     }
 

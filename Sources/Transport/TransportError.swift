@@ -37,7 +37,7 @@ package struct TransportError: Error, Equatable, Sendable {
         case parse = "read the address"
         case resolve = "look up"
         case wake = "create a wake-up pipe"
-        case share = "share memory with"
+        case share = "share memory"
     }
 
     package let code: Code
@@ -88,7 +88,7 @@ package struct TransportError: Error, Equatable, Sendable {
 extension TransportError: CustomStringConvertible {
     package var description: String {
         var subject = operation.rawValue
-        if let address { subject += " \(address)" }
+        if let address { subject += operation == .share ? " with \(address)" : " \(address)" }
         if !detail.isEmpty { subject += " \"\(detail)\"" }
         return "cannot \(subject): \(reason)"
     }

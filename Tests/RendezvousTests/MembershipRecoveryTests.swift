@@ -328,7 +328,7 @@ struct MembershipRecoveryTests {
         #expect(harness.phaseName == "waiting")
         #expect(harness.advance(.seconds(29)).isEmpty)
         #expect(summary(harness.advance(.seconds(1))) == "conclude failed 4")
-        #expect(harness.failure == "all workers are lost and none has come for 30 s")
+        #expect(harness.failure == "all workers are lost and none has stayed for 30 s")
     }
 
     @Test func whoIsLostAgainAndAgainBeforeARingIsNamed() {

@@ -54,7 +54,7 @@ enum BenchCommand {
     private static func run(_ arguments: ParsedArguments) throws -> Int32 {
         let words = arguments.positionals
         if words == ["worker"] {
-            guard let coordinator = arguments.text("coordinator") else {
+            guard let coordinator = try arguments.address("coordinator") else {
                 throw UsageError("'rondo bench worker' needs --coordinator HOST:PORT")
             }
             return try work(coordinator, slot: try arguments.integer("slot", in: 0...1023))
@@ -62,8 +62,10 @@ enum BenchCommand {
         let fleet = try BenchFleet(arguments)
         switch words {
         case ["allreduce"]:
+            try refuse(["steps", "profile", "trace", "gradients"], for: "allreduce", arguments)
             try BenchAllReduce(arguments).run(fleet)
         case _ where words.count == 2 && words[0] == "train":
+            try refuse(["largest"], for: "train", arguments)
             try BenchTraining(words[1], arguments).run(fleet)
         default:
             throw UsageError("'rondo bench' takes 'train WORKLOAD', 'allreduce' or 'worker'")
@@ -71,11 +73,19 @@ enum BenchCommand {
         return 0
     }
 
-    private static func work(_ coordinator: String, slot: Int?) throws -> Int32 {
+    private static func refuse(
+        _ options: [String], for kind: String, _ arguments: ParsedArguments
+    ) throws(UsageError) {
+        for option in options where arguments.has(option) {
+            throw UsageError("'--\(option)' has no meaning for 'rondo bench \(kind)'")
+        }
+    }
+
+    private static func work(_ coordinator: SocketAddress, slot: Int?) throws -> Int32 {
         // Workers that the benchmark has started end with it; others have a terminal for their input.
         if slot != nil { Lifeline.watch { ProcessExit.atOnce(4) } }
         try BenchWorker.run(
-            coordinator: try SocketAddress.parse(coordinator), slot: slot,
+            coordinator: coordinator, slot: slot,
             productVersion: ProductVersion.current)
         return 0
     }

@@ -18,7 +18,7 @@ struct BenchFleet {
         workerCount = try arguments.integer("workers", in: 1...64) ?? 2
         transport = try arguments.name("transport") ?? .auto
         writesJSON = arguments.has("json")
-        listenAddress = try arguments.text("listen").map { try SocketAddress.parse($0) }
+        listenAddress = try arguments.address("listen")
     }
 
     /// Leads the workers to the end of the plan.
@@ -50,11 +50,40 @@ struct BenchFleet {
                         cores: cores?[slot])
                 ) { _, _ in ended.signal() })
         }
-        return (lead, try lead.run())
+        do {
+            return (lead, try lead.run())
+        } catch {
+            // The others have told of the end before the system has.
+            if ended.wait(timeout: .now() + 1) == .success { ended.signal() }
+            throw Self.fallen(children) ?? error
+        }
+    }
+
+    /// A worker that a signal has ended, which the others only see as a link that was closed.
+    private static func fallen(_ children: [ChildProcess]) -> WorkerFailure? {
+        for child in children {
+            guard case .signalled(let signal) = child.status else { continue }
+            return WorkerFailure(
+                exitCode: 4,
+                message:
+                    "\(child.name) (pid \(child.processID)) was ended by signal \(signal); a benchmark"
+                    + " does not go on without it")
+        }
+        return nil
     }
 }
 
 extension ParsedArguments {
+    /// A place to listen at or to call.
+    func address(_ option: String) throws(UsageError) -> SocketAddress? {
+        guard let text = text(option) else { return nil }
+        do throws(TransportError) {
+            return try SocketAddress.parse(text)
+        } catch {
+            throw UsageError("--\(option): \(error)")
+        }
+    }
+
     /// One of the names of a list.
     func name<Name: RawRepresentable & CaseIterable>(
         _ option: String, _: Name.Type = Name.self
@@ -62,6 +91,7 @@ extension ParsedArguments {
         guard let text = text(option) else { return nil }
         if let name = Name(rawValue: text) { return name }
         let names = Name.allCases.map(\.rawValue)
-        throw UsageError("--\(option) must be \(names.joined(separator: ", ")), got '\(text)'")
+        let list = names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
+        throw UsageError("'--\(option)' must be \(list), got '\(text)'")
     }
 }

@@ -21,13 +21,25 @@ struct BenchTraining {
                 "unknown workload '\(name)'; workloads are " + names.joined(separator: ", "))
         }
         self.workload = workload
-        steps = try arguments.integer("steps", in: 1...1_000_000) ?? 40
+        steps = try arguments.integer("steps", in: BenchPlan.stepCounts) ?? 40
         gradients = try arguments.name("gradients") ?? .float32
         printsProfile = arguments.has("profile")
         tracePath = arguments.text("trace")
         if printsProfile || tracePath != nil, arguments.has("listen") {
             throw UsageError("a profile is of a worker on this machine: leave --listen out")
         }
+        // Now, and not after the measurement.
+        if let tracePath, let reason = Self.obstacle(toWriting: tracePath) {
+            throw UsageError("--trace: cannot write \(tracePath): \(reason)")
+        }
+    }
+
+    /// Why a file cannot be written; nil where it can.
+    private static func obstacle(toWriting path: String) -> String? {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { return String(cString: strerror(errno)) }
+        close(descriptor)
+        return nil
     }
 
     func run(_ fleet: BenchFleet) throws {

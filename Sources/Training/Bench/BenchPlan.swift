@@ -30,6 +30,25 @@ package struct BenchPlan: Codable, Equatable, Sendable {
         self.profilePath = profilePath
     }
 
+    /// Steps that may be asked for.
+    package static let stepCounts = 1...1_000_000
+    private static let byteCounts = 4...1 << 30
+
+    /// Refuses what no `rondo bench` asks for: the plan comes from another process.
+    package func check() throws(BenchError) {
+        switch kind {
+        case .training(_, let steps, let warmup):
+            guard Self.stepCounts.contains(steps), 0...Self.stepCounts.upperBound ~= warmup else {
+                throw BenchError(description: "a benchmark of \(steps) steps after \(warmup)")
+            }
+        case .allReduce(let byteCounts):
+            for byteCount in byteCounts
+            where !Self.byteCounts.contains(byteCount) || byteCount % 4 != 0 {
+                throw BenchError(description: "an all-reduce of \(byteCount) bytes")
+            }
+        }
+    }
+
     /// From 4 KB to 64 MB: the sizes at which all-reduce implementations are compared.
     package static let allReduceByteCounts = [10, 13, 16, 18, 20, 22, 24].map { 4 << $0 }
 

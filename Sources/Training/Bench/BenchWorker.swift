@@ -37,10 +37,15 @@ package final class BenchWorker {
         do {
             let plan = try JSONDecoder().decode(
                 BenchPlan.self, from: Data(client.description.configurationJSON.utf8))
-            try BenchWorker(client, listener, plan.transport).run(plan)
+            try plan.check()
+            // Only a benchmark on this machine, which has started this worker, has a file written here.
+            try BenchWorker(client, listener, plan.transport).run(plan, writesProfile: slot != nil)
         } catch {
-            client.sendFailed(exitCode: 1, message: "\(error)")
-            throw error
+            let failure = WorkerFailure(
+                exitCode: WorkerRun.exitCode(of: error), message: WorkerRun.words(error))
+            // Whatever it is: nobody can take this worker's place, so there is nothing to wait for.
+            client.sendFailed(exitCode: 1, message: failure.message)
+            throw failure
         }
     }
 
@@ -65,7 +70,7 @@ package final class BenchWorker {
         client.onConnectionLost { _ in group.shutdown() }
     }
 
-    private func run(_ plan: BenchPlan) throws {
+    private func run(_ plan: BenchPlan, writesProfile: Bool) throws {
         switch plan.kind {
         case .training(let name, let steps, let warmup):
             guard let workload = WorkloadName(rawValue: name) else {
@@ -73,7 +78,7 @@ package final class BenchWorker {
             }
             try train(
                 workload, steps: steps, warmup: warmup, gradients: plan.gradients,
-                profilePath: assignment.rank == 0 ? plan.profilePath : nil)
+                profilePath: assignment.rank == 0 && writesProfile ? plan.profilePath : nil)
         case .allReduce(let byteCounts):
             try allReduces(byteCounts)
         }

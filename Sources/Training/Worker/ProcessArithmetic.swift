@@ -32,7 +32,15 @@ package enum ProcessArithmetic {
     /// Returns if the process runs that level already; else starts it anew and does not return.
     package static func ensure(level: String, threads: Int?) throws(WorkerFailure) {
         let count = threads ?? Arithmetic.threadCountInEnvironment ?? 1
-        if Arithmetic.isInEffect(level: level, threads: count) { return }
+        guard !Arithmetic.isInEffect(level: level, threads: count) else {
+            guard Arithmetic.takeProductMemory() else {
+                throw WorkerFailure(
+                    exitCode: 1,
+                    message: "this process may not take the 128 MB of memory that OpenBLAS needs;"
+                        + " raise its limit ('ulimit -v')")
+            }
+            return
+        }
         try restart(level: level, threads: count)
     }
 

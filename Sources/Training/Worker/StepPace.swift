@@ -3,8 +3,10 @@
 struct StepPace {
     /// Below this a busy machine's hiccups would count.
     private static let shortest = Duration.seconds(3)
-    /// A neighbour may compute this many times longer than steps usually take.
+    /// A neighbour may compute this many times longer than steps usually take, and this many times where
+    /// that is longer than `longest`.
     private static let patience = 20.0
+    private static let leastPatience = 3.0
     /// Steps after which their usual time is known.
     private static let knownAfter = 10
     private static let smoothing = 0.1
@@ -29,6 +31,7 @@ struct StepPace {
 
     var stallTimeout: Duration {
         guard count >= Self.knownAfter, !isDelayed else { return longest }
-        return min(longest, max(Self.shortest, .seconds(Self.patience * seconds)))
+        let limit = max(longest, .seconds(Self.leastPatience * seconds))
+        return min(limit, max(Self.shortest, .seconds(Self.patience * seconds)))
     }
 }

@@ -171,6 +171,8 @@ final class TrainingLoop {
             let change = link.dealChange(generation: group.generation)
                 .flatMap { $0.number > dealNumber ? $0 : nil }
             let start = ContinuousClock.now
+            let computesAll =
+                executor.missingReplicas(step: step).count == group.deal.ranges[group.rank].count
             let rate = model.schedule.learningRate(step: step)
             let sums = try executor.run(
                 step: step, learningRate: rate,
@@ -185,7 +187,8 @@ final class TrainingLoop {
                     }
                 })
             model.step = step + 1
-            pace.add(ContinuousClock.now - start)
+            // A step whose gradients were kept from a broken ring says nothing of the others.
+            if computesAll { pace.add(ContinuousClock.now - start) }
             report(sums, step: step, start: start, learningRate: rate)
             link.setPace(
                 secondsPerReplica: executor.secondsPerReplica, dealNumber: dealNumber)

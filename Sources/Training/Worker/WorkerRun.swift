@@ -40,6 +40,11 @@ package struct WorkerFailure: Error, CustomStringConvertible {
     package let exitCode: Int32
     package let message: String
     package var description: String { message }
+
+    package init(exitCode: Int32, message: String) {
+        self.exitCode = exitCode
+        self.message = message
+    }
 }
 
 /// One worker process.
@@ -71,9 +76,6 @@ package final class WorkerRun {
         do {
             try work()
             return 0
-        } catch let failure as WorkerFailure {
-            options.log("error: \(failure.message)")
-            return failure.exitCode
         } catch {
             options.log("error: \(Self.words(error))")
             return Self.exitCode(of: error)
@@ -81,10 +83,13 @@ package final class WorkerRun {
     }
 
     /// 3 data, 4 peers, 2 configuration, 1 anything else.
-    private static func exitCode(of error: any Error) -> Int32 {
+    static func exitCode(of error: any Error) -> Int32 {
         switch error {
+        case let error as WorkerFailure: error.exitCode
         case is DataError: 3
-        case is CollectiveError, is TransportError: 4
+        case let error as CollectiveError:
+            if case .notShared = error.cause { 2 } else { 4 }
+        case is TransportError: 4
         case StepError.collective: 4
         case let error as RendezvousError: error.exitCode
         case is ConfigurationError, is ModelError, is ParameterGroupError: 2
@@ -244,6 +249,8 @@ package final class WorkerRun {
             if case .paused = end { return halt(nil) }
             return nil
         } catch let error as CollectiveError {
+            // Another generation would not change the configuration.
+            if case .notShared = error.cause { throw error }
             return halt(error)
         } catch StepError.collective(let error) {
             return halt(error)
@@ -319,7 +326,7 @@ extension CollectiveError {
     fileprivate var isAboutNeighbour: Bool {
         switch cause {
         case .stalled, .notConnected: true
-        case .closed, .unexpectedFrame, .malformedFrame, .transport, .shutDown: false
+        case .closed, .unexpectedFrame, .malformedFrame, .transport, .notShared, .shutDown: false
         }
     }
 }

@@ -1,0 +1,49 @@
+import Testing
+
+@testable import Training
+
+/// A benchmark's plan comes from another process.
+@Suite struct BenchPlanTests {
+    @Test(arguments: [
+        BenchPlan.Kind.training(workload: "mlp", steps: 0, warmup: 5),
+        .training(workload: "mlp", steps: -1, warmup: 5),
+        .training(workload: "mlp", steps: .max, warmup: 5),
+        .training(workload: "mlp", steps: 10, warmup: -11),
+        .allReduce(byteCounts: [4096, 0]), .allReduce(byteCounts: [-4]),
+        .allReduce(byteCounts: [4097]), .allReduce(byteCounts: [.max - 3]),
+    ]) func plansThatNobodyAsksForAreRefused(kind: BenchPlan.Kind) {
+        #expect(throws: BenchError.self) { try BenchPlan(kind).check() }
+    }
+
+    @Test func plansOfTheCommandPass() throws {
+        try BenchPlan(.training(workload: "mlp", steps: 1_000_000, warmup: 5)).check()
+        try BenchPlan(.allReduce(byteCounts: BenchPlan.allReduceByteCounts)).check()
+    }
+}
+
+@Suite struct StepPaceTests {
+    private func pace(stepSeconds: Double, longest: Duration) -> StepPace {
+        var pace = StepPace(longest: longest)
+        for _ in 0..<10 {
+            #expect(pace.stallTimeout == longest, "not known yet")
+            pace.add(.seconds(stepSeconds))
+        }
+        return pace
+    }
+
+    /// 20 steps' time, 3 s at least, `longest` at most; a step that takes longer is no stall.
+    @Test func theLimitFollowsTheSteps() {
+        #expect(pace(stepSeconds: 0.01, longest: .seconds(30)).stallTimeout == .seconds(3))
+        #expect(pace(stepSeconds: 0.5, longest: .seconds(30)).stallTimeout == .seconds(10))
+        #expect(pace(stepSeconds: 4, longest: .seconds(30)).stallTimeout == .seconds(30))
+        #expect(pace(stepSeconds: 40, longest: .seconds(30)).stallTimeout == .seconds(120))
+    }
+
+    @Test func anExpectedDelayLastsForOneStep() {
+        var pace = pace(stepSeconds: 0.5, longest: .seconds(30))
+        pace.expectDelay()
+        #expect(pace.stallTimeout == .seconds(30))
+        pace.add(.seconds(0.5))
+        #expect(pace.stallTimeout == .seconds(10))
+    }
+}

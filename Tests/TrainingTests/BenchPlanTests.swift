@@ -1,6 +1,5 @@
 import Testing
-
-@testable import Training
+import Training
 
 /// A benchmark's plan comes from another process.
 @Suite struct BenchPlanTests {

@@ -1,6 +1,6 @@
 /// How long a worker waits in the ring while nothing moves, before it takes a link for broken although its
 /// neighbour shows signs of life. The limit follows the steps: a slow model is no broken link.
-struct StepPace {
+package struct StepPace {
     /// Below this a busy machine's hiccups would count.
     private static let shortest = Duration.seconds(3)
     /// A neighbour may compute this many times longer than steps usually take, and this many times where
@@ -12,14 +12,14 @@ struct StepPace {
     private static let smoothing = 0.1
 
     /// While nothing is known, and where one worker has more to do than the others.
-    let longest: Duration
+    package let longest: Duration
     private var seconds = 0.0
     private var count = 0
     private var isDelayed = false
 
-    init(longest: Duration) { self.longest = longest }
+    package init(longest: Duration) { self.longest = longest }
 
-    mutating func add(_ duration: Duration) {
+    package mutating func add(_ duration: Duration) {
         let latest = duration / .seconds(1)
         seconds = count == 0 ? latest : seconds + Self.smoothing * (latest - seconds)
         count += 1
@@ -27,9 +27,9 @@ struct StepPace {
     }
 
     /// Before the next step some worker evaluates or saves.
-    mutating func expectDelay() { isDelayed = true }
+    package mutating func expectDelay() { isDelayed = true }
 
-    var stallTimeout: Duration {
+    package var stallTimeout: Duration {
         guard count >= Self.knownAfter, !isDelayed else { return longest }
         let limit = max(longest, .seconds(Self.leastPatience * seconds))
         return min(limit, max(Self.shortest, .seconds(Self.patience * seconds)))

@@ -49,10 +49,11 @@ let package = Package(
         layer("Tensors", ["Kernels", "CKernels"]),
         layer("Autodiff", ["Tensors", "Kernels", "CKernels"]),
         layer("NeuralNetworks", ["Autodiff", "Tensors", "Kernels", "CKernels"]),
-        layer("RunConfiguration"),
-        layer("Models", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels", "RunConfiguration"]),
+        layer("Configuration"),
+        layer("Models", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels", "Configuration"]),
         layer("Datasets", ["Kernels", "CKernels", "CZlib"]),
         layer("Checkpoints", ["CCrypto"]),
+        layer("Learning", ["Configuration"]),
 
         // Communication.
         layer("WireFormat"),
@@ -73,21 +74,23 @@ let package = Package(
             [
                 "DataParallel", "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels",
                 "CKernels",
-                "Datasets", "Checkpoints", "RunConfiguration", "Rendezvous", "Collectives",
+                "Datasets", "Checkpoints", "Configuration", "Learning", "Rendezvous", "Collectives",
                 "Transport", "WireFormat",
             ]),
         layer("Launching", ["CTransport", "Transport", "WireFormat"]),
         layer(
             "RunProcesses",
             [
-                "Training", "Launching", "Models", "Datasets", "RunConfiguration", "Transport",
+                "Training", "Launching", "Models", "Datasets", "Configuration", "Learning",
+                "Transport",
                 "WireFormat",
             ]),
         layer(
             "CommandLineTool",
             [
                 "RunProcesses", "Training", "Launching", "Models", "Datasets", "Checkpoints",
-                "RunConfiguration", "Rendezvous", "Transport", "WireFormat", "Kernels", "Tensors",
+                "Configuration", "Learning", "Rendezvous", "Transport", "WireFormat", "Kernels",
+                "Tensors",
                 "CPNG",
             ]),
         // Modules of one name but for the case do not get on: the program's folder is "rondo".
@@ -95,7 +98,7 @@ let package = Package(
             name: "Rondo",
             dependencies: [
                 "RunProcesses", "Training", "Models", "NeuralNetworks", "Autodiff", "Tensors",
-                "Kernels", "Checkpoints", "RunConfiguration", "Transport",
+                "Kernels", "Checkpoints", "Configuration", "Learning", "Transport",
             ], path: "Sources/Library", swiftSettings: strict),
         .executableTarget(name: "rondo", dependencies: ["CommandLineTool"], swiftSettings: strict),
 
@@ -120,8 +123,11 @@ let package = Package(
         tests("NeuralNetworksTests", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels"]),
         tests(
             "ModelsTests",
-            ["Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "RunConfiguration"]),
-        tests("RunConfigurationTests", ["RunConfiguration"]),
+            [
+                "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "Configuration",
+                "Learning",
+            ]),
+        tests("ConfigurationTests", ["Configuration", "Learning"]),
         tests("DatasetsTests", ["Datasets", "CZlib"]),
         tests("TextTests", ["Datasets"]),
         tests("CheckpointsTests", ["Checkpoints"]),
@@ -135,26 +141,27 @@ let package = Package(
         tests("LaunchingTests", ["Launching", "Transport"]),
         tests(
             "CommandLineToolTests",
-            ["CommandLineTool", "Training", "RunConfiguration", "WireFormat"]),
+            ["CommandLineTool", "Training", "Configuration", "Learning", "WireFormat"]),
         tests(
             "ParityTests",
             [
                 "TestSupport", "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels",
-                "RunConfiguration", "Checkpoints", "DataParallel", "Collectives", "WireFormat",
+                "Configuration", "Learning", "Checkpoints", "DataParallel", "Collectives",
+                "WireFormat",
             ], exclude: ["reference"]),
         tests(
             "TrainingTests",
             [
                 "TestSupport",
                 "Training", "DataParallel", "Models", "NeuralNetworks", "Autodiff", "Tensors",
-                "Datasets", "RunConfiguration", "Collectives", "WireFormat", "Rendezvous",
+                "Datasets", "Configuration", "Learning", "Collectives", "WireFormat", "Rendezvous",
                 "Transport", "Kernels", "Checkpoints",
             ]),
         tests(
             "ChaosTests",
             [
                 "CommandLineTool", "Training", "Datasets", "Rendezvous", "Transport", "WireFormat",
-                "RunConfiguration", "Kernels",
+                "Configuration", "Learning", "Kernels",
             ], exclude: ["reference"]),
         tests("WholeRunTests", ["Launching"]),
         tests("RepositoryTests", []),

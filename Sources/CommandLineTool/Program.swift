@@ -9,7 +9,8 @@ import Datasets
 import Foundation
 import Launching
 import Models
-import RunConfiguration
+import Configuration
+import Learning
 import RunProcesses
 import Training
 import Transport

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
-import RunConfiguration
+import Configuration
+import Learning
 import RunProcesses
 import Training
 import Transport

@@ -2,7 +2,8 @@ import Checkpoints
 import Foundation
 import Launching
 import Models
-import RunConfiguration
+import Configuration
+import Learning
 import RunProcesses
 
 // A program's own network on the same workers as a configured one.
@@ -73,7 +74,7 @@ public final class Trainer<Model: Layer> {
             return
         }
         configuration = try RunConfiguration.ofProgram(
-            text, model: OwnModelConfiguration(name: name, program: ProgramRole.programName),
+            text, model: CustomModelConfiguration(name: name, program: ProgramRole.programName),
             targets: samples?.targets, settings: settings)
     }
 

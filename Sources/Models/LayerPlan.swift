@@ -1,5 +1,5 @@
 import Kernels
-import RunConfiguration
+import Configuration
 
 // A configured layer whose input is known: every size is settled and checked here, before any
 // memory is taken or any worker is started; building from a plan cannot fail.

@@ -1,6 +1,6 @@
 import Kernels
 import NeuralNetworks
-import RunConfiguration
+import Configuration
 
 /// Builds the network that a configuration's list of layers describes.
 package enum ModelBuilder {

@@ -1,4 +1,4 @@
-import RunConfiguration
+import Configuration
 
 /// A stack of recurrent layers whose sizes are settled.
 package struct RecurrentPlan {

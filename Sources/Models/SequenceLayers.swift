@@ -1,6 +1,6 @@
 import Autodiff
 import NeuralNetworks
-import RunConfiguration
+import Configuration
 import Tensors
 
 // The layers on sequences that a configuration can name: batches come first, [N, T, features].

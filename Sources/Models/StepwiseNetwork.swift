@@ -1,6 +1,6 @@
 import Autodiff
 import NeuralNetworks
-import RunConfiguration
+import Configuration
 import Tensors
 
 // A language model that reads a text symbol by symbol, as generating does. Each layer remembers of the

@@ -1,5 +1,6 @@
 import Launching
-import RunConfiguration
+import Configuration
+import Learning
 import Synchronization
 import Training
 import Transport

@@ -7,7 +7,8 @@ import Datasets
 import Glibc
 import Launching
 import Models
-import RunConfiguration
+import Configuration
+import Learning
 import Training
 
 package enum ProcessExit {

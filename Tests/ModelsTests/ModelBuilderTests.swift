@@ -3,7 +3,8 @@ import Foundation
 import Kernels
 import Models
 import NeuralNetworks
-import RunConfiguration
+import Configuration
+import Learning
 import Tensors
 import Testing
 

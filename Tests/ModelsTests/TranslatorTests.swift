@@ -5,7 +5,8 @@ import Autodiff
 import Foundation
 import Models
 import NeuralNetworks
-import RunConfiguration
+import Configuration
+import Learning
 import Tensors
 import Testing
 

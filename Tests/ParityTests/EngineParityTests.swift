@@ -4,7 +4,8 @@ import DataParallel
 import Foundation
 import Models
 import NeuralNetworks
-import RunConfiguration
+import Configuration
+import Learning
 import Tensors
 import TestSupport
 import Testing

@@ -3,7 +3,8 @@
 import Checkpoints
 import Datasets
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 import Testing
 import Training
 import WireFormat

@@ -6,7 +6,8 @@ import DataParallel
 import Datasets
 import Foundation
 import Models
-import RunConfiguration
+import Configuration
+import Learning
 import Testing
 import Training
 

@@ -5,20 +5,21 @@ import Collectives
 import DataParallel
 import Foundation
 import NeuralNetworks
-import RunConfiguration
+import Configuration
+import Learning
 import Tensors
 import Testing
 import Training
 
 @Suite struct ProgramSamplesTests {
     private static func configuration(
-        _ targets: OwnDataConfiguration.Targets, steps: Int = 60
+        _ targets: CustomDataConfiguration.Targets, steps: Int = 60
     ) throws -> RunConfiguration {
         try RunConfiguration.ofProgram(
             """
             { replicas: 2, batchSize: 5, steps: \(steps),
               optimizer: { type: "adam", learningRate: 0.1 } }
-            """, model: OwnModelConfiguration(name: "Line", program: "tests"), targets: targets,
+            """, model: CustomModelConfiguration(name: "Line", program: "tests"), targets: targets,
             settings: [])
     }
 

@@ -2,7 +2,8 @@
 
 import Checkpoints
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 import Testing
 import Training
 

@@ -4,7 +4,8 @@
 import Foundation
 import Kernels
 import Rendezvous
-import RunConfiguration
+import Configuration
+import Learning
 import Training
 import Transport
 import WireFormat

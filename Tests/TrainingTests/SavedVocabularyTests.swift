@@ -2,7 +2,8 @@
 
 import Datasets
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 import Testing
 import Training
 

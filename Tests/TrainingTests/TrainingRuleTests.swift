@@ -5,7 +5,8 @@ import Checkpoints
 import Collectives
 import DataParallel
 import NeuralNetworks
-import RunConfiguration
+import Configuration
+import Learning
 import Tensors
 import Testing
 import Training

@@ -2,7 +2,7 @@
 // same, options and positionals may be mixed, and `--` ends the options. A short option exists only
 // for help (`-h`): long names read well in scripts and in questions for help.
 
-import RunConfiguration
+import Configuration
 
 /// A command line that cannot be understood; ends the program with exit code 2.
 package struct UsageError: Error, Equatable, CustomStringConvertible {

@@ -1,7 +1,7 @@
 import Foundation
 import Launching
 import Models
-import RunConfiguration
+import Configuration
 import RunProcesses
 import Training
 import Transport

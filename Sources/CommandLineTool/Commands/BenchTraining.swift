@@ -1,6 +1,6 @@
 import Foundation
 import Models
-import RunConfiguration
+import Configuration
 import RunProcesses
 import Training
 

@@ -1,7 +1,8 @@
 import RunProcesses
 import Foundation
 import Launching
-import RunConfiguration
+import Configuration
+import Learning
 import Synchronization
 import Training
 import Transport

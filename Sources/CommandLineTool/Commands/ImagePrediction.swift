@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 import RunProcesses
 import Training
 

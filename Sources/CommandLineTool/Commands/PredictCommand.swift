@@ -1,4 +1,5 @@
-import RunConfiguration
+import Configuration
+import Learning
 import RunProcesses
 import Training
 

@@ -1,7 +1,8 @@
 // The options that `train` and `coordinator` share, as specifications and as values.
 
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 import Training
 
 struct RunOptions {

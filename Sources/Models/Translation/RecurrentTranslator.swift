@@ -1,6 +1,6 @@
 import Autodiff
 import NeuralNetworks
-import RunConfiguration
+import Configuration
 import Tensors
 
 // A recurrent encoder and decoder with attention (Bahdanau et al. 2015; Luong et al. 2015, section 3):

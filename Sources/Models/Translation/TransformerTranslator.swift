@@ -1,6 +1,6 @@
 import Autodiff
 import NeuralNetworks
-import RunConfiguration
+import Configuration
 import Tensors
 
 // The Transformer of Vaswani et al. 2017 with the norms first and one more behind each stack (Xiong et al.

@@ -1,5 +1,5 @@
 import NeuralNetworks
-import RunConfiguration
+import Configuration
 
 // Between a configuration and a translator: sizes are checked and listed without a run's having begun.
 

@@ -1,5 +1,6 @@
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 
 // `rondo bench` runs on the same coordinator, workers and ring as training: the plan travels where a
 // configuration would, results come back as step reports.

@@ -6,7 +6,8 @@ import Kernels
 import Models
 import NeuralNetworks
 import Rendezvous
-import RunConfiguration
+import Configuration
+import Learning
 import Tensors
 import Transport
 import WireFormat

@@ -2,7 +2,8 @@
 
 import Checkpoints
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 
 /// SHA-256 over the sizes of the data files and pieces of them: their ends and 256 blocks spread evenly in
 /// between. It tells other data from the run's, at a cost that no start of a run notices; it is no proof against

@@ -4,7 +4,8 @@
 import Checkpoints
 import Datasets
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 
 /// A checkpoint that belongs to another configuration.
 package struct ResumeMismatch: Error, Equatable, Sendable, CustomStringConvertible {

@@ -4,7 +4,8 @@
 import Datasets
 import Foundation
 import Models
-import RunConfiguration
+import Configuration
+import Learning
 
 /// More workers than replicas to share.
 package struct WorkerCountError: Error, Equatable, Sendable, CustomStringConvertible {

@@ -4,7 +4,8 @@
 import Checkpoints
 import Foundation
 import Rendezvous
-import RunConfiguration
+import Configuration
+import Learning
 import Transport
 import WireFormat
 

@@ -3,7 +3,8 @@
 import Checkpoints
 import Datasets
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 
 /// A run's folder without a ledger.
 package struct LedgerMissing: Error, CustomStringConvertible {

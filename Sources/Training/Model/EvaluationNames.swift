@@ -1,4 +1,5 @@
-import RunConfiguration
+import Configuration
+import Learning
 
 // What an evaluation reports, and how the figures are called in files, in the result line and on the screen. The
 // kind of task decides: a classifier has a test split with accuracy and loss, and so have pairs of texts, whose

@@ -1,7 +1,8 @@
 import Checkpoints
 import Datasets
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 
 /// Measures a finished run's model on its test split, in this process.
 package enum Evaluator {

@@ -1,7 +1,8 @@
 import Checkpoints
 import Foundation
 import Models
-import RunConfiguration
+import Configuration
+import Learning
 
 /// A run's folder, read back to use its model.
 package enum FinishedRun {

@@ -2,7 +2,8 @@ import Autodiff
 import DataParallel
 import Datasets
 import Models
-import RunConfiguration
+import Configuration
+import Learning
 import Tensors
 
 /// Classification of labelled images.

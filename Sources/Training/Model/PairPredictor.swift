@@ -3,7 +3,8 @@ import Checkpoints
 import Datasets
 import Foundation
 import Models
-import RunConfiguration
+import Configuration
+import Learning
 import Tensors
 
 /// A source that the model cannot take.

@@ -3,7 +3,8 @@ import CKernels
 import Datasets
 import Foundation
 import Models
-import RunConfiguration
+import Configuration
+import Learning
 import Tensors
 
 /// One input's answer: the classes' probabilities.

@@ -2,7 +2,8 @@ import Autodiff
 import Foundation
 import Models
 import NeuralNetworks
-import RunConfiguration
+import Configuration
+import Learning
 import Tensors
 
 // What a program that uses the library adds to a run: its network, and perhaps its data with their loss.
@@ -50,7 +51,7 @@ package struct ProgramParts {
     }
 
     private func network(
-        _ own: OwnModelConfiguration, input: FeatureShape, outputs: Int, seed: UInt64
+        _ own: CustomModelConfiguration, input: FeatureShape, outputs: Int, seed: UInt64
     ) throws(ModelError) -> Sequential {
         if case .source = input {
             throw ModelError(

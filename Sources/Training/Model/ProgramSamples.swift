@@ -2,7 +2,8 @@ import Autodiff
 import DataParallel
 import Datasets
 import Models
-import RunConfiguration
+import Configuration
+import Learning
 import Tensors
 
 // Samples that a program has in memory. They are gathered from there when a step wants them: there is nothing
@@ -143,7 +144,7 @@ package struct ProgramSamples {
     }
 
     /// For the configuration.
-    package var targets: OwnDataConfiguration.Targets {
+    package var targets: CustomDataConfiguration.Targets {
         if case .classes = training.targets { .classes } else { .values }
     }
 

@@ -1,7 +1,8 @@
 import Datasets
 import Models
 import NeuralNetworks
-import RunConfiguration
+import Configuration
+import Learning
 
 /// A text that cannot be generated; `description` is the line for the user.
 package enum GenerationError: Error, Equatable, CustomStringConvertible {

@@ -2,7 +2,8 @@ import Autodiff
 import DataParallel
 import Datasets
 import Models
-import RunConfiguration
+import Configuration
+import Learning
 import Tensors
 
 /// Predicting the next symbol of a text.

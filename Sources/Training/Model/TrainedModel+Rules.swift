@@ -1,5 +1,6 @@
 import NeuralNetworks
-import RunConfiguration
+import Configuration
+import Learning
 
 // The training rules that a configuration asks for, in the engine's types.
 

@@ -2,7 +2,8 @@ import Autodiff
 import Datasets
 import Models
 import NeuralNetworks
-import RunConfiguration
+import Configuration
+import Learning
 import Tensors
 
 /// The network of a run with its flat state, its optimizer and its schedule: all that is replicated.

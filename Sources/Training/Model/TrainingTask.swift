@@ -1,7 +1,8 @@
 import Datasets
 import DataParallel
 import Models
-import RunConfiguration
+import Configuration
+import Learning
 
 // What a run trains on, behind one face: the loop asks for micro-batches and for the evaluation of numbered
 // parts, and knows neither images nor text.

@@ -1,5 +1,6 @@
 import DataParallel
-import RunConfiguration
+import Configuration
+import Learning
 
 extension GradientFormat {
     /// What a configuration calls it.

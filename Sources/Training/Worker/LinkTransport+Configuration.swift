@@ -1,5 +1,6 @@
 import Collectives
-import RunConfiguration
+import Configuration
+import Learning
 
 extension LinkTransport {
     /// What a configuration calls it. The ring knows no configurations, and a configuration no ring.

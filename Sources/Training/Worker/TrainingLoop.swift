@@ -5,7 +5,8 @@ import DataParallel
 import Datasets
 import Foundation
 import Rendezvous
-import RunConfiguration
+import Configuration
+import Learning
 import Tensors
 import Transport
 import WireFormat

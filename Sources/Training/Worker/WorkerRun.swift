@@ -6,7 +6,8 @@ import Foundation
 import Kernels
 import Models
 import Rendezvous
-import RunConfiguration
+import Configuration
+import Learning
 import Tensors
 import Transport
 import WireFormat

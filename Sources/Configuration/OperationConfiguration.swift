@@ -7,14 +7,14 @@ package struct CheckpointConfiguration: Sendable, Equatable {
     /// Older checkpoints beyond this number are removed.
     package var keep: Int
 
-    init(_ parent: ConfigurationReader) throws(ConfigurationError) {
+    package init(_ parent: ConfigurationReader) throws(ConfigurationError) {
         let reader = try parent.object("checkpoint", keys: ["everyEpochs", "everySteps", "keep"])
         everyEpochs = try reader.integer("everyEpochs", 0...1_000_000) ?? 1
         everySteps = try reader.integer("everySteps", 1...1_000_000_000)
         keep = try reader.integer("keep", 1...1_000_000) ?? 2
     }
 
-    var resolved: ConfigurationValue {
+    package var resolved: ConfigurationValue {
         var members: [String: ConfigurationValue] = [
             "everyEpochs": .integer(everyEpochs), "keep": .integer(keep),
         ]
@@ -29,7 +29,7 @@ package struct EvaluationConfiguration: Sendable, Equatable {
     package var everySteps: Int?
     package var batchSize: Int
 
-    init(_ parent: ConfigurationReader) throws(ConfigurationError) {
+    package init(_ parent: ConfigurationReader) throws(ConfigurationError) {
         let reader = try parent.object(
             "evaluation", keys: ["everyEpochs", "everySteps", "batchSize"])
         everyEpochs = try reader.integer("everyEpochs", 0...1_000_000) ?? 1
@@ -37,7 +37,7 @@ package struct EvaluationConfiguration: Sendable, Equatable {
         batchSize = try reader.integer("batchSize", 1...65_536) ?? 250
     }
 
-    var resolved: ConfigurationValue {
+    package var resolved: ConfigurationValue {
         var members: [String: ConfigurationValue] = [
             "everyEpochs": .integer(everyEpochs), "batchSize": .integer(batchSize),
         ]
@@ -76,7 +76,7 @@ package struct CommunicationConfiguration: Sendable, Equatable {
     package var startTimeout: Duration { .seconds(startSeconds) }
     package var segmentByteCount: Int { segmentKilobytes * 1024 }
 
-    init(_ parent: ConfigurationReader) throws(ConfigurationError) {
+    package init(_ parent: ConfigurationReader) throws(ConfigurationError) {
         let reader = try parent.object(
             "communication",
             keys: [
@@ -102,7 +102,7 @@ package struct CommunicationConfiguration: Sendable, Equatable {
         }
     }
 
-    var resolved: ConfigurationValue {
+    package var resolved: ConfigurationValue {
         .object([
             "timeoutSeconds": .number(timeoutSeconds),
             "heartbeatSeconds": .number(heartbeatSeconds),

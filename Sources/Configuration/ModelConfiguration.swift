@@ -8,7 +8,7 @@ package struct ModelConfiguration: Sendable, Equatable {
         case recurrentTranslator(RecurrentTranslatorOptions)
         case transformerTranslator(TransformerTranslatorOptions)
         /// A network that some program defines.
-        case own(OwnModelConfiguration)
+        case own(CustomModelConfiguration)
     }
 
     package var architecture: Architecture
@@ -32,7 +32,7 @@ package struct ModelConfiguration: Sendable, Equatable {
     }
 
     /// The network that some program defines; nil for another architecture.
-    package var own: OwnModelConfiguration? {
+    package var own: CustomModelConfiguration? {
         if case .own(let own) = architecture { own } else { nil }
     }
 
@@ -41,12 +41,12 @@ package struct ModelConfiguration: Sendable, Equatable {
         [.recurrentTranslator, .transformerTranslator].contains(typeName)
     }
 
-    init(_ parent: ConfigurationReader) throws(ConfigurationError) {
+    package init(_ parent: ConfigurationReader) throws(ConfigurationError) {
         guard parent.has("model") else { throw parent.missing("model", "an object") }
         let common = ["type", "loss"]
         let every = Set(
             RecurrentTranslatorOptions.keys + TransformerTranslatorOptions.keys
-                + OwnModelConfiguration.keys)
+                + CustomModelConfiguration.keys)
         let open = try parent.object(
             "model", keys: common + every.union(["layers", "convolution"]))
         let type = try open.name("type", ModelTypeName.self) ?? .layers
@@ -55,7 +55,7 @@ package struct ModelConfiguration: Sendable, Equatable {
             case .layers: ["layers", "convolution"]
             case .recurrentTranslator: RecurrentTranslatorOptions.keys
             case .transformerTranslator: TransformerTranslatorOptions.keys
-            case .own: OwnModelConfiguration.keys
+            case .own: CustomModelConfiguration.keys
             }
         let reader = try parent.object("model", keys: common + own)
         loss = try LossConfiguration(in: reader)
@@ -70,11 +70,11 @@ package struct ModelConfiguration: Sendable, Equatable {
             architecture = .recurrentTranslator(try RecurrentTranslatorOptions(reader))
         case .transformerTranslator:
             architecture = .transformerTranslator(try TransformerTranslatorOptions(reader))
-        case .own: architecture = .own(try OwnModelConfiguration(reader))
+        case .own: architecture = .own(try CustomModelConfiguration(reader))
         }
     }
 
-    var resolved: ConfigurationValue {
+    package var resolved: ConfigurationValue {
         var members: [String: ConfigurationValue] = [
             "type": .string(typeName.rawValue), "loss": loss.resolved,
         ]
@@ -100,21 +100,6 @@ package enum ConvolutionMethod: String, CaseIterable, Sendable {
     case winograd2x4
     /// Errors 2 to 2.5 times those of the direct sum, of the weights' gradient 3 to 4 times; about a third less time.
     case winograd4x4
-}
-
-/// A height and a width, both in pixels; written as one number when they are equal.
-package struct Extent: Sendable, Equatable {
-    package var height: Int
-    package var width: Int
-
-    package init(height: Int, width: Int) {
-        self.height = height
-        self.width = width
-    }
-
-    var resolved: ConfigurationValue {
-        height == width ? .integer(height) : .array([.integer(height), .integer(width)])
-    }
 }
 
 /// One layer: an optional name and what it does.

@@ -12,7 +12,7 @@ package struct LossConfiguration: Sendable, Equatable {
     package var classWeights: [Double]?
 
     /// The key "loss" of `parent`: a name, or an object with options.
-    init(in parent: ConfigurationReader) throws(ConfigurationError) {
+    package init(in parent: ConfigurationReader) throws(ConfigurationError) {
         labelSmoothing = 0
         if case .string = parent.value("loss") {
             kind = try parent.name("loss") ?? .crossEntropy
@@ -27,21 +27,11 @@ package struct LossConfiguration: Sendable, Equatable {
         }
     }
 
-    var resolved: ConfigurationValue {
+    package var resolved: ConfigurationValue {
         var members: [String: ConfigurationValue] = [
             "type": .string(kind.rawValue), "labelSmoothing": .number(labelSmoothing),
         ]
         members["classWeights"] = classWeights.map { .array($0.map { .number($0) }) }
         return .object(members)
-    }
-
-    /// What is wrong with the weights for such data, or nil.
-    func conflict(with data: DataConfiguration) -> String? {
-        guard let classWeights else { return nil }
-        guard let images = data.images else { return "are for images with their classes" }
-        guard classWeights.count == images.classes else {
-            return "has \(classWeights.count) numbers but \"data.classes\" is \(images.classes)"
-        }
-        return nil
     }
 }

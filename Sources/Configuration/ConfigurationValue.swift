@@ -25,7 +25,7 @@ package enum ConfigurationValue: Equatable, Sendable {
     }
 
     /// How the value is named in "expected ..., got ...".
-    var summary: String {
+    package var summary: String {
         switch self {
         case .null: "null"
         case .bool(let value): "\(value)"
@@ -117,8 +117,8 @@ package enum ConfigurationValue: Equatable, Sendable {
 /// One `--set key.path=value`.
 package struct ConfigurationOverride: Equatable, Sendable {
     let text: String
-    let keys: [String]
-    let value: ConfigurationValue
+    package let keys: [String]
+    package let value: ConfigurationValue
 
     /// Splits at the first "=". A value that is not JSON5 is taken as text, so that
     /// `data.directory=/srv/images` needs no quotes.
@@ -141,7 +141,8 @@ package struct ConfigurationOverride: Equatable, Sendable {
     }
 
     /// Puts the value into `tree`; objects on the way are created, list elements must exist.
-    func apply(to tree: inout ConfigurationValue, origin: String) throws(ConfigurationError) {
+    package func apply(to tree: inout ConfigurationValue, origin: String) throws(ConfigurationError)
+    {
         tree = try replaced(in: tree, depth: 0, origin: origin)
     }
 

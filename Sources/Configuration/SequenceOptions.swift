@@ -16,7 +16,7 @@ package struct RecurrentStackOptions: Sendable, Equatable {
     /// Of a plain recurrent network only.
     package var nonlinearity: Nonlinearity
 
-    init(_ reader: ConfigurationReader) throws(ConfigurationError) {
+    package init(_ reader: ConfigurationReader) throws(ConfigurationError) {
         hiddenSize = try reader.required("hiddenSize", "a whole number") {
             reader, key throws(ConfigurationError) in try reader.integer(key, 1...65_536)
         }
@@ -27,7 +27,7 @@ package struct RecurrentStackOptions: Sendable, Equatable {
         nonlinearity = try reader.name("nonlinearity") ?? .tanh
     }
 
-    static let keys = ["hiddenSize", "layers", "bidirectional", "dropout", "skip"]
+    package static let keys = ["hiddenSize", "layers", "bidirectional", "dropout", "skip"]
 
     func members(nonlinearity isPlain: Bool) -> [String: ConfigurationValue] {
         var members: [String: ConfigurationValue] = [
@@ -48,7 +48,7 @@ package struct TransformerBlockOptions: Sendable, Equatable {
     /// Each position sees itself and those before it.
     package var causal: Bool
 
-    init(_ reader: ConfigurationReader) throws(ConfigurationError) {
+    package init(_ reader: ConfigurationReader) throws(ConfigurationError) {
         heads = try reader.required("heads", "a whole number") {
             reader, key throws(ConfigurationError) in try reader.integer(key, 1...1024)
         }
@@ -59,9 +59,9 @@ package struct TransformerBlockOptions: Sendable, Equatable {
         causal = try reader.bool("causal") ?? true
     }
 
-    static let keys = ["heads", "feedForward", "dropout", "causal"]
+    package static let keys = ["heads", "feedForward", "dropout", "causal"]
 
-    var members: [String: ConfigurationValue] {
+    package var members: [String: ConfigurationValue] {
         [
             "heads": .integer(heads), "feedForward": .integer(feedForward),
             "dropout": .number(dropout), "causal": .bool(causal),
@@ -75,7 +75,7 @@ package enum FeatureCount: Sendable, Equatable {
     /// As many as the task has classes or symbols.
     case outputs
 
-    var resolved: ConfigurationValue {
+    package var resolved: ConfigurationValue {
         switch self {
         case .count(let count): .integer(count)
         case .outputs: .string("outputs")

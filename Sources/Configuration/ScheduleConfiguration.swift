@@ -40,7 +40,7 @@ package struct ScheduleConfiguration: Sendable, Equatable {
     /// Over this many steps the rate first rises in a straight line; 0: no warm-up.
     package var warmupSteps: Int
 
-    init(_ parent: ConfigurationReader) throws(ConfigurationError) {
+    package init(_ parent: ConfigurationReader) throws(ConfigurationError) {
         let open = try parent.object(
             "schedule", keys: ["type"] + ShapeName.allCases.flatMap(\.keys))
         let type = try open.name("type", ShapeName.self) ?? .constant
@@ -76,7 +76,7 @@ package struct ScheduleConfiguration: Sendable, Equatable {
         }
     }
 
-    var resolved: ConfigurationValue {
+    package var resolved: ConfigurationValue {
         var members: [String: ConfigurationValue] = ["warmupSteps": .integer(warmupSteps)]
         switch shape {
         case .inverseSquareRoot:

@@ -1,5 +1,6 @@
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 import Testing
 
 private let configurationsFolder = URL(fileURLWithPath: #filePath)

@@ -9,7 +9,7 @@ extension LayerConfiguration {
     private static let paddings = 0...4096
 
     /// Reads a list of layers and checks that their names differ.
-    static func list(
+    package static func list(
         _ parent: ConfigurationReader, _ key: String, depth: Int
     ) throws(ConfigurationError) -> [LayerConfiguration]? {
         guard let values = try parent.list(key) else { return nil }
@@ -205,7 +205,7 @@ extension LayerConfiguration {
 }
 
 extension LayerConfiguration {
-    var resolved: ConfigurationValue {
+    package var resolved: ConfigurationValue {
         var members: [String: ConfigurationValue] = [
             "type": .string(operation.typeName.rawValue)
         ]

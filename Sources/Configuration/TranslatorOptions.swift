@@ -31,11 +31,11 @@ package struct RecurrentTranslatorOptions: Sendable, Equatable {
     /// Of the vectors of symbols, between layers and before the output.
     package var dropout: Double
 
-    static let keys = [
+    package static let keys = [
         "cell", "width", "embedding", "layers", "bidirectional", "attention", "dropout",
     ]
 
-    init(_ reader: ConfigurationReader) throws(ConfigurationError) {
+    package init(_ reader: ConfigurationReader) throws(ConfigurationError) {
         cell = try reader.name("cell") ?? .gru
         width = try reader.required("width", "a whole number") {
             reader, key throws(ConfigurationError) in try reader.integer(key, 1...65_536)
@@ -47,7 +47,7 @@ package struct RecurrentTranslatorOptions: Sendable, Equatable {
         dropout = try reader.number("dropout", .fraction) ?? 0
     }
 
-    var members: [String: ConfigurationValue] {
+    package var members: [String: ConfigurationValue] {
         [
             "cell": .string(cell.rawValue), "width": .integer(width),
             "embedding": .integer(embedding), "layers": .integer(layers),
@@ -67,11 +67,11 @@ package struct TransformerTranslatorOptions: Sendable, Equatable {
     /// Of the inputs, of the attention and of what each branch adds.
     package var dropout: Double
 
-    static let keys = [
+    package static let keys = [
         "width", "heads", "encoderLayers", "decoderLayers", "feedForward", "dropout",
     ]
 
-    init(_ reader: ConfigurationReader) throws(ConfigurationError) {
+    package init(_ reader: ConfigurationReader) throws(ConfigurationError) {
         width = try reader.required("width", "a whole number") {
             reader, key throws(ConfigurationError) in try reader.integer(key, 1...65_536)
         }
@@ -87,7 +87,7 @@ package struct TransformerTranslatorOptions: Sendable, Equatable {
         }
     }
 
-    var members: [String: ConfigurationValue] {
+    package var members: [String: ConfigurationValue] {
         [
             "width": .integer(width), "heads": .integer(heads),
             "encoderLayers": .integer(encoderLayers), "decoderLayers": .integer(decoderLayers),

@@ -1,7 +1,8 @@
 // What a user reads for each kind of mistake, literally.
 
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 import Testing
 
 @Test(arguments: [

@@ -34,7 +34,7 @@ package struct OptimizerConfiguration: Sendable, Equatable {
     package var clipping: ClippingConfiguration?
     package var groups: [ParameterGroupConfiguration]
 
-    init(_ parent: ConfigurationReader) throws(ConfigurationError) {
+    package init(_ parent: ConfigurationReader) throws(ConfigurationError) {
         guard parent.has("optimizer") else { throw parent.missing("optimizer", "an object") }
         let common = [
             "type", "learningRate", "weightDecay", "decayNormsAndBiases", "clipping", "groups",
@@ -57,7 +57,7 @@ package struct OptimizerConfiguration: Sendable, Equatable {
         rule = try Rule(type, reader)
     }
 
-    var resolved: ConfigurationValue {
+    package var resolved: ConfigurationValue {
         var members = rule.resolved
         members["learningRate"] = .number(learningRate)
         members["weightDecay"] = .number(weightDecay)

@@ -1,7 +1,8 @@
 // The configurations in configs/: each must read, resolve and mean what its comments say.
 
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 import Testing
 
 private let configurationsFolder = URL(fileURLWithPath: #filePath)

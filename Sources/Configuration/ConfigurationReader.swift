@@ -3,13 +3,13 @@
 // as an absent key, so `--set key=null` returns a key to its default.
 
 /// Reads the members of one object.
-struct ConfigurationReader {
-    let origin: String
-    let path: String
+package struct ConfigurationReader {
+    package let origin: String
+    package let path: String
     private let members: [String: ConfigurationValue]
 
     /// - Throws: `wrongType` if `value` is no object, `unknownKey` for a member not in `keys`.
-    init(
+    package init(
         _ value: ConfigurationValue, origin: String, path: String, keys: [String]
     ) throws(ConfigurationError) {
         guard case .object(let members) = value else {
@@ -30,23 +30,24 @@ struct ConfigurationReader {
         }
     }
 
-    func path(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+    package func path(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
-    func has(_ key: String) -> Bool { members[key] != nil }
+    package func has(_ key: String) -> Bool { members[key] != nil }
 
-    func error(_ problem: ConfigurationError.Problem) -> ConfigurationError {
+    package func error(_ problem: ConfigurationError.Problem) -> ConfigurationError {
         ConfigurationError(origin: origin, problem: problem)
     }
 
-    func conflict(_ key: String, _ reason: String) -> ConfigurationError {
+    package func conflict(_ key: String, _ reason: String) -> ConfigurationError {
         error(.conflict(path: path(key), reason: reason))
     }
 
-    func outOfRange(_ key: String, _ expected: String, _ got: String) -> ConfigurationError {
+    package func outOfRange(_ key: String, _ expected: String, _ got: String) -> ConfigurationError
+    {
         error(.outOfRange(path: path(key), expected: expected, got: got))
     }
 
-    func missing(_ key: String, _ expected: String) -> ConfigurationError {
+    package func missing(_ key: String, _ expected: String) -> ConfigurationError {
         error(.missingKey(path: path(key), expected: expected))
     }
 
@@ -57,7 +58,9 @@ struct ConfigurationReader {
 
     // MARK: Optional values: nil if the key is absent.
 
-    func integer(_ key: String, _ range: ClosedRange<Int>) throws(ConfigurationError) -> Int? {
+    package func integer(_ key: String, _ range: ClosedRange<Int>) throws(ConfigurationError)
+        -> Int?
+    {
         guard let value = members[key] else { return nil }
         guard case .integer(let number) = value else { throw wrongType(key, "a whole number") }
         guard range.contains(number) else {
@@ -66,7 +69,7 @@ struct ConfigurationReader {
         return number
     }
 
-    func number(_ key: String, _ range: NumberRange) throws(ConfigurationError) -> Double? {
+    package func number(_ key: String, _ range: NumberRange) throws(ConfigurationError) -> Double? {
         guard let value = members[key] else { return nil }
         let number: Double
         switch value {
@@ -81,7 +84,9 @@ struct ConfigurationReader {
         return number
     }
 
-    func numbers(_ key: String, _ range: NumberRange) throws(ConfigurationError) -> [Double]? {
+    package func numbers(_ key: String, _ range: NumberRange) throws(ConfigurationError)
+        -> [Double]?
+    {
         guard let value = members[key] else { return nil }
         guard case .array(let elements) = value else { throw wrongType(key, "a list of numbers") }
         var numbers: [Double] = []
@@ -97,13 +102,13 @@ struct ConfigurationReader {
         return numbers
     }
 
-    func bool(_ key: String) throws(ConfigurationError) -> Bool? {
+    package func bool(_ key: String) throws(ConfigurationError) -> Bool? {
         guard let value = members[key] else { return nil }
         guard case .bool(let bool) = value else { throw wrongType(key, "true or false") }
         return bool
     }
 
-    func text(_ key: String) throws(ConfigurationError) -> String? {
+    package func text(_ key: String) throws(ConfigurationError) -> String? {
         guard let value = members[key] else { return nil }
         guard case .string(let text) = value else { throw wrongType(key, "a text") }
         guard !text.isEmpty else {
@@ -116,7 +121,7 @@ struct ConfigurationReader {
     }
 
     /// One of a fixed set of names, e.g. an optimizer's type.
-    func name<Name: RawRepresentable & CaseIterable>(
+    package func name<Name: RawRepresentable & CaseIterable>(
         _ key: String, _: Name.Type = Name.self
     ) throws(ConfigurationError) -> Name? where Name.RawValue == String {
         guard let text = try text(key) else { return nil }
@@ -128,21 +133,25 @@ struct ConfigurationReader {
     }
 
     /// A nested object; an absent one reads as `{}`, so that defaults live in one place.
-    func object(_ key: String, keys: [String]) throws(ConfigurationError) -> ConfigurationReader {
+    package func object(_ key: String, keys: [String]) throws(ConfigurationError)
+        -> ConfigurationReader
+    {
         try ConfigurationReader(
             members[key] ?? .object([:]), origin: origin, path: path(key), keys: keys)
     }
 
-    func value(_ key: String) -> ConfigurationValue? { members[key] }
+    package func value(_ key: String) -> ConfigurationValue? { members[key] }
 
-    func list(_ key: String) throws(ConfigurationError) -> [ConfigurationValue]? {
+    package func list(_ key: String) throws(ConfigurationError) -> [ConfigurationValue]? {
         guard let value = members[key] else { return nil }
         guard case .array(let elements) = value else { throw wrongType(key, "a list") }
         return elements
     }
 
     /// A whole number for both directions or `[height, width]`.
-    func extent(_ key: String, _ range: ClosedRange<Int>) throws(ConfigurationError) -> Extent? {
+    package func extent(_ key: String, _ range: ClosedRange<Int>) throws(ConfigurationError)
+        -> Extent?
+    {
         switch members[key] {
         case nil:
             return nil
@@ -165,7 +174,7 @@ struct ConfigurationReader {
 
     // MARK: Required values.
 
-    func required<Value>(
+    package func required<Value>(
         _ key: String, _ expected: String,
         _ read: (ConfigurationReader, String) throws(ConfigurationError) -> Value?
     ) throws(ConfigurationError) -> Value {
@@ -175,12 +184,12 @@ struct ConfigurationReader {
 }
 
 /// The finite numbers an option may take.
-struct NumberRange {
+package struct NumberRange {
     let words: String
     let contains: (Double) -> Bool
 
     /// The words for a value that is not even finite.
-    var finiteWords: String {
+    package var finiteWords: String {
         words.hasPrefix("a finite number") ? words : "a finite number \(words)"
     }
 
@@ -189,12 +198,14 @@ struct NumberRange {
         self.contains = { $0.isFinite && contains($0) }
     }
 
-    static var any: NumberRange { NumberRange("a finite number") { _ in true } }
-    static var positive: NumberRange { NumberRange("above 0") { $0 > 0 } }
-    static var notNegative: NumberRange { NumberRange("at least 0") { $0 >= 0 } }
+    package static var any: NumberRange { NumberRange("a finite number") { _ in true } }
+    package static var positive: NumberRange { NumberRange("above 0") { $0 > 0 } }
+    package static var notNegative: NumberRange { NumberRange("at least 0") { $0 >= 0 } }
     /// The usual home of a decay rate or a probability: 1 itself makes no sense there.
-    static var fraction: NumberRange { NumberRange("at least 0 and below 1") { $0 >= 0 && $0 < 1 } }
-    static func from(_ lower: Double, to upper: Double) -> NumberRange {
+    package static var fraction: NumberRange {
+        NumberRange("at least 0 and below 1") { $0 >= 0 && $0 < 1 }
+    }
+    package static func from(_ lower: Double, to upper: Double) -> NumberRange {
         NumberRange("from \(lower) to \(upper)") { $0 >= lower && $0 <= upper }
     }
 }

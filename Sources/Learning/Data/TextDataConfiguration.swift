@@ -1,5 +1,7 @@
 // One text, cut into windows; its first part is trained on, the rest measured.
 
+import Configuration
+
 package struct TextDataConfiguration: Sendable, Equatable {
     /// What the text is cut into.
     package enum Vocabulary: String, CaseIterable, Sendable { case characters, words, bytePairs }

@@ -1,7 +1,8 @@
 // The smallest valid configuration, for tests to change one thing of.
 
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 
 let minimalText = """
     {

@@ -1,7 +1,8 @@
 // Values, defaults, overrides, and the way to config.json and back.
 
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 import Testing
 
 @Test func defaultsAreFilledIn() throws {

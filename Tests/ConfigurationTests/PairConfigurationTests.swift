@@ -1,7 +1,8 @@
 // Pairs of texts and the networks for them, as configurations ask for them.
 
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 import Testing
 
 private let configurationsFolder = URL(fileURLWithPath: #filePath)

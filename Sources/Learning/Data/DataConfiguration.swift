@@ -1,5 +1,7 @@
 // What a run trains on. The format decides which keys "data" takes and what the run's task is.
 
+import Configuration
+
 /// The samples of a run.
 package enum DataConfiguration: Sendable, Equatable {
     package enum Format: String, CaseIterable, Sendable { case idx, text, pairs, own }
@@ -13,19 +15,19 @@ package enum DataConfiguration: Sendable, Equatable {
     /// Pairs of texts, one to be turned into the other.
     case pairs(PairDataConfiguration)
     /// The tensors of a program.
-    case own(OwnDataConfiguration)
+    case own(CustomDataConfiguration)
 
     init(_ parent: ConfigurationReader) throws(ConfigurationError) {
         guard parent.has("data") else { throw parent.missing("data", "an object") }
         let open = try parent.object(
             "data",
             keys: ImageDataConfiguration.keys + TextDataConfiguration.keys
-                + PairDataConfiguration.keys + OwnDataConfiguration.keys)
+                + PairDataConfiguration.keys + CustomDataConfiguration.keys)
         switch try open.name("format", Format.self) ?? .idx {
         case .idx: self = .images(try ImageDataConfiguration(parent))
         case .text: self = .text(try TextDataConfiguration(parent))
         case .pairs: self = .pairs(try PairDataConfiguration(parent))
-        case .own: self = .own(try OwnDataConfiguration(parent))
+        case .own: self = .own(try CustomDataConfiguration(parent))
         }
     }
 

@@ -1,5 +1,7 @@
 // Pairs of texts, one to be turned into the other: from files, or made by a generator.
 
+import Configuration
+
 package struct PairDataConfiguration: Sendable, Equatable {
     /// Where pairs are read from.
     package enum Files: Sendable, Equatable {

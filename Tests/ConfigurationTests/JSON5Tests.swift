@@ -1,7 +1,8 @@
 // JSON5's freedoms and limits, value by value.
 
 import Foundation
-import RunConfiguration
+import Configuration
+import Learning
 import Testing
 
 private func value(_ text: String) throws(ConfigurationError) -> ConfigurationValue {

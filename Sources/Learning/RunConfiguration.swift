@@ -2,6 +2,7 @@
 // (ConfigurationReader) once, by the coordinator, and travels and rests in its resolved form: plain
 // JSON with every default written out, which reads back to the equal value.
 
+import Configuration
 import Foundation
 
 /// Everything that determines a run's result, and a few settings that only determine its speed.
@@ -36,19 +37,6 @@ package struct RunConfiguration: Sendable, Equatable {
     package var steps: Int? { if case .steps(let count) = length { count } else { nil } }
     /// Samples per step.
     package var globalBatchSize: Int { replicas * accumulation * batchSize }
-}
-
-/// The numbers in which gradients travel between workers and are added up.
-package enum GradientNumbers: String, CaseIterable, Codable, Sendable {
-    case float32
-    /// Half the bytes, for slow networks; about three decimal digits.
-    case bfloat16
-}
-
-/// How long a run lasts: a configuration says exactly one of `epochs` and `steps`.
-package enum RunLength: Sendable, Equatable {
-    case epochs(Int)
-    case steps(Int)
 }
 
 extension RunConfiguration {
@@ -188,4 +176,16 @@ extension RunConfiguration {
 
     /// What `config.json` holds: plain JSON, keys sorted; `parse` of it gives the equal value.
     package func resolvedJSON() -> Data { resolved.encoded() }
+}
+
+extension LossConfiguration {
+    /// What is wrong with the weights for such data, or nil.
+    func conflict(with data: DataConfiguration) -> String? {
+        guard let classWeights else { return nil }
+        guard let images = data.images else { return "are for images with their classes" }
+        guard classWeights.count == images.classes else {
+            return "has \(classWeights.count) numbers but \"data.classes\" is \(images.classes)"
+        }
+        return nil
+    }
 }

@@ -9,7 +9,7 @@ package enum ClippingConfiguration: Sendable, Equatable {
     case value(Double)
 
     /// The key "clipping" of `parent`; nil if there is none.
-    init?(in parent: ConfigurationReader) throws(ConfigurationError) {
+    package init?(in parent: ConfigurationReader) throws(ConfigurationError) {
         guard parent.has("clipping") else { return nil }
         let reader = try parent.object("clipping", keys: ["globalNorm", "value"])
         let norm = try reader.number("globalNorm", .positive)
@@ -23,7 +23,7 @@ package enum ClippingConfiguration: Sendable, Equatable {
         }
     }
 
-    var resolved: ConfigurationValue {
+    package var resolved: ConfigurationValue {
         switch self {
         case .globalNorm(let limit): .object(["globalNorm": .number(limit)])
         case .value(let limit): .object(["value": .number(limit)])
@@ -41,7 +41,7 @@ package struct ParameterGroupConfiguration: Sendable, Equatable {
     /// Multiplies the weight decay.
     package var decayFactor: Double
 
-    static func list(_ parent: ConfigurationReader) throws(ConfigurationError) -> [Self] {
+    package static func list(_ parent: ConfigurationReader) throws(ConfigurationError) -> [Self] {
         var groups: [Self] = []
         for (position, element) in (try parent.list("groups") ?? []).enumerated() {
             let reader = try ConfigurationReader(
@@ -58,7 +58,7 @@ package struct ParameterGroupConfiguration: Sendable, Equatable {
         return groups
     }
 
-    var resolved: ConfigurationValue {
+    package var resolved: ConfigurationValue {
         .object([
             "match": .string(match), "learningRateFactor": .number(learningRateFactor),
             "decayFactor": .number(decayFactor),
@@ -108,14 +108,14 @@ package struct AverageConfiguration: Sendable, Equatable {
     package var warmsUp: Bool
 
     /// The key "average" of `parent`; nil if there is none.
-    init?(in parent: ConfigurationReader) throws(ConfigurationError) {
+    package init?(in parent: ConfigurationReader) throws(ConfigurationError) {
         guard parent.has("average") else { return nil }
         let reader = try parent.object("average", keys: ["decay", "warmsUp"])
         decay = try reader.number("decay", .fraction) ?? 0.999
         warmsUp = try reader.bool("warmsUp") ?? true
     }
 
-    var resolved: ConfigurationValue {
+    package var resolved: ConfigurationValue {
         .object(["decay": .number(decay), "warmsUp": .bool(warmsUp)])
     }
 }

@@ -1,5 +1,7 @@
 // Images and their labels: where they are and what is done to them before a step sees them.
 
+import Configuration
+
 package struct ImageDataConfiguration: Sendable, Equatable {
     /// Where file names without a leading "/" are looked up; nil: the working folder.
     package var directory: String?

@@ -15,6 +15,17 @@ func layer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
+/// A task is a folder under Sources/Tasks and a line in TaskCatalog.
+func task(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    let common: [Target.Dependency] = [
+        "Learning", "DataParallel", "Models", "NeuralNetworks", "Autodiff", "Tensors", "Datasets",
+        "Configuration", "ExitCodes",
+    ]
+    return .target(
+        name: name, dependencies: common + dependencies, path: "Sources/Tasks/\(name)",
+        swiftSettings: strict)
+}
+
 func tests(
     _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [],
     resources: [Resource] = []
@@ -49,11 +60,12 @@ let package = Package(
         layer("Tensors", ["Kernels", "CKernels"]),
         layer("Autodiff", ["Tensors", "Kernels", "CKernels"]),
         layer("NeuralNetworks", ["Autodiff", "Tensors", "Kernels", "CKernels"]),
+        layer("ExitCodes"),
         layer("Configuration"),
         layer("Models", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels", "Configuration"]),
-        layer("Datasets", ["Kernels", "CKernels", "CZlib"]),
+        layer("Datasets", ["Configuration", "Kernels", "CKernels", "CZlib"]),
         layer("Checkpoints", ["CCrypto"]),
-        layer("Learning", ["Configuration"]),
+        layer("Pictures", ["Checkpoints", "CPNG"]),
 
         // Communication.
         layer("WireFormat"),
@@ -69,36 +81,59 @@ let package = Package(
                 "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "CKernels", "Collectives",
                 "WireFormat",
             ]),
+        // What is learnt.
+        layer("RunFolders", ["Checkpoints", "Transport"]),
+        layer(
+            "Learning",
+            [
+                "DataParallel", "Models", "NeuralNetworks", "Autodiff", "Tensors", "Datasets",
+                "Checkpoints", "Configuration", "RunFolders", "ExitCodes",
+            ]),
+        task("ImageClassification"),
+        task("LanguageModel", ["Kernels"]),
+        task("Translation", ["Pictures"]),
+        task("CustomProgram"),
+        layer(
+            "TaskCatalog",
+            ["Learning", "ImageClassification", "LanguageModel", "Translation", "CustomProgram"]),
+
+        // Runs.
         layer(
             "Training",
             [
-                "DataParallel", "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels",
-                "CKernels",
-                "Datasets", "Checkpoints", "Configuration", "Learning", "Rendezvous", "Collectives",
-                "Transport", "WireFormat",
+                "Learning", "RunFolders", "DataParallel", "Models", "NeuralNetworks", "Autodiff",
+                "Tensors", "Kernels", "Datasets", "Checkpoints", "Configuration", "Rendezvous",
+                "Collectives", "Transport", "WireFormat",
+            ]),
+        layer(
+            "Benchmarks",
+            [
+                "Training", "DataParallel", "Models", "NeuralNetworks", "Autodiff", "Tensors",
+                "Kernels",
+                "Configuration", "Checkpoints", "Rendezvous", "Collectives", "Transport",
+                "WireFormat",
             ]),
         layer("Launching", ["CTransport", "Transport", "WireFormat"]),
         layer(
             "RunProcesses",
             [
-                "Training", "Launching", "Models", "Datasets", "Configuration", "Learning",
-                "Transport",
-                "WireFormat",
+                "Training", "Learning", "RunFolders", "Launching", "Models", "Datasets",
+                "Configuration", "ExitCodes", "Transport", "WireFormat",
             ]),
         layer(
             "CommandLineTool",
             [
-                "RunProcesses", "Training", "Launching", "Models", "Datasets", "Checkpoints",
-                "Configuration", "Learning", "Rendezvous", "Transport", "WireFormat", "Kernels",
-                "Tensors",
-                "CPNG",
+                "TaskCatalog", "Benchmarks", "RunProcesses", "Training", "Learning", "RunFolders",
+                "Launching", "Models", "Datasets", "Checkpoints", "Configuration", "Rendezvous",
+                "Transport", "WireFormat", "Kernels", "Tensors",
             ]),
         // Modules of one name but for the case do not get on: the program's folder is "rondo".
         .target(
             name: "Rondo",
             dependencies: [
-                "RunProcesses", "Training", "Models", "NeuralNetworks", "Autodiff", "Tensors",
-                "Kernels", "Checkpoints", "Configuration", "Learning", "Transport",
+                "TaskCatalog", "CustomProgram", "RunProcesses", "Training", "Learning",
+                "RunFolders", "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels",
+                "Checkpoints", "Configuration", "Transport",
             ], path: "Sources/Library", swiftSettings: strict),
         .executableTarget(name: "rondo", dependencies: ["CommandLineTool"], swiftSettings: strict),
 

@@ -27,7 +27,7 @@ struct Command: Sendable {
 public enum Program {
     static let commands = [
         TrainCommand.command, CoordinatorCommand.command, WorkerCommand.command,
-        EvaluateCommand.command, PredictCommand.command, GenerateCommand.command,
+        EvaluateCommand.command, UseCommand.predict, UseCommand.generate,
         InspectCommand.command, DataCommand.command, StatusCommand.command,
         AuditCommand.command, ChaosCommand.command, BenchCommand.command,
     ]

@@ -7,6 +7,7 @@ package struct ConfigurationReader {
     package let origin: String
     package let path: String
     private let members: [String: ConfigurationValue]
+    private let keys: [String]
 
     /// - Throws: `wrongType` if `value` is no object, `unknownKey` for a member not in `keys`.
     package init(
@@ -21,13 +22,24 @@ package struct ConfigurationReader {
         }
         self.origin = origin
         self.path = path
+        self.keys = keys
         self.members = members.filter { $0.value != .null }
         for key in self.members.keys.sorted() where !keys.contains(key) {
-            let suggestion = Suggestion.nearest(to: key, among: keys)
-            let unknown = ConfigurationError.Problem.unknownKey(
-                path: self.path(key), suggestion: suggestion, known: keys.sorted())
-            throw ConfigurationError(origin: origin, problem: unknown)
+            throw unknown(key, among: keys)
         }
+    }
+
+    /// Refuses keys that the reader takes in general, but not beside the others that are given.
+    package func refuse(_ refused: [String]) throws(ConfigurationError) {
+        guard let key = members.keys.sorted().first(where: refused.contains) else { return }
+        throw unknown(key, among: keys.filter { !refused.contains($0) })
+    }
+
+    private func unknown(_ key: String, among keys: [String]) -> ConfigurationError {
+        error(
+            .unknownKey(
+                path: path(key), suggestion: Suggestion.nearest(to: key, among: keys),
+                known: keys.sorted()))
     }
 
     package func path(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
@@ -132,12 +144,32 @@ package struct ConfigurationReader {
             .unknownName(path: path(key), got: text, suggestion: suggestion, known: known))
     }
 
+    /// One of names that are known only to the caller, such as the formats of a task.
+    package func choice(
+        _ key: String, among known: [String]
+    ) throws(ConfigurationError) -> String? {
+        guard let text = try text(key) else { return nil }
+        guard known.contains(text) else {
+            throw error(
+                .unknownName(
+                    path: path(key), got: text,
+                    suggestion: Suggestion.nearest(to: text, among: known), known: known))
+        }
+        return text
+    }
+
     /// A nested object; an absent one reads as `{}`, so that defaults live in one place.
     package func object(_ key: String, keys: [String]) throws(ConfigurationError)
         -> ConfigurationReader
     {
         try ConfigurationReader(
             members[key] ?? .object([:]), origin: origin, path: path(key), keys: keys)
+    }
+
+    /// A nested object with whatever members it has: for the one that decides which others there may be.
+    package func openObject(_ key: String) throws(ConfigurationError) -> ConfigurationReader {
+        guard case .object(let inner) = members[key] else { return try object(key, keys: []) }
+        return try object(key, keys: Array(inner.keys))
     }
 
     package func value(_ key: String) -> ConfigurationValue? { members[key] }
@@ -179,6 +211,20 @@ package struct ConfigurationReader {
         _ read: (ConfigurationReader, String) throws(ConfigurationError) -> Value?
     ) throws(ConfigurationError) -> Value {
         guard let value = try read(self, key) else { throw missing(key, expected) }
+        return value
+    }
+
+    package func requiredText(
+        _ key: String, _ expected: String
+    ) throws(ConfigurationError) -> String {
+        guard let value = try text(key) else { throw missing(key, expected) }
+        return value
+    }
+
+    package func requiredInteger(
+        _ key: String, _ range: ClosedRange<Int>, _ expected: String
+    ) throws(ConfigurationError) -> Int {
+        guard let value = try integer(key, range) else { throw missing(key, expected) }
         return value
     }
 }

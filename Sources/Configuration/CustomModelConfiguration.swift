@@ -23,7 +23,7 @@ package struct CustomModelConfiguration: Sendable, Equatable {
 
     package var members: [String: ConfigurationValue] {
         [
-            "type": .string(ModelTypeName.own.rawValue), "name": .string(name),
+            "type": .string(ModelTypeName.custom.rawValue), "name": .string(name),
             "program": .string(program),
         ]
     }

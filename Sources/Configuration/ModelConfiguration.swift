@@ -8,7 +8,7 @@ package struct ModelConfiguration: Sendable, Equatable {
         case recurrentTranslator(RecurrentTranslatorOptions)
         case transformerTranslator(TransformerTranslatorOptions)
         /// A network that some program defines.
-        case own(CustomModelConfiguration)
+        case custom(CustomModelConfiguration)
     }
 
     package var architecture: Architecture
@@ -27,13 +27,13 @@ package struct ModelConfiguration: Sendable, Equatable {
         case .layers: .layers
         case .recurrentTranslator: .recurrentTranslator
         case .transformerTranslator: .transformerTranslator
-        case .own: .own
+        case .custom: .custom
         }
     }
 
     /// The network that some program defines; nil for another architecture.
-    package var own: CustomModelConfiguration? {
-        if case .own(let own) = architecture { own } else { nil }
+    package var custom: CustomModelConfiguration? {
+        if case .custom(let custom) = architecture { custom } else { nil }
     }
 
     /// Whether it turns one sequence into another.
@@ -50,14 +50,14 @@ package struct ModelConfiguration: Sendable, Equatable {
         let open = try parent.object(
             "model", keys: common + every.union(["layers", "convolution"]))
         let type = try open.name("type", ModelTypeName.self) ?? .layers
-        let own =
+        let typeKeys =
             switch type {
             case .layers: ["layers", "convolution"]
             case .recurrentTranslator: RecurrentTranslatorOptions.keys
             case .transformerTranslator: TransformerTranslatorOptions.keys
-            case .own: CustomModelConfiguration.keys
+            case .custom: CustomModelConfiguration.keys
             }
-        let reader = try parent.object("model", keys: common + own)
+        let reader = try parent.object("model", keys: common + typeKeys)
         loss = try LossConfiguration(in: reader)
         convolution =
             type == .layers ? try reader.name("convolution") ?? .winograd2x2 : .winograd2x2
@@ -70,7 +70,7 @@ package struct ModelConfiguration: Sendable, Equatable {
             architecture = .recurrentTranslator(try RecurrentTranslatorOptions(reader))
         case .transformerTranslator:
             architecture = .transformerTranslator(try TransformerTranslatorOptions(reader))
-        case .own: architecture = .own(try CustomModelConfiguration(reader))
+        case .custom: architecture = .custom(try CustomModelConfiguration(reader))
         }
     }
 
@@ -84,7 +84,7 @@ package struct ModelConfiguration: Sendable, Equatable {
             members["convolution"] = .string(convolution.rawValue)
         case .recurrentTranslator(let options): members.merge(options.members) { $1 }
         case .transformerTranslator(let options): members.merge(options.members) { $1 }
-        case .own(let own): members.merge(own.members) { $1 }
+        case .custom(let custom): members.merge(custom.members) { $1 }
         }
         return .object(members)
     }

@@ -3,7 +3,7 @@
 
 /// The `type` of a model.
 package enum ModelTypeName: String, CaseIterable, Sendable {
-    case layers, recurrentTranslator, transformerTranslator, own
+    case layers, recurrentTranslator, transformerTranslator, custom
 }
 
 /// A recurrent encoder and decoder with attention.

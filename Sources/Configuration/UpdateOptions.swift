@@ -66,37 +66,7 @@ package struct ParameterGroupConfiguration: Sendable, Equatable {
     }
 
     /// Whether the parameter called `name` is meant.
-    package func matches(_ name: String) -> Bool {
-        let pattern = Array(match.unicodeScalars)
-        let scalars = Array(name.unicodeScalars)
-        let ends = scalars.indices.filter { scalars[$0] == "." } + [scalars.count]
-        return ends.contains { Self.matches(pattern[...], scalars[..<$0]) }
-    }
-
-    /// Goes back to the last "*" alone, so that a pattern of many stars takes no exponential time.
-    private static func matches(
-        _ pattern: ArraySlice<Unicode.Scalar>, _ text: ArraySlice<Unicode.Scalar>
-    ) -> Bool {
-        var place = pattern.startIndex
-        var position = text.startIndex
-        var retry: (place: Int, position: Int)?
-        while position < text.endIndex {
-            if place < pattern.endIndex, pattern[place] == "*" {
-                retry = (place + 1, position)
-                place += 1
-            } else if place < pattern.endIndex, ["?", text[position]].contains(pattern[place]) {
-                place += 1
-                position += 1
-            } else if let last = retry {
-                // The star takes one character more.
-                retry = (last.place, last.position + 1)
-                (place, position) = (last.place, last.position + 1)
-            } else {
-                return false
-            }
-        }
-        return pattern[place...].allSatisfy { $0 == "*" }
-    }
+    package func matches(_ name: String) -> Bool { NamePattern(match).matches(name) }
 }
 
 /// The moving average of the weights: what is measured and kept as the model, in place of the weights

@@ -20,13 +20,15 @@ import WireFormat
 
 /// The sum of one reduced step.
 package struct StepSums: Equatable, Sendable {
-    package var lossSum: Float
-    package var correctCount: Int
-    package var sampleCount: Int
+    package var loss: Float
+    /// What `loss` is divided by for the mean.
+    package var weight: Float
+    /// Predictions: samples, or the symbols of texts.
+    package var count: Int
     /// Samples of the data set that all replicas have used.
     package var usedCount: Int
-    /// What `lossSum` is divided by for the mean.
-    package var lossWeight: Float
+    /// The task's own sums.
+    package var others: [Double]
     /// The norm of the mean gradient before clipping, where it was needed.
     package var gradientNorm: Double?
     /// What some worker has voted for; equal on all workers.
@@ -45,9 +47,9 @@ package enum StepError: Error {
 /// A forward pass over one micro-batch, and how many samples it holds.
 package struct MicroBatchPass {
     package let sampleCount: Int
-    package let forward: (Tape) -> (loss: Variable, sums: LossSums)
+    package let forward: (Tape) -> (loss: Variable, sums: PassSums)
 
-    package init(sampleCount: Int, forward: @escaping (Tape) -> (loss: Variable, sums: LossSums)) {
+    package init(sampleCount: Int, forward: @escaping (Tape) -> (loss: Variable, sums: PassSums)) {
         self.sampleCount = sampleCount
         self.forward = forward
     }
@@ -56,13 +58,12 @@ package struct MicroBatchPass {
 /// Computes a worker's replicas and commits the reduced step, in one ring after another. Used by one thread.
 package final class ReplicatedStep {
     private let store: ParameterStore
-    private let optimizer: any Optimizer
-    private let clipping: GradientClipping
     private let average: ExponentialAverage?
     private let seed: UInt64
     private let plan: BucketPlan
     private let format: GradientFormat
     private let hasSpareCore: Bool
+    private let sumCount: Int
     private var gradients: ReplicaGradients
     /// By the parity of the step.
     private let reduced: [Tensor]
@@ -79,22 +80,21 @@ package final class ReplicatedStep {
 
     /// - Parameters:
     ///   - average: takes in the weights after each update.
+    ///   - sumCount: the task's own sums per pass.
     ///   - bucketByteCount: see BucketPlan; equal on all workers.
     ///   - format: of the gradients in the ring; equal on all workers.
     ///   - hasSpareCore: see GradientReducer; may differ between workers.
     package init(
-        store: ParameterStore, optimizer: any Optimizer, clipping: GradientClipping = .none,
-        average: ExponentialAverage? = nil, seed: UInt64, bucketByteCount: Int,
-        format: GradientFormat = .float32, hasSpareCore: Bool = true
+        store: ParameterStore, average: ExponentialAverage? = nil, seed: UInt64, sumCount: Int,
+        bucketByteCount: Int, format: GradientFormat = .float32, hasSpareCore: Bool = true
     ) {
         self.store = store
-        self.optimizer = optimizer
-        self.clipping = clipping
         self.average = average
         self.seed = seed
         self.format = format
         self.hasSpareCore = hasSpareCore
-        let totalCount = store.gradientCount + StepTail.elementCount
+        self.sumCount = sumCount
+        let totalCount = store.gradientCount + StepTail.elementCount(sumCount: sumCount)
         plan = BucketPlan(
             parameterOffsets: store.parameterSlots.map(\.offset), parameterEnd: store.values.count,
             totalCount: totalCount,
@@ -155,7 +155,7 @@ package final class ReplicatedStep {
     ///   - phase: told when the step goes from computing to waiting for the ring and to updating.
     /// - Throws: `StepError`; nothing has been committed then.
     package func run(
-        step: Int, learningRate: Double, votes: StepVotes, phase: (StepPhase) -> Void,
+        step: Int, update: StepUpdate, votes: StepVotes, phase: (StepPhase) -> Void,
         passes: (_ replica: Int) throws -> [MicroBatchPass]
     ) throws -> StepSums {
         guard let (group, reducer) = ring else {
@@ -173,7 +173,7 @@ package final class ReplicatedStep {
             output: reduced[step & 1].pointer)
         let start = ContinuousClock.now
         for replica in missing {
-            var tail = StepTail()
+            var tail = StepTail(sumCount: sumCount)
             if replica == replicas.lowerBound { tail.votes = votes }
             phase(.data)
             let passes = try passes(replica).filter { $0.sampleCount > 0 }
@@ -189,7 +189,7 @@ package final class ReplicatedStep {
         phase(.ring)
         do { try reducer.finish() } catch { throw StepError.collective(error) }
         phase(.optimizer)
-        return try commit(step: step, learningRate: learningRate)
+        return try commit(step: step, update)
     }
 
     private func measure(_ duration: Duration, replicaCount: Int) {
@@ -230,11 +230,7 @@ package final class ReplicatedStep {
             tape.profile = profile
             profile?.begin()
             let (loss, sums) = pass.forward(tape)
-            tail.lossSum += sums.lossSum
-            tail.correctCount += Float(sums.correctCount)
-            tail.sampleCount += Float(sums.sampleCount)
-            tail.lossWeight += sums.weight
-            tail.usedCount += Float(pass.sampleCount)
+            tail.add(sums, usedCount: pass.sampleCount)
             if releasing && microBatch == passes.count - 1 {
                 // Bucket 0 carries statistics and tail: from here on nobody writes them.
                 finishForward(tail, buffer)
@@ -268,34 +264,36 @@ package final class ReplicatedStep {
     }
 
     /// Updates the model with the reduced gradient of a step that was taken over from a peer.
-    package func commitReceived(step: Int, learningRate: Double) throws(StepError) -> StepSums {
-        try commit(step: step, learningRate: learningRate)
+    package func commitReceived(step: Int, update: StepUpdate) throws(StepError) -> StepSums {
+        try commit(step: step, update)
     }
 
-    private func commit(step: Int, learningRate: Double) throws(StepError) -> StepSums {
+    private func commit(step: Int, _ update: StepUpdate) throws(StepError) -> StepSums {
         let reduced = reduced[step & 1]
-        let tail = StepTail(reading: reduced.pointer + store.gradientCount)
-        guard tail.lossSum.isFinite else {
-            throw .diverged(step: step, lossSum: tail.lossSum)
+        let tail = StepTail(reading: reduced.pointer + store.gradientCount, sumCount: sumCount)
+        guard tail.loss.isFinite else {
+            throw .diverged(step: step, lossSum: tail.loss)
         }
         var norm: Double?
         // Samples may all have the weight 0.
-        if tail.lossWeight > 0 {
+        if tail.weight > 0 {
+            for range in update.otherRanges {
+                (reduced.pointer + range.lowerBound).update(repeating: 0, count: range.count)
+            }
             let gradientScale: Float
             // Limiting a gradient that was limited by a peer changes nothing: both have the same bits.
-            (gradientScale, norm) = clipping.apply(
-                to: reduced.pointer, count: store.values.count, gradientScale: 1 / tail.lossWeight)
-            optimizer.update(
+            (gradientScale, norm) = update.clipping.apply(
+                to: reduced.pointer, count: store.values.count, gradientScale: 1 / tail.weight)
+            update.optimizer.update(
                 store.values, gradients: reduced.pointer, gradientScale: gradientScale,
-                learningRate: learningRate, step: step + 1)
+                learningRate: update.learningRate, step: update.number)
             average?.update(store.values, step: step + 1)
         }
         store.updateStatistics(
-            sums: reduced.pointer + store.values.count, sampleCount: tail.sampleCount)
+            sums: reduced.pointer + store.values.count, sampleCount: Float(tail.count))
         return StepSums(
-            lossSum: tail.lossSum, correctCount: Int(tail.correctCount),
-            sampleCount: Int(tail.sampleCount), usedCount: Int(tail.usedCount),
-            lossWeight: tail.lossWeight, gradientNorm: norm, votes: tail.votes,
+            loss: tail.loss, weight: tail.weight, count: tail.count, usedCount: tail.usedCount,
+            others: tail.sums, gradientNorm: norm, votes: tail.votes,
             dealVoteCount: tail.dealVoteCount)
     }
 }

@@ -19,6 +19,10 @@ public struct DataError: Error, Equatable, Sendable {
         case shapeMismatch(expected: String, got: String)
         case channelMismatch(channels: Int, given: Int)
         case stalled(seconds: Double)
+        /// The data have no column of that name, which the task needs.
+        case noColumn(name: String, known: [String])
+        /// A column holds something else than the task needs.
+        case wrongKind(column: String, expected: String, got: String)
         case text(TextProblem)
     }
 
@@ -74,6 +78,10 @@ extension DataError: CustomStringConvertible {
                 + "have \(given) numbers"
         case .stalled(let seconds):
             return "no batch was prepared within \(seconds) seconds"
+        case .noColumn(let name, let known):
+            return "has no column \"\(name)\", only \(known.joined(separator: ", "))"
+        case .wrongKind(let column, let expected, let got):
+            return "column \"\(column)\" must be \(expected), but is \(got)"
         case .text(let problem):
             return problem.words
         }

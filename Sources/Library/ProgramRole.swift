@@ -1,3 +1,4 @@
+import RunFolders
 import Foundation
 import Glibc
 import Configuration
@@ -20,7 +21,7 @@ struct ProgramRole {
 
     /// The Trainer's name.
     let model: String
-    let configuration: RunConfiguration
+    private let configurationText: String
     private let part: Part
     private let options: [String: String]
 
@@ -35,18 +36,23 @@ struct ProgramRole {
         let environment = ProcessInfo.processInfo.environment
         let arguments = CommandLine.arguments
         guard let model = environment[modelVariable], let text = environment[configurationVariable],
-            arguments.count > 1, let part = Part(rawValue: arguments[1]),
-            let configuration = try? RunConfiguration.parse(
-                Data(text.utf8), origin: "the configuration from the starting process")
+            arguments.count > 1, let part = Part(rawValue: arguments[1])
         else { return nil }
         let pairs = arguments.dropFirst(2).map { word in
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
         }
         return ProgramRole(
-            model: model, configuration: configuration, part: part,
+            model: model, configurationText: text, part: part,
             options: Dictionary(pairs) { $1 })
     }()
+
+    /// What the run is about.
+    func configuration(_ tasks: TaskList) throws(ConfigurationError) -> RunConfiguration {
+        try RunConfiguration.parse(
+            Data(configurationText.utf8), origin: "the configuration from the starting process",
+            tasks: tasks)
+    }
 
     /// This program, to be started as a part of a run.
     static func program(
@@ -63,8 +69,8 @@ struct ProgramRole {
             name: programName, environment: [modelVariable: model, configurationVariable: text])
     }
 
-    /// What follows the program's name when it shall lead a run.
-    static func coordinatorWords(
+    /// The arguments of a process of this program that coordinates a run.
+    static func coordinatorArguments(
         folder: RunFolder, mode: RunFolder.Mode, showsProgress: Bool
     ) -> [String] {
         [Part.coordinator.rawValue, "--output=\(folder.path)"]
@@ -73,20 +79,21 @@ struct ProgramRole {
     }
 
     /// Does what this process was started for and ends it.
-    func playAndExit(_ parts: ProgramParts) -> Never {
+    func runAndExit(_ tasks: TaskList) -> Never {
         signal(SIGPIPE, SIG_IGN)
         // A limit on the size of files is, like a full disk, an error of the write.
         signal(SIGXFSZ, SIG_IGN)
         Console.openClosedStreams()
         do {
-            exit(try part == .coordinator ? lead(parts) : compute(parts))
+            exit(try part == .coordinator ? coordinate(tasks) : compute(tasks))
         } catch {
             Console.error("\(error)")
             exit(ProcessExit.code(of: error))
         }
     }
 
-    private func lead(_ parts: ProgramParts) throws -> Int32 {
+    private func coordinate(_ tasks: TaskList) throws -> Int32 {
+        let configuration = try configuration(tasks)
         let parent = options["--announce"].flatMap { Int($0) }.map { ParentLine($0) }
         return try ParentLine.telling(parent) {
             var role = CoordinatorRole(
@@ -99,15 +106,15 @@ struct ProgramRole {
                 hasLifeline: options["--lifeline"] != nil)
             role.showsProgress = options["--quiet"] == nil
             role.tellsResultToParent = true
-            return try role.lead(parts)
+            return try role.lead(tasks)
         }
     }
 
-    private func compute(_ parts: ProgramParts) throws -> Int32 {
+    private func compute(_ tasks: TaskList) throws -> Int32 {
         try WorkerRole(
             coordinator: try address("--coordinator"),
             slot: options["--slot"].flatMap { Int($0) }, hasLifeline: options["--lifeline"] != nil
-        ).play(parts)
+        ).play(tasks)
     }
 
     private func address(_ option: String) throws -> SocketAddress {

@@ -1,19 +1,23 @@
+import RunFolders
 import Checkpoints
+import CustomProgram
 import Foundation
 import Launching
 import Models
 import Configuration
 import Learning
 import RunProcesses
+import TaskCatalog
+import Training
 
 // A program's own network on the same workers as a configured one.
 //
 //     program                      Trainer.init ... train
-//     program coordinator ...      Trainer.init leads the run and ends the process
+//     program coordinator ...      Trainer.init coordinates the run and ends the process
 //     program worker ...           Trainer.init computes its replicas and ends the process
 //
 // The child processes are the program itself, because only it has the network. They run it from its first line
-// up to the making of the Trainer, so that must come before everything that shall happen once.
+// up to the making of the Trainer, so that must come before everything that is to happen once.
 
 /// Trains a network of the program's own with several worker processes.
 ///
@@ -28,7 +32,7 @@ public final class Trainer<Model: Layer> {
     private let name: String
     private let configuration: RunConfiguration
     private let makeModel: MakeModel
-    private let parts: ProgramParts
+    private let tasks: TaskList
     private let role: ProgramRole?
 
     /// For the data that a configuration names.
@@ -63,19 +67,21 @@ public final class Trainer<Model: Layer> {
     ) throws {
         self.name = name
         self.makeModel = makeModel
-        parts = ProgramParts(
-            network: { input, outputs, stream in makeModel(input, outputs, &stream) },
-            samples: samples)
+        let network = CustomNetwork { input, outputs, stream in
+            makeModel(input, outputs, &stream)
+        }
+        let kinds = samples.map { [CustomProgramTask.kind($0)] } ?? allTasks
+        tasks = TaskList(kinds, customNetwork: network)
         role = ProgramRole.ofThisProcess
-        if let role, role.model == name { role.playAndExit(parts) }
+        if let role, role.model == name { role.runAndExit(tasks) }
         // In a child process for another Trainer the texts may depend on arguments that are not there.
         if let role {
-            configuration = role.configuration
+            configuration = try role.configuration(TaskList(allTasks))
             return
         }
         configuration = try RunConfiguration.ofProgram(
             text, model: CustomModelConfiguration(name: name, program: ProgramRole.programName),
-            targets: samples?.targets, settings: settings)
+            targets: samples?.targets, settings: settings, tasks: tasks)
     }
 
     /// Trains with that many worker processes on this machine. The weights do not depend on their number.
@@ -105,9 +111,9 @@ public final class Trainer<Model: Layer> {
         let outcome = try RunSupervisor.run(
             WorkerPlaces(local: workers, program: program, threads: configuration.threads),
             program: program,
-            coordinator: ProgramRole.coordinatorWords(
+            coordinator: ProgramRole.coordinatorArguments(
                 folder: folder, mode: start.mode, showsProgress: showsProgress),
-            successor: ProgramRole.coordinatorWords(
+            successor: ProgramRole.coordinatorArguments(
                 folder: folder, mode: .resume, showsProgress: showsProgress), folder: folder)
         guard outcome.exitCode == 0, let line = outcome.result else {
             let words =
@@ -131,17 +137,19 @@ public final class Trainer<Model: Layer> {
         }
         var stream = InitializationStream(seed: configuration.seed)
         let model = makeModel(input, outputs, &stream)
-        try model.load(file, from: path)
+        try model.load(file, fileName: path)
         return model
     }
 
     /// Measures the network of a run that has ended on its test data, in this process.
     public func evaluate(_ folder: String) throws -> TestFigures {
-        let sums = try Evaluator.evaluate(
-            runFolder: folder, dataPath: nil, isWhole: false, parts: parts)
+        let run = try FinishedRun(folder, tasks: tasks)
+        let sums = try run.evaluate()
+        let metrics = run.configuration.task.metrics
+        let figures = metrics.figures(ofEvaluation: sums)
         return TestFigures(
-            accuracy: configuration.evaluationNames.accuracy == nil ? nil : sums.accuracy,
-            loss: sums.loss, sampleCount: sums.sampleCount)
+            accuracy: figures["test_accuracy"], loss: figures[metrics.lossKey] ?? .nan,
+            sampleCount: Int(sums[0]))
     }
 }
 

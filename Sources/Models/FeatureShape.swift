@@ -84,7 +84,7 @@ package struct LayerOutline: Equatable, Sendable {
 extension ModelOutline {
     /// The table of a network that a program defines: one line.
     package init(
-        own name: String, program: String, input: FeatureShape, output: FeatureShape,
+        custom name: String, program: String, input: FeatureShape, output: FeatureShape,
         scalarCount: Int
     ) {
         self.init(
@@ -92,7 +92,7 @@ extension ModelOutline {
                 LayerOutline(
                     path: "model", name: name, type: program, input: input, output: output,
                     scalarCount: scalarCount)
-            ], output: output)
+            ], output: output, isListed: true)
     }
 }
 
@@ -100,6 +100,8 @@ extension ModelOutline {
 package struct ModelOutline: Equatable, Sendable {
     package let layers: [LayerOutline]
     package let output: FeatureShape
+    /// Whether the configuration lists the layers; a named architecture consists of parts that it does not show.
+    package let isListed: Bool
     /// Trained scalars.
     package var scalarCount: Int { layers.reduce(0) { $0 + $1.scalarCount } }
 }

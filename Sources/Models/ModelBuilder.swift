@@ -17,7 +17,8 @@ package enum ModelBuilder {
                 path: $0.path, name: $0.name, type: $0.type, input: $0.input, output: $0.output,
                 scalarCount: $0.scalarCount)
         }
-        return ModelOutline(layers: layers, output: plans.last?.output ?? input)
+        return ModelOutline(
+            layers: layers, output: plans.last?.output ?? input, isListed: true)
     }
 
     /// The list of layers with its initial weights, a pure function of the configuration and the seed.

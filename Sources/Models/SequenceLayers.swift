@@ -6,16 +6,16 @@ import Tensors
 // The layers on sequences that a configuration can name: batches come first, [N, T, features].
 
 /// Vectors of the symbols that come as floats, [N, T] -> [N, T, width]. Floats hold symbols exactly up to 2^24.
-struct SymbolEmbedding: Layer {
+package struct SymbolEmbedding: Layer {
     private let table: Embedding
 
-    init(symbols: Int, width: Int, stream: inout InitializationStream) {
+    package init(symbols: Int, width: Int, stream: inout InitializationStream) {
         table = Embedding(symbols, width, stream: &stream)
     }
 
-    var parts: [(name: String, value: Any)] { table.parts }
+    package var parts: [(name: String, value: Any)] { table.parts }
 
-    func callAsFunction(_ x: Variable) -> Variable {
+    package func callAsFunction(_ x: Variable) -> Variable {
         let count = x.value.count
         let symbols = (0..<count).map { Int32(x.value.pointer[$0]) }
         return table(symbols, shape: x.shape, tape: x.tape)
@@ -23,23 +23,25 @@ struct SymbolEmbedding: Layer {
 }
 
 /// A block of a Transformer whose mask is settled, pre-norm with GELU: [N, T, features] to the same.
-struct TransformerBlock: Layer {
-    let width: Int
+package struct TransformerBlock: Layer {
+    package let width: Int
     private let block: TransformerEncoderLayer
     private let mask: AttentionMask
 
-    init(_ shape: TransformerShape, isCausal: Bool, stream: inout InitializationStream) {
+    package init(_ shape: TransformerShape, isCausal: Bool, stream: inout InitializationStream) {
         width = shape.width
         block = TransformerEncoderLayer(shape, stream: &stream)
         mask = AttentionMask(isCausal: isCausal)
     }
 
-    var parts: [(name: String, value: Any)] { block.parts }
+    package var parts: [(name: String, value: Any)] { block.parts }
 
-    func callAsFunction(_ x: Variable) -> Variable { block(x, mask: mask) }
+    package func callAsFunction(_ x: Variable) -> Variable { block(x, mask: mask) }
 
     /// New steps of sequences whose earlier ones are in the cache; causal.
-    func callAsFunction(_ x: Variable, cache: KeyValueCache) -> Variable { block(x, cache: cache) }
+    package func callAsFunction(_ x: Variable, cache: KeyValueCache) -> Variable {
+        block(x, cache: cache)
+    }
 }
 
 extension Activation {
@@ -56,7 +58,7 @@ extension Activation {
     }
 
     /// x Phi(x), exact form, as PyTorch's default.
-    static let gelu = Activation { Autodiff.gelu($0) }
+    package static let gelu = Activation { Autodiff.gelu($0) }
 }
 
 extension RecurrentPlan {

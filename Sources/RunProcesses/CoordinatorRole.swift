@@ -1,3 +1,4 @@
+import RunFolders
 import Launching
 import Configuration
 import Learning
@@ -35,7 +36,7 @@ package struct CoordinatorRole {
 
     /// Leads the run to its end and returns the exit code.
     /// - Throws: why there was no run.
-    package func lead(_ parts: ProgramParts = .none) throws -> Int32 {
+    package func lead(_ tasks: TaskList) throws -> Int32 {
         if hasLifeline {
             // The workers have lifelines of their own; there is nobody left to save for.
             Lifeline.watch { ProcessExit.atOnce(4) }
@@ -46,7 +47,7 @@ package struct CoordinatorRole {
                 configuration: configuration, folder: folder, mode: mode, workerCount: workerCount,
                 listenAddress: listenAddress, isTerminal: Console.isErrorATerminal,
                 terminalWidth: Console.width),
-            parts: parts,
+            tasks: tasks,
             announce: { announcement in
                 switch announcement {
                 case .joined(let slot): parent?.send("joined \(slot)")

@@ -3,8 +3,10 @@
 //     0 done   1 failed   2 wrong command or configuration   3 data   4 peers lost for good
 //     130 interrupted
 
+import RunFolders
 import Datasets
 import Glibc
+import ExitCodes
 import Launching
 import Models
 import Configuration
@@ -22,8 +24,8 @@ package enum ProcessExit {
         case is ConfigurationError, is ModelError, is ParameterGroupError, is WorkerCountError,
             is ResumeMismatch:
             2
-        case is DataError, is SourceProblem: 3
-        case GenerationError.notALanguageModel: 2
+        case is DataError: 3
+        case let error as any ExitCoded: error.exitCode.rawValue
         case LaunchingError.hostsFile, LaunchingError.hostsFileUnusable: 2
         case LaunchingError.noRoute, LaunchingError.unknownHost: 4
         case let error as RunFolderError where error.problem.isUsersChoice: 2

@@ -1,3 +1,4 @@
+import RunFolders
 import Launching
 import Synchronization
 import Training

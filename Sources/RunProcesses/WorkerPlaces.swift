@@ -1,6 +1,7 @@
 // Where a run's workers are started, and the commands that start them. The program that is started is the
 // one that runs: `rondo`, or a program of the library's user.
 
+import RunFolders
 import Foundation
 import Launching
 import Training

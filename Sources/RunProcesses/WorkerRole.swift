@@ -1,3 +1,4 @@
+import Learning
 import Launching
 import Synchronization
 import Training
@@ -18,7 +19,7 @@ package struct WorkerRole {
     }
 
     /// Takes part in the run to its end and returns the exit code.
-    package func play(_ parts: ProgramParts = .none) throws -> Int32 {
+    package func play(_ tasks: TaskList) throws -> Int32 {
         let leave = LeaveSwitch()
         let run = WorkerRun(
             WorkerOptions(
@@ -26,7 +27,7 @@ package struct WorkerRole {
                 log: { line in
                     let text = line.split(whereSeparator: \.isNewline).joined(separator: " ")
                     Console.errorText("rondo: \(text)")
-                }), parts, leave: leave)
+                }), tasks: tasks, leave: leave)
         if hasLifeline {
             Lifeline.watch {
                 Console.error("the process that started this worker is gone")

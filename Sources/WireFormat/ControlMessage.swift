@@ -16,7 +16,7 @@ import Foundation
 /// The facts of the control protocol that both sides must share.
 package enum ControlProtocol {
     /// Raised whenever a message changes its meaning; workers of another version are refused.
-    package static let version = 2
+    package static let version = 3
     /// The most file bytes that one blob frame carries.
     package static let blobByteLimit = 256 * 1024
     /// The largest step, epoch or sample count that a message may carry. Far above any run, and

@@ -11,6 +11,11 @@ enum ControlMessageBounds {
             ? nil : "'\(name)' is out of range: \(value)"
     }
 
+    /// The length of a list.
+    static func length(_ count: Int, _ limit: Int, _ name: String) -> String? {
+        count <= limit ? nil : "'\(name)' has \(count) numbers, at most \(limit) are allowed"
+    }
+
     /// A short word: a version, a digest, a host's name.
     static func name(_ value: String, _ name: String) -> String? {
         guard !value.isEmpty else { return "'\(name)' is empty" }

@@ -190,10 +190,12 @@ package struct StepReport: ControlMessageBody {
     /// The epoch that the step belongs to, from 1.
     package var epoch: Int
     package var lossSum: Double
-    package var correctCount: Int
-    package var sampleCount: Int
     /// What `lossSum` is divided by for the mean: the samples, unless they are weighted.
     package var lossWeight: Double
+    /// Predictions: samples, or the symbols of texts.
+    package var sampleCount: Int
+    /// The task's own sums, in the order of its metrics.
+    package var sums: [Double]
     /// How long the step took.
     package var seconds: Double
     package var learningRate: Double
@@ -209,20 +211,23 @@ package struct StepReport: ControlMessageBody {
     /// The number of the change of the deal by which it was computed; 0 for the generation's own deal.
     package var dealNumber: Int
 
+    /// The most sums of a step; messages hold many steps.
+    package static let sumLimit = 64
+
     /// The mean loss.
     package var loss: Double { lossWeight > 0 ? lossSum / lossWeight : lossSum }
 
     package init(
-        step: Int, epoch: Int, lossSum: Double, correctCount: Int, sampleCount: Int,
-        lossWeight: Double? = nil, seconds: Double, learningRate: Double,
+        step: Int, epoch: Int, lossSum: Double, sampleCount: Int, lossWeight: Double? = nil,
+        sums: [Double] = [], seconds: Double, learningRate: Double,
         gradientNorm: Double? = nil, firstPosition: Int = 0, usedCount: Int? = nil,
         time: Double = 0, dealNumber: Int = 0
     ) {
         self.step = step
         self.epoch = epoch
         self.lossSum = lossSum
-        self.correctCount = correctCount
         self.sampleCount = sampleCount
+        self.sums = sums
         self.lossWeight = lossWeight ?? Double(sampleCount)
         self.seconds = seconds
         self.learningRate = learningRate
@@ -236,8 +241,8 @@ package struct StepReport: ControlMessageBody {
     package var problem: String? {
         ControlMessageBounds.count(step, "step") ?? ControlMessageBounds.count(epoch, "epoch")
             ?? ControlMessageBounds.count(dealNumber, "dealNumber")
-            ?? ControlMessageBounds.count(correctCount, "correctCount")
             ?? ControlMessageBounds.count(sampleCount, "sampleCount")
+            ?? ControlMessageBounds.length(sums.count, Self.sumLimit, "sums")
             ?? ControlMessageBounds.seconds(seconds, "seconds")
             ?? ControlMessageBounds.count(firstPosition, "firstPosition")
             ?? ControlMessageBounds.count(usedCount, "usedCount")
@@ -266,37 +271,27 @@ package struct StepReports: ControlMessageBody {
 
 /// The test split, measured after `step` steps and summed over all workers.
 package struct EvaluationReport: ControlMessageBody {
+    /// The most sums of an evaluation: with 25 characters each they fit into a frame.
+    package static let sumLimit = 1 << 15
+
     package var step: Int
     package var epoch: Int
-    package var lossSum: Double
-    /// What the loss was summed over: samples, or the symbols of their targets.
-    package var lossCount: Int
-    package var correctCount: Int
-    package var sampleCount: Int
+    /// In the order of the task's metrics; the first counts what was evaluated.
+    package var sums: [Double]
     package var seconds: Double
 
-    package var loss: Double { lossSum / Double(max(1, lossCount)) }
-    package var accuracy: Double { Double(correctCount) / Double(max(1, sampleCount)) }
+    package var sampleCount: Int { sums.first.flatMap { Int(exactly: $0) } ?? 0 }
 
-    /// - Parameter lossCount: nil: the loss is one of samples.
-    package init(
-        step: Int, epoch: Int, lossSum: Double, lossCount: Int? = nil, correctCount: Int,
-        sampleCount: Int, seconds: Double
-    ) {
+    package init(step: Int, epoch: Int, sums: [Double], seconds: Double) {
         self.step = step
         self.epoch = epoch
-        self.lossSum = lossSum
-        self.lossCount = lossCount ?? sampleCount
-        self.correctCount = correctCount
-        self.sampleCount = sampleCount
+        self.sums = sums
         self.seconds = seconds
     }
 
     package var problem: String? {
         ControlMessageBounds.count(step, "step") ?? ControlMessageBounds.count(epoch, "epoch")
-            ?? ControlMessageBounds.count(lossCount, "lossCount")
-            ?? ControlMessageBounds.count(correctCount, "correctCount")
-            ?? ControlMessageBounds.count(sampleCount, "sampleCount")
+            ?? ControlMessageBounds.length(sums.count, Self.sumLimit, "sums")
             ?? ControlMessageBounds.seconds(seconds, "seconds")
     }
 }

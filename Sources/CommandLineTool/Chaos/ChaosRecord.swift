@@ -2,6 +2,7 @@
 // table of it. The times come from the run's own files: ledger.jsonl says which generation committed
 // a step, metrics.jsonl when, and how long the step itself took.
 
+import RunFolders
 import RunProcesses
 import Foundation
 import Training

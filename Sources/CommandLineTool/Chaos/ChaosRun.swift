@@ -2,6 +2,7 @@
 // goes, lets each event of the plan happen at its step, waits until all workers are back and a step
 // was committed by them, and goes on to the next event.
 
+import RunFolders
 import Checkpoints
 import Foundation
 import Glibc

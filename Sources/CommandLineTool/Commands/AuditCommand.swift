@@ -1,3 +1,6 @@
+import RunFolders
+import Learning
+import TaskCatalog
 import RunProcesses
 import Foundation
 import Training
@@ -21,7 +24,8 @@ enum AuditCommand {
         run: run)
 
     private static func run(_ arguments: ParsedArguments) throws -> Int32 {
-        let report = try LedgerAudit.report(of: RunFolder(path: arguments.positionals[0]))
+        let report = try LedgerAudit.report(
+            of: RunFolder(path: arguments.positionals[0]), tasks: TaskList(allTasks))
         if arguments.has("json") {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -1,3 +1,5 @@
+import RunFolders
+import TaskCatalog
 import RunProcesses
 import Foundation
 import Launching
@@ -104,12 +106,13 @@ private final class Chaos {
             overrides.append("steps=\(steps)")
         }
         configuration = try RunConfiguration.load(
-            path: arguments.positionals[0], overrides: overrides)
+            path: arguments.positionals[0], overrides: overrides,
+            tasks: TaskList(allTasks))
         let preflight = try RunPreflight(
             configuration.withAbsoluteDataPaths, workerCount: workerCount)
         path = arguments.text("output") ?? "runs/\(configuration.name)-chaos"
         var (kinds, notes) = try Self.kinds(arguments, workerCount)
-        let checkpoints = configuration.checkpointSteps(preflight)
+        let checkpoints = configuration.settings.checkpointSteps(preflight)
         if kinds.contains(where: \.needsCheckpoint), checkpoints.isEmpty {
             notes.append("the run sends no checkpoint before its end: none can be disturbed")
             kinds.removeAll(where: \.needsCheckpoint)
@@ -255,7 +258,7 @@ private final class Chaos {
 
     private func report(_ run: ChaosRun, _ folder: RunFolder, _ reference: String) throws -> Int32 {
         let found = try hash("disturbed")
-        let audit = try LedgerAudit.report(of: folder)
+        let audit = try LedgerAudit.report(of: folder, tasks: TaskList(allTasks))
         for line in ChaosTable.lines(run.outcomes) { Console.output(line) }
         for line in run.missed { Console.output("missed: \(line)") }
         for fault in audit.faults { Console.output("fault: \(fault)") }
@@ -274,7 +277,7 @@ private final class Chaos {
     }
 }
 
-extension RunConfiguration {
+extension RunSettings {
     /// The steps after which workers send a checkpoint, but for the last one.
     fileprivate func checkpointSteps(_ preflight: RunPreflight) -> [Int] {
         let total = preflight.totalSteps

@@ -1,3 +1,5 @@
+import Learning
+import TaskCatalog
 import RunProcesses
 import Transport
 
@@ -39,7 +41,7 @@ enum CoordinatorCommand {
                 workerCount: try arguments.integer("workers", in: 1...1024) ?? 1,
                 listenAddress: try listenAddress(arguments.text("listen") ?? "127.0.0.1:0"),
                 parent: parent, hasLifeline: arguments.has("lifeline")
-            ).lead()
+            ).lead(TaskList(allTasks))
         }
     }
 

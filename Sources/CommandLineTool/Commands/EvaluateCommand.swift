@@ -1,5 +1,7 @@
 import Foundation
+import Learning
 import RunProcesses
+import TaskCatalog
 import Training
 
 /// `rondo evaluate`: a finished run's model on its test split.
@@ -22,7 +24,7 @@ enum EvaluateCommand {
         run: run)
 
     private struct Line: Encodable {
-        let figures: EvaluationFigures
+        let figures: FigureValues
         let samples: Int
 
         enum CodingKeys: CodingKey { case samples }
@@ -35,19 +37,17 @@ enum EvaluateCommand {
     }
 
     private static func run(_ arguments: ParsedArguments) throws -> Int32 {
-        let folder = arguments.positionals[0]
-        try FinishedRunArithmetic.ensure(folder)
-        if arguments.has("whole"), try !FinishedRun.configuration(folder).data.isText {
-            throw UsageError("'--whole' is about one text; the run in \(folder) has other data")
-        }
-        let sums = try Evaluator.evaluate(
-            runFolder: folder, dataPath: arguments.text("data"), isWhole: arguments.has("whole"))
-        let names = try FinishedRun.configuration(folder).evaluationNames
-        let figures = EvaluationFigures(names, loss: sums.loss, accuracy: sums.accuracy)
-        Console.errorText("\(figures.words), \(sums.sampleCount) \(names.samples)")
+        var run = try FinishedRun(arguments.positionals[0], tasks: TaskList(allTasks))
+        try FinishedRunArithmetic.ensure(run)
+        if let path = arguments.text("data") { run = run.withData(at: path) }
+        let sums = try run.evaluate(arguments.has("whole") ? .whole : .test)
+        let metrics = run.configuration.task.metrics
+        let figures = metrics.figures(ofEvaluation: sums)
+        let count = Int(sums[0])
+        Console.errorText("\(figures.summary), \(count) \(metrics.counted)")
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        let line = Line(figures: figures, samples: sums.sampleCount)
+        let line = Line(figures: figures, samples: count)
         Console.output("result " + String(decoding: try encoder.encode(line), as: UTF8.self))
         return 0
     }
@@ -55,10 +55,8 @@ enum EvaluateCommand {
 
 /// Gives this process the arithmetic that a finished run was computed with.
 enum FinishedRunArithmetic {
-    /// - Throws: `ConfigurationError` when the folder holds no run.
-    static func ensure(_ folder: String) throws {
-        let configuration = try FinishedRun.configuration(folder)
+    static func ensure(_ run: FinishedRun) throws {
         try ProcessArithmetic.ensure(
-            level: ProcessArithmetic.wanted, threads: configuration.threads)
+            level: ProcessArithmetic.wanted, threads: run.configuration.threads)
     }
 }

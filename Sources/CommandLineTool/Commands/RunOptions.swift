@@ -1,5 +1,7 @@
 // The options that `train` and `coordinator` share, as specifications and as values.
 
+import RunFolders
+import TaskCatalog
 import Foundation
 import Configuration
 import Learning
@@ -36,7 +38,8 @@ struct RunOptions {
             overrides.append("steps=\(steps)")
         }
         configurationPath = arguments.positionals[0]
-        configuration = try RunConfiguration.load(path: configurationPath, overrides: overrides)
+        configuration = try RunConfiguration.load(
+            path: configurationPath, overrides: overrides, tasks: TaskList(allTasks))
         folder = RunFolder(path: arguments.text("output") ?? "runs/\(configuration.name)")
     }
 

@@ -1,3 +1,4 @@
+import RunFolders
 import RunProcesses
 import Foundation
 import Rendezvous

@@ -1,3 +1,5 @@
+import Learning
+import TaskCatalog
 import RunProcesses
 import Transport
 
@@ -29,7 +31,7 @@ enum WorkerCommand {
             coordinator: try coordinatorAddress(place),
             slot: try arguments.integer("slot", in: 0...1023),
             hasLifeline: arguments.has("lifeline")
-        ).play()
+        ).play(TaskList(allTasks))
     }
 
     private static func coordinatorAddress(_ text: String) throws -> SocketAddress {

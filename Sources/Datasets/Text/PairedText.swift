@@ -55,6 +55,28 @@ public struct PairedText: Sendable {
         try checkNotEmpty()
     }
 
+    /// The columns "source" and "target" of what a format has read.
+    package init(_ dataset: Dataset) throws(DataError) {
+        name = dataset.name
+        droppedCount = dataset.droppedCount
+        sources = try Self.rows(of: dataset, "source")
+        targets = try Self.rows(of: dataset, "target")
+        try checkNotEmpty()
+    }
+
+    private static func rows(
+        of dataset: Dataset, _ name: String
+    ) throws(DataError) -> RaggedRows<UInt8> {
+        let column = try dataset.column(name)
+        guard case .texts(let rows) = column.values else {
+            throw DataError(
+                file: column.outline.file,
+                problem: .wrongKind(
+                    column: name, expected: "a text", got: "\(column.outline.kind)"))
+        }
+        return rows
+    }
+
     /// Takes pairs made elsewhere.
     /// - Throws: `noPairs` if each has an empty side.
     public init(_ pairs: some Sequence<TextPair>, name: String) throws(DataError) {

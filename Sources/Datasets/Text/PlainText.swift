@@ -34,6 +34,23 @@ public struct PlainText: Sendable {
         self.init(valid: text, name: name)
     }
 
+    /// The column "text" of what a format has read.
+    package init(_ dataset: Dataset) throws(DataError) {
+        let column = try dataset.column("text")
+        guard case .plainText(let text) = column.values else {
+            throw DataError(
+                file: column.outline.file,
+                problem: .wrongKind(
+                    column: "text", expected: "a text", got: "\(column.outline.kind)"))
+        }
+        self = text
+    }
+
+    /// A text and what follows it.
+    package init(joining first: PlainText, _ rest: PlainText, name: String) {
+        self.init(valid: first.bytes + rest.bytes, name: name)
+    }
+
     private init(valid bytes: [UInt8], name: String) {
         self.name = name
         self.bytes = bytes

@@ -3,34 +3,7 @@ import Configuration
 
 // Between a configuration and a translator: sizes are checked and listed without a run's having begun.
 
-/// What a run trains.
-package enum Network {
-    /// Layers one after another, for images and texts.
-    case layers(Sequential)
-    /// An encoder and a decoder, for pairs.
-    case translator(any Translator)
-
-    /// Holds the parameters.
-    package var module: any Module {
-        switch self {
-        case .layers(let layers): layers
-        case .translator(let translator): translator
-        }
-    }
-}
-
 extension ModelBuilder {
-    /// The network with its initial weights, a pure function of the configuration and the seed.
-    package static func network(
-        _ model: ModelConfiguration, input: FeatureShape, outputs: Int, seed: UInt64
-    ) throws(ModelError) -> Network {
-        guard model.isTranslator || input.isSource else {
-            return .layers(try build(model, input: input, outputs: outputs, seed: seed))
-        }
-        return .translator(
-            try translator(model, input: input, outputs: outputs, seed: seed))
-    }
-
     /// The table of a translator: its parts and what each of them trains.
     static func translatorOutline(
         of model: ModelConfiguration, input: FeatureShape, outputs: Int
@@ -47,10 +20,11 @@ extension ModelBuilder {
                 path: "model", name: name, type: String(describing: type(of: part)),
                 input: input, output: output, scalarCount: count)
         }
-        return ModelOutline(layers: lines, output: output)
+        return ModelOutline(layers: lines, output: output, isListed: false)
     }
 
-    private static func translator(
+    /// The translator with its initial weights.
+    package static func translator(
         _ model: ModelConfiguration, input: FeatureShape, outputs: Int, seed: UInt64
     ) throws(ModelError) -> any Translator {
         guard case .source(let symbols, let limit) = input else {
@@ -69,7 +43,7 @@ extension ModelBuilder {
             return TransformerTranslator(
                 options, sourceSymbols: symbols, sourceLimit: limit, targetSymbols: outputs,
                 targetLimit: limit + 1, stream: &stream)
-        case .layers, .own:
+        case .layers, .custom:
             throw ModelError(
                 path: "model", layer: model.typeName.rawValue,
                 problem: "cannot turn one text into another; use a recurrentTranslator or a"

@@ -26,15 +26,17 @@ public struct ParameterGroup: Sendable, Equatable {
     /// Groups of all parameters that have the same factors; neighbours are one range.
     ///
     /// - Parameters:
-    ///   - slots: the store's, in their order; count: elements of its buffer, gaps included.
+    ///   - slots: the store's, in their order.
+    ///   - count: elements of its buffer, gaps included.
+    ///   - factors: nil leaves a parameter out, so that it is not updated.
     public static func groups(
-        of slots: [StateSlot], count: Int, factors: (StateSlot) -> Factors
+        of slots: [StateSlot], count: Int, factors: (StateSlot) -> Factors?
     ) -> [ParameterGroup] {
         var found: [(factors: Factors, ranges: [Range<Int>])] = []
         for (position, slot) in slots.enumerated() {
             let end = position + 1 < slots.count ? slots[position + 1].offset : count
             let range = slot.offset..<end
-            let factors = factors(slot)
+            guard let factors = factors(slot) else { continue }
             guard let group = found.firstIndex(where: { $0.factors == factors }) else {
                 found.append((factors, [range]))
                 continue

@@ -1,6 +1,7 @@
 // A run as its coordinator leads it: check everything, open the port, make the folder, wait for the
 // workers, record, and say how it ended. What is wrong before the port is open leaves nothing behind.
 
+import RunFolders
 import Foundation
 import Kernels
 import Rendezvous
@@ -46,18 +47,20 @@ package enum CoordinatorEnd: Sendable {
 /// empty or missing before.
 private struct Leavings {
     private let folder: RunFolder
+    private let taskFiles: [String]
     private let isOwn: Bool
     private let existedBefore: Bool
 
     /// To be made before the folder is prepared.
-    init(_ options: CoordinatorOptions) {
+    init(_ options: CoordinatorOptions, taskFiles: [String]) {
         folder = options.folder
+        self.taskFiles = taskFiles
         isOwn = options.mode == .begin
         existedBefore = FileManager.default.fileExists(atPath: options.folder.path)
     }
 
     func remove() {
-        if isOwn { folder.remove(includingFolder: !existedBefore) }
+        if isOwn { folder.remove(includingFolder: !existedBefore, taskFiles: taskFiles) }
     }
 }
 
@@ -75,33 +78,33 @@ package final class CoordinatorRun: @unchecked Sendable {
     ///   - write: writes text for the person watching.
     /// - Throws: an error for each way the run cannot be; the folder is then untouched.
     package init(
-        _ options: CoordinatorOptions, parts: ProgramParts = .none,
+        _ options: CoordinatorOptions, tasks: TaskList,
         announce: @escaping (CoordinatorAnnouncement) -> Void,
         write: @escaping (String) -> Void
     ) throws {
         self.options = options
         let configuration = options.configuration.withAbsoluteDataPaths
-        let preflight = try RunPreflight(
-            configuration, workerCount: options.workerCount, parts: parts)
+        let preflight = try RunPreflight(configuration, workerCount: options.workerCount)
         try options.folder.check(options.mode)
         // Nothing is read of a run that another process is writing, and nothing of it is removed.
         let isThere = FileManager.default.fileExists(atPath: options.folder.path)
         var lock = isThere ? try RunFolderLock(options.folder) : nil
         let start =
             options.mode == .resume
-            ? try ResumePoint(in: options.folder, for: configuration, plan: preflight.plan)
+            ? try ResumePoint(
+                in: options.folder, for: configuration, plan: preflight.plan, tasks: tasks)
             : .start
-        if start.step > 0 { try preflight.vocabularies?.check(against: options.folder) }
+        if start.step > 0 { try options.folder.check(preflight.outline.files) }
         let listener = try Listener(options.listenAddress)
-        leavings = Leavings(options)
-        try options.folder.prepare(options.mode)
+        leavings = Leavings(options, taskFiles: tasks.fileNames)
+        try options.folder.prepare(options.mode, taskFiles: tasks.fileNames)
         if lock == nil { lock = try RunFolderLock(options.folder) }
         self.lock = lock
 
         let takeover =
             options.mode == .resume
             ? JournalFile(folder: options.folder).takeover(
-                names: configuration.evaluationNames, start: start,
+                metrics: configuration.task.metrics, start: start,
                 replicaCount: configuration.replicas) : nil
         display = ProgressDisplay(
             .init(
@@ -109,7 +112,7 @@ package final class CoordinatorRun: @unchecked Sendable {
                 totalSteps: preflight.totalSteps, stepsPerEpoch: preflight.plan.stepsPerEpoch,
                 startStep: takeover?.record.reportedStep ?? start.step,
                 workers: options.workerCount,
-                names: configuration.evaluationNames), write: write)
+                metrics: configuration.task.metrics), write: write)
         do {
             recorder = try RunRecorder(
                 folder: options.folder, configuration: configuration, preflight: preflight,
@@ -203,7 +206,7 @@ package final class CoordinatorRun: @unchecked Sendable {
         let parts = preflight.model.layers.filter { $0.scalarCount > 0 }
             .map { "\($0.name) \($0.scalarCount)" }.joined(separator: ", ")
         // A list of layers is in the configuration; what a named architecture consists of is not.
-        if configuration.model.isTranslator { recorder.log(parts) } else { recorder.logOnly(parts) }
+        if preflight.model.isListed { recorder.logOnly(parts) } else { recorder.log(parts) }
         recorder.log(
             "\(preflight.totalSteps) steps of \(plan.globalBatchSize) samples "
                 + "(\(configuration.replicas) replicas x \(configuration.accumulation) x "

@@ -4,6 +4,8 @@
 import Checkpoints
 import Foundation
 import Kernels
+import Learning
+import RunFolders
 import Rendezvous
 import WireFormat
 
@@ -38,10 +40,10 @@ struct JournalFile {
     /// The generation that the folder's last coordinator has left behind; `start` is the checkpoint to go back
     /// to if none of its workers is there any more.
     func takeover(
-        names: EvaluationNames, start: ResumePoint, replicaCount: Int
+        metrics: Metrics, start: ResumePoint, replicaCount: Int
     ) -> Takeover? {
         guard let journal = read(replicaCount: replicaCount) else { return nil }
-        let recorded = MetricsFile.recorded(in: folder, names: names)
+        let recorded = MetricsFile.recorded(in: folder, metrics: metrics)
         return (
             journal,
             RecordPosition(

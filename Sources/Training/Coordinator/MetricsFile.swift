@@ -1,9 +1,11 @@
-// metrics.jsonl: one JSON object a line. A step has `loss` and `accuracy` of its training samples, and
+// metrics.jsonl: one JSON object a line. A step has the figures of its training samples (`loss` and `accuracy`), and
 // `gradient_norm` where gradients are clipped by it; an evaluation has the figures that its task has
 // (`test_loss` and `test_accuracy`, or `validation_loss`), and its `loss` is that loss. Each step stands in
 // the file once: what a resumed run computes again is cut off first.
 
 import Foundation
+import Learning
+import RunFolders
 import WireFormat
 
 /// Writes a run's measurements. One user.
@@ -11,8 +13,7 @@ final class MetricsFile {
     private struct StepLine: Encodable {
         let step: Int
         let epoch: Int
-        let loss: Double
-        let accuracy: Double
+        let figures: FigureValues
         let learningRate: Double
         let seconds: Double
         let samplesPerSecond: Double
@@ -23,17 +24,32 @@ final class MetricsFile {
         let time: Decimal
 
         enum CodingKeys: String, CodingKey {
-            case step, epoch, loss, accuracy, seconds, workers, generation, time
+            case step, epoch, seconds, workers, generation, time
             case gradientNorm = "gradient_norm"
             case learningRate = "learning_rate"
             case samplesPerSecond = "samples_per_s"
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(step, forKey: .step)
+            try container.encode(epoch, forKey: .epoch)
+            try container.encode(learningRate, forKey: .learningRate)
+            try container.encode(seconds, forKey: .seconds)
+            try container.encode(samplesPerSecond, forKey: .samplesPerSecond)
+            try container.encode(workers, forKey: .workers)
+            try container.encode(generation, forKey: .generation)
+            try container.encodeIfPresent(gradientNorm, forKey: .gradientNorm)
+            try container.encode(time, forKey: .time)
+            try figures.encode(to: encoder)
         }
     }
 
     private struct EvaluationLine: Encodable {
         let step: Int
         let epoch: Int
-        let figures: EvaluationFigures
+        let figures: FigureValues
+        let loss: Double?
         let seconds: Double
         let samplesPerSecond: Double
         let workers: Int
@@ -48,7 +64,7 @@ final class MetricsFile {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(step, forKey: .step)
             try container.encode(epoch, forKey: .epoch)
-            try container.encode(figures.loss, forKey: .loss)
+            try container.encodeIfPresent(loss, forKey: .loss)
             try container.encode(seconds, forKey: .seconds)
             try container.encode(samplesPerSecond, forKey: .samplesPerSecond)
             try container.encode(workers, forKey: .workers)
@@ -60,13 +76,13 @@ final class MetricsFile {
     private let folder: RunFolder
     private let file: FileHandle
     private let encoder = JSONEncoder()
-    private let names: EvaluationNames
+    private let metrics: Metrics
     /// The figures after the step at which the run goes on, where they were measured.
-    let evaluationAtStart: EvaluationFigures?
+    let evaluationAtStart: FigureValues?
 
     /// The last step and the last evaluation in a run's file; 0 for none.
     static func recorded(
-        in folder: RunFolder, names: EvaluationNames
+        in folder: RunFolder, metrics: Metrics
     ) -> (step: Int, evaluatedStep: Int) {
         let bytes = FileManager.default.contents(atPath: folder.metricsPath) ?? Data()
         var recorded = (step: 0, evaluatedStep: 0)
@@ -76,7 +92,7 @@ final class MetricsFile {
             else { continue }
             if read["learning_rate"] != nil {
                 recorded.step = max(recorded.step, step)
-            } else if read[names.loss] != nil {
+            } else if read[metrics.lossKey] != nil {
                 recorded.evaluatedStep = max(recorded.evaluatedStep, step)
             }
         }
@@ -85,16 +101,16 @@ final class MetricsFile {
 
     /// Opens the file and keeps its lines up to `startStep`.
     init(
-        folder: RunFolder, names: EvaluationNames, startStep: Int
+        folder: RunFolder, metrics: Metrics, startStep: Int
     ) throws(RunFolderError) {
         self.folder = folder
-        self.names = names
+        self.metrics = metrics
         let path = folder.metricsPath
         encoder.outputFormatting = .sortedKeys
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         do {
-            let (kept, evaluation) = Self.lines(of: path, upTo: startStep, names)
+            let (kept, evaluation) = Self.lines(of: path, upTo: startStep, metrics)
             evaluationAtStart = evaluation
             try kept.write(to: URL(fileURLWithPath: path), options: .atomic)
             file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
@@ -109,7 +125,7 @@ final class MetricsFile {
     /// Cuts off the lines after a step: the run goes on from there.
     func rewind(to step: Int) throws(RunFolderError) {
         do {
-            let (kept, _) = Self.lines(of: folder.metricsPath, upTo: step, names)
+            let (kept, _) = Self.lines(of: folder.metricsPath, upTo: step, metrics)
             try file.truncate(atOffset: 0)
             try file.write(contentsOf: kept)
             try file.synchronize()
@@ -119,22 +135,22 @@ final class MetricsFile {
     }
 
     private static func lines(
-        of path: String, upTo step: Int, _ names: EvaluationNames
-    ) -> (kept: Data, evaluation: EvaluationFigures?) {
+        of path: String, upTo step: Int, _ metrics: Metrics
+    ) -> (kept: Data, evaluation: FigureValues?) {
         guard step > 0, let bytes = FileManager.default.contents(atPath: path) else {
             return (Data(), nil)
         }
         var kept = Data()
-        var evaluation: EvaluationFigures?
+        var evaluation: FigureValues?
         for line in bytes.split(separator: UInt8(ascii: "\n")) {
             // A line that a crash cut short is no line.
             guard let read = (try? JSONSerialization.jsonObject(with: line)) as? [String: Any],
                 let lineStep = (read["step"] as? NSNumber)?.intValue, lineStep <= step
             else { continue }
-            func figure(_ name: String) -> Double? { (read[name] as? NSNumber)?.doubleValue }
-            if lineStep == step, let loss = figure(names.loss) {
-                let accuracy = names.accuracy.flatMap(figure) ?? 0
-                evaluation = EvaluationFigures(names, loss: loss, accuracy: accuracy)
+            if lineStep == step,
+                let figures = metrics.figures({ (read[$0] as? NSNumber)?.doubleValue })
+            {
+                evaluation = figures
             }
             kept += line + [UInt8(ascii: "\n")]
         }
@@ -146,11 +162,10 @@ final class MetricsFile {
     ) throws(RunFolderError) {
         try write(
             reports.map { report in
-                let count = Double(max(1, report.sampleCount))
-                return StepLine(
-                    step: report.step, epoch: report.epoch, loss: report.loss,
-                    accuracy: Double(report.correctCount) / count,
-                    learningRate: report.learningRate, seconds: report.seconds,
+                StepLine(
+                    step: report.step, epoch: report.epoch,
+                    figures: metrics.figures(ofStep: report), learningRate: report.learningRate,
+                    seconds: report.seconds,
                     samplesPerSecond: Double(report.sampleCount) / max(report.seconds, 1e-9),
                     workers: workers, generation: generation,
                     gradientNorm: report.gradientNorm, time: Self.milliseconds(report.time))
@@ -160,10 +175,11 @@ final class MetricsFile {
     func append(
         _ report: EvaluationReport, workers: Int, generation: UInt32
     ) throws(RunFolderError) {
+        let figures = metrics.figures(ofEvaluation: report.sums)
         try write([
             EvaluationLine(
-                step: report.step, epoch: report.epoch,
-                figures: EvaluationFigures(names, report), seconds: report.seconds,
+                step: report.step, epoch: report.epoch, figures: figures,
+                loss: figures[metrics.lossKey], seconds: report.seconds,
                 samplesPerSecond: Double(report.sampleCount) / max(report.seconds, 1e-9),
                 workers: workers, generation: generation)
         ])
@@ -184,9 +200,10 @@ final class MetricsFile {
     }
 }
 
-extension EvaluationFigures {
-    /// The means of a report's sums.
-    package init(_ names: EvaluationNames, _ report: EvaluationReport) {
-        self.init(names, loss: report.loss, accuracy: report.accuracy)
+extension Metrics {
+    /// The figures of a step's training samples.
+    fileprivate func figures(ofStep report: StepReport) -> FigureValues {
+        let sums = [Double(report.sampleCount), report.lossSum, report.lossWeight] + report.sums
+        return FigureValues(training, training.map { $0.value(sums) })
     }
 }

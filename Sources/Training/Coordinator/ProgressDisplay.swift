@@ -3,6 +3,7 @@
 // every few seconds and one at an epoch's end, so that a log stays readable.
 
 import Foundation
+import Learning
 import WireFormat
 
 /// Draws progress through a closure that writes text; has no thread and no clock of its own.
@@ -15,12 +16,11 @@ package final class ProgressDisplay {
         package var stepsPerEpoch: Int
         package var startStep: Int
         package var workers: Int
-        /// How the figures of evaluations are called.
-        package var names: EvaluationNames
+        package var metrics: Metrics
 
         package init(
             isTerminal: Bool, width: Int, totalSteps: Int, stepsPerEpoch: Int, startStep: Int,
-            workers: Int, names: EvaluationNames = .classification
+            workers: Int, metrics: Metrics
         ) {
             self.isTerminal = isTerminal
             self.width = width
@@ -28,7 +28,7 @@ package final class ProgressDisplay {
             self.stepsPerEpoch = stepsPerEpoch
             self.startStep = startStep
             self.workers = workers
-            self.names = names
+            self.metrics = metrics
         }
     }
 
@@ -87,8 +87,8 @@ package final class ProgressDisplay {
 
     package func show(_ report: EvaluationReport) {
         let endsEpoch = report.step % settings.stepsPerEpoch == 0
-        let place = endsEpoch ? "epoch \(report.epoch)" : "step \(report.step)"
-        line("\(place): \(EvaluationFigures(settings.names, report).words)")
+        let when = endsEpoch ? "epoch \(report.epoch)" : "step \(report.step)"
+        line("\(when): \(settings.metrics.figures(ofEvaluation: report.sums).summary)")
     }
 
     /// Takes the bar away before other text is written.

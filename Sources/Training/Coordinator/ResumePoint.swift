@@ -1,6 +1,7 @@
 // Where a run goes on: its newest whole checkpoint, and the proof that the configuration given now
 // is the one the checkpoint was made with, as far as the result depends on it.
 
+import RunFolders
 import Checkpoints
 import Datasets
 import Foundation
@@ -68,14 +69,14 @@ package struct ResumePoint: Sendable {
     /// - Parameter plan: the steps of the run as it is now.
     /// - Throws: `ResumeMismatch`, `ConfigurationError` or `CheckpointError`.
     package init(
-        in folder: RunFolder, for configuration: RunConfiguration, plan: StepPlan
+        in folder: RunFolder, for configuration: RunConfiguration, plan: StepPlan, tasks: TaskList
     ) throws {
-        let stored = try RunConfiguration.load(path: folder.configurationPath)
+        let stored = try RunConfiguration.load(path: folder.configurationPath, tasks: tasks)
         if let (key, old, new) = Self.difference(stored, configuration) {
             throw ResumeMismatch(
                 path: folder.path, problem: .differs(key: key, stored: old, given: new))
         }
-        guard DataFingerprint.isUnchanged(configuration, in: folder) else {
+        guard DataFingerprint.isUnchanged(configuration.task.data.paths, in: folder) else {
             throw ResumeMismatch(path: folder.path, problem: .otherData)
         }
         let store = CheckpointStore(
@@ -86,13 +87,13 @@ package struct ResumePoint: Sendable {
             self.init(step: 0, arithmetic: nil, files: [], warnings: warnings)
             return
         }
-        let total = configuration.totalSteps(plan)
+        let total = configuration.totalSteps(stepsPerEpoch: plan.stepsPerEpoch)
         guard found.description.step <= total else {
             throw ResumeMismatch(
                 path: folder.path,
                 problem: .tooLong(step: found.description.step, totalSteps: total))
         }
-        let before = stored.totalSteps(plan)
+        let before = stored.totalSteps(stepsPerEpoch: plan.stepsPerEpoch)
         if before != total, configuration.schedule.shape.dependsOnLength {
             warnings.append(
                 "the run was to end at step \(before) and now ends at step \(total); the learning "
@@ -105,7 +106,7 @@ package struct ResumePoint: Sendable {
     }
 
     /// The first key on which the result depends and in which the two differ. A run may be made
-    /// longer or shorter, its data may have moved, and how often it saves is nobody's business.
+    /// longer or shorter, its data may have moved, and it may save more or less often.
     static func difference(
         _ stored: RunConfiguration, _ given: RunConfiguration
     ) -> (key: String, stored: String, given: String)? {
@@ -116,8 +117,8 @@ package struct ResumePoint: Sendable {
         adapted.evaluation = given.evaluation
         adapted.communication = given.communication
         var other = given
-        adapted.data = adapted.data.mappingPaths { _ in "" }
-        other.data = other.data.mappingPaths { _ in "" }
+        adapted.task.data.paths = adapted.task.data.paths.map { _ in "" }
+        other.task.data.paths = other.task.data.paths.map { _ in "" }
         return firstDifference(adapted.resolved, other.resolved, path: "")
     }
 

@@ -1,6 +1,7 @@
 // The coordinator's delegate in a training run: it turns what the workers report into the files of
 // the run's folder and the lines on the screen. All its methods are called on one thread.
 
+import RunFolders
 import Checkpoints
 import Foundation
 import Rendezvous
@@ -79,10 +80,10 @@ package final class RunRecorder: CoordinatorDelegate {
         let resolved = configuration.resolvedJSON()
         configurationDigest = SHA256Digest.hexadecimal(of: resolved)
         try AtomicFile.write(resolved, to: folder.configurationPath)
-        try DataFingerprint(of: configuration)?.write(in: folder)
-        try preflight.vocabularies?.write(to: folder)
+        try DataFingerprint(ofFiles: configuration.task.data.paths)?.write(in: folder)
+        try folder.write(preflight.outline.files)
         metrics = try MetricsFile(
-            folder: folder, names: configuration.evaluationNames,
+            folder: folder, metrics: configuration.task.metrics,
             startStep: takeover?.record.reportedStep ?? start.step)
         reportedStep = takeover?.record.reportedStep ?? start.step
         arithmetic = takeover?.journal.arithmetic ?? start.arithmetic ?? ""
@@ -119,7 +120,7 @@ package final class RunRecorder: CoordinatorDelegate {
         let seconds = started.map { (ContinuousClock.now - $0) / .seconds(1) } ?? 0
         // A run that was complete already is not measured again.
         let evaluation =
-            lastEvaluation.map { EvaluationFigures(configuration.evaluationNames, $0) }
+            lastEvaluation.map { configuration.task.metrics.figures(ofEvaluation: $0.sums) }
             ?? (sampleCount == 0 ? metrics.evaluationAtStart : nil)
         return RunResult(
             steps: report.step, epochs: report.epoch, evaluation: evaluation, seconds: seconds,

@@ -1,13 +1,14 @@
 // What a run comes to: the table for a person and the `result` line for a program.
 
 import Foundation
+import Learning
 
 /// The figures of a run that has reached its end.
 package struct RunResult: Equatable, Sendable, Encodable {
     package var steps: Int
     package var epochs: Int
     /// nil if nothing was measured.
-    package var evaluation: EvaluationFigures?
+    package var evaluation: FigureValues?
     /// From the first step of this process' part of the run to the end.
     package var seconds: Double
     package var samplesPerSecond: Double
@@ -16,7 +17,7 @@ package struct RunResult: Equatable, Sendable, Encodable {
     package var output: String
 
     package init(
-        steps: Int, epochs: Int, evaluation: EvaluationFigures?, seconds: Double,
+        steps: Int, epochs: Int, evaluation: FigureValues?, seconds: Double,
         samplesPerSecond: Double, workers: Int, modelDigest: String, output: String
     ) {
         self.steps = steps
@@ -70,25 +71,5 @@ package struct RunResult: Equatable, Sendable, Encodable {
         return rows.map { name, value in
             "  " + name + String(repeating: " ", count: max(2, 17 - name.count)) + value
         }
-    }
-}
-
-/// Numbers as people read them.
-enum ProgressText {
-    static func fixed(_ value: Double, _ digits: Int) -> String {
-        String(format: "%.\(digits)f", value)
-    }
-
-    static func percent(_ fraction: Double) -> String { fixed(fraction * 100, 2) + " %" }
-
-    /// "12.3 s", "4:05", "1:02:03".
-    static func duration(_ seconds: Double) -> String {
-        guard seconds.isFinite, seconds < 1e9 else { return "?" }
-        if seconds < 60 { return fixed(seconds, 1) + " s" }
-        let whole = Int(seconds.rounded())
-        let (hours, minutes) = (whole / 3600, whole / 60 % 60)
-        return hours > 0
-            ? String(format: "%d:%02d:%02d", hours, minutes, whole % 60)
-            : String(format: "%d:%02d", minutes, whole % 60)
     }
 }

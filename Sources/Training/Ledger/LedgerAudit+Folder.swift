@@ -1,5 +1,6 @@
 // The audit of a run's folder: the plan from config.json and the data, the ledger, the final model.
 
+import RunFolders
 import Checkpoints
 import Datasets
 import Foundation
@@ -19,8 +20,8 @@ extension LedgerAudit {
     /// Audits the run in a folder, which may be under way.
     ///
     /// - Throws: `ConfigurationError`, `DataError`, `LedgerMissing` or `CheckpointError`.
-    package static func report(of folder: RunFolder) throws -> AuditReport {
-        let configuration = try RunConfiguration.load(path: folder.configurationPath)
+    package static func report(of folder: RunFolder, tasks: TaskList) throws -> AuditReport {
+        let configuration = try RunConfiguration.load(path: folder.configurationPath, tasks: tasks)
         let preflight = try RunPreflight(configuration, workerCount: 1)
         let plan = preflight.plan
         guard let ledger = FileManager.default.contents(atPath: folder.ledgerPath) else {
@@ -32,7 +33,9 @@ extension LedgerAudit {
                 .samples
         }
         audit.take(ledger: ledger)
-        if !DataFingerprint.isUnchanged(configuration, in: folder) { audit.noteOtherData() }
+        if !DataFingerprint.isUnchanged(configuration.task.data.paths, in: folder) {
+            audit.noteOtherData()
+        }
         return audit.finish(finishedStep: try finishedStep(in: folder))
     }
 

@@ -6,6 +6,7 @@
 // after the loss of the worker that sends them only when the next generation is open: a step belongs
 // to the last generation that began before it, whichever lines have come since.
 
+import RunFolders
 import Foundation
 import Rendezvous
 import WireFormat

@@ -4,7 +4,7 @@ import Learning
 
 extension GradientFormat {
     /// What a configuration calls it.
-    init(_ numbers: GradientNumbers) {
+    package init(_ numbers: GradientNumbers) {
         switch numbers {
         case .float32: self = .float32
         case .bfloat16: self = .bfloat16

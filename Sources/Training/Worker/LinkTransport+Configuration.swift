@@ -4,7 +4,7 @@ import Learning
 
 extension LinkTransport {
     /// What a configuration calls it. The ring knows no configurations, and a configuration no ring.
-    init(_ transport: CommunicationConfiguration.Transport) {
+    package init(_ transport: CommunicationConfiguration.Transport) {
         switch transport {
         case .auto: self = .auto
         case .tcp: self = .tcp

@@ -1,4 +1,5 @@
 import DataParallel
+import Learning
 
 /// The micro-batches of a worker's replicas in one generation, prepared ahead. The first step may need only
 /// some of the replicas: the gradients of the others were kept from the generation before.
@@ -23,9 +24,9 @@ final class StepSource {
     }
 
     /// The next micro-batch of a replica.
-    func next(step: Int, replica: Int, _ model: TrainedModel) throws -> MicroBatchPass {
-        if step == firstStep, let source = partial[replica] { return try source.next(model) }
-        return try whole.next(model)
+    func next(step: Int, replica: Int) throws -> MicroBatchPass {
+        if step == firstStep, let source = partial[replica] { return try source.next(step: step) }
+        return try whole.next(step: step)
     }
 
     func stop() {

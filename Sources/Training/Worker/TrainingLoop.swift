@@ -41,22 +41,26 @@ final class TrainingLoop {
     /// False while a state is on its way into the model.
     private(set) var hasWholeState = true
 
+    /// - Throws: `ParameterGroupError`.
     init(
-        configuration: RunConfiguration, task: any TrainingTask, model: TrainedModel,
-        link: CoordinatorLink
-    ) {
+        configuration: RunConfiguration, task: any TrainingTask, link: CoordinatorLink
+    ) throws {
         self.configuration = configuration
         self.task = task
-        self.model = model
+        totalSteps = configuration.totalSteps(stepsPerEpoch: task.plan.stepsPerEpoch)
+        model = try TrainedModel(configuration.settings, task: task, totalSteps: totalSteps)
         self.link = link
         executor = ReplicatedStep(
-            store: model.store, optimizer: model.optimizer, clipping: model.clipping,
-            average: model.average, seed: configuration.seed,
+            store: model.store, average: model.average, seed: configuration.seed,
+            sumCount: configuration.task.metrics.sums.count,
             bucketByteCount: Int(configuration.bucketMegabytes * 1_048_576),
             format: GradientFormat(configuration.gradients),
             hasSpareCore: ProcessorCores.available.count > configuration.threads)
         reporter = StepReporter(link: link)
     }
+
+    /// The length of the run.
+    let totalSteps: Int
 
     /// Committed steps.
     var step: Int { model.step }
@@ -106,10 +110,10 @@ final class TrainingLoop {
         try broadcast([executor.reducedGradient(step: step)], group, assignment)
         guard model.step == step else { return }
         let start = ContinuousClock.now
-        let rate = model.schedule.learningRate(step: step)
-        let sums = try executor.commitReceived(step: step, learningRate: rate)
+        let update = model.nextUpdate
+        let sums = try executor.commitReceived(step: step, update: update)
         model.step = assignment.startStep
-        report(sums, step: step, start: start, learningRate: rate)
+        report(sums, step: step, start: start, learningRate: update.learningRate)
     }
 
     private func receiveState(_ group: ProcessGroup, _ assignment: Assignment) throws {
@@ -139,15 +143,7 @@ final class TrainingLoop {
     /// Takes the state of a checkpoint from the coordinator.
     private func restore(step: Int) throws {
         let files = try link.awaitState(deadline: .after(.seconds(600)))
-        func file(_ name: String) throws -> SafetensorsFile {
-            guard let bytes = files.first(where: { $0.name == name })?.bytes else {
-                throw StateMismatch(file: name, problem: "is missing in the checkpoint")
-            }
-            return try SafetensorsReader.read(bytes, name: name)
-        }
-        try model.load(
-            model: try file(TrainedModel.modelFileName),
-            optimizer: try file(TrainedModel.optimizerFileName), step: step)
+        try model.load(files, step: step)
     }
 
     // MARK: - Steps
@@ -174,9 +170,9 @@ final class TrainingLoop {
             let start = ContinuousClock.now
             let computesAll =
                 executor.missingReplicas(step: step).count == group.deal.ranges[group.rank].count
-            let rate = model.schedule.learningRate(step: step)
+            let update = model.nextUpdate
             let sums = try executor.run(
-                step: step, learningRate: rate,
+                step: step, update: update,
                 votes: StepVotes(
                     stop: link.stopRequested,
                     pause: link.isPauseRequested(generation: group.generation),
@@ -184,13 +180,13 @@ final class TrainingLoop {
                 phase: { link.setProgress(step: step, phase: $0.rawValue) },
                 passes: { replica in
                     try (0..<configuration.accumulation).map { _ in
-                        try source.next(step: step, replica: replica, model)
+                        try source.next(step: step, replica: replica)
                     }
                 })
             model.step = step + 1
             // A step whose gradients were kept from a broken ring says nothing of the others.
             if computesAll { pace.add(ContinuousClock.now - start) }
-            report(sums, step: step, start: start, learningRate: rate)
+            report(sums, step: step, start: start, learningRate: update.learningRate)
             link.setPace(
                 secondsPerReplica: executor.secondsPerReplica, dealNumber: dealNumber)
             let isLast = model.step == lastStep
@@ -221,8 +217,8 @@ final class TrainingLoop {
         reporter.add(
             StepReport(
                 step: step + 1, epoch: task.plan.epoch(ofStep: step) + 1,
-                lossSum: Double(sums.lossSum), correctCount: sums.correctCount,
-                sampleCount: sums.sampleCount, lossWeight: Double(sums.lossWeight),
+                lossSum: Double(sums.loss), sampleCount: sums.count,
+                lossWeight: Double(sums.weight), sums: sums.others,
                 seconds: (ContinuousClock.now - start) / .seconds(1), learningRate: learningRate,
                 gradientNorm: sums.gradientNorm,
                 firstPosition: task.plan.positions(ofStep: step).lowerBound,
@@ -262,22 +258,35 @@ final class TrainingLoop {
 
     /// The test split, each batch by one worker; the sums are added in the data's order everywhere.
     private func evaluate(epoch: Int) throws {
-        guard let group else { preconditionFailure("no ring to evaluate in") }
         reporter.flush()
         link.setProgress(step: model.step, phase: StepPhase.evaluation.rawValue)
         let start = ContinuousClock.now
-        let own = try model.asKept {
-            try task.evaluationBatches(rank: group.rank, worldSize: group.worldSize).map { batch in
-                // The others wait for this worker in the next ring.
-                try group.checkIsOpen(step: UInt64(model.step))
-                return task.evaluate(batch: batch, model: model)
-            }
+        let work = task.evaluation
+        let parts = try model.asKept { try share(work) }
+        work.take(parts)
+        reporter.add(
+            EvaluationReport(
+                step: model.step, epoch: epoch,
+                sums: type(of: work).total(parts, valueCount: work.valueCount),
+                seconds: (ContinuousClock.now - start) / .seconds(1)))
+    }
+
+    /// Does this worker's parts of shared work and gathers those of all workers, in order.
+    private func share(_ work: any SharedWork) throws -> [[Double]] {
+        guard let group else { preconditionFailure("no ring to share work in") }
+        let width = work.valueCount
+        let own = try work.parts(rank: group.rank, worldSize: group.worldSize).flatMap { part in
+            // The others wait for this worker in the next ring.
+            try group.checkIsOpen(step: UInt64(model.step))
+            let values = try work.values(ofPart: part)
+            precondition(values.count == width, "\(values.count) values of a part of \(width)")
+            return values
         }
-        let stride = MemoryLayout<EvaluationSums>.stride
         let counts = (0..<group.worldSize).map {
-            task.evaluationBatches(rank: $0, worldSize: group.worldSize).count * stride
+            work.parts(rank: $0, worldSize: group.worldSize).count * width
+                * MemoryLayout<Double>.stride
         }
-        var all = [EvaluationSums](repeating: EvaluationSums(), count: task.evaluationBatchCount)
+        var all = [Double](repeating: 0, count: work.partCount * width)
         try own.withUnsafeBytes { contribution in
             try all.withUnsafeMutableBytes { output in
                 try group.allGather(
@@ -285,13 +294,7 @@ final class TrainingLoop {
                     output: output)
             }
         }
-        let total = EvaluationSums.total(all)
-        reporter.add(
-            EvaluationReport(
-                step: model.step, epoch: epoch, lossSum: total.lossSum,
-                lossCount: total.lossCount, correctCount: total.correctCount,
-                sampleCount: total.sampleCount,
-                seconds: (ContinuousClock.now - start) / .seconds(1)))
+        return (0..<work.partCount).map { Array(all[$0 * width..<($0 + 1) * width]) }
     }
 
     /// The first rank sends the state to the coordinator, which owns the run's folder.

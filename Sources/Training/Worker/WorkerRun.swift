@@ -58,17 +58,17 @@ package final class WorkerRun {
     private static let trailPrefix = "before: "
 
     private let options: WorkerOptions
-    private let parts: ProgramParts
+    private let tasks: TaskList
     private let leave: LeaveSwitch
 
     /// - Parameters:
-    ///   - parts: of a program that trains a network of its own.
+    ///   - tasks: those that this program knows.
     ///   - leave: by which the worker can be asked to leave the run.
     package init(
-        _ options: WorkerOptions, _ parts: ProgramParts = .none, leave: LeaveSwitch = LeaveSwitch()
+        _ options: WorkerOptions, tasks: TaskList, leave: LeaveSwitch = LeaveSwitch()
     ) {
         self.options = options
-        self.parts = parts
+        self.tasks = tasks
         self.leave = leave
     }
 
@@ -84,7 +84,7 @@ package final class WorkerRun {
     }
 
     /// 3 data, 4 peers, 2 configuration, 1 anything else.
-    static func exitCode(of error: any Error) -> Int32 {
+    package static func exitCode(of error: any Error) -> Int32 {
         switch error {
         case let error as WorkerFailure: error.exitCode
         case is DataError: 3
@@ -167,19 +167,16 @@ package final class WorkerRun {
         link.setProgress(step: 0, phase: "data")
         let configuration = try RunConfiguration.parse(
             Data(link.description.configurationJSON.utf8),
-            origin: "the coordinator's configuration")
+            origin: "the coordinator's configuration", tasks: tasks)
         link.setPatience(configuration.communication.coordinatorTimeout)
         Arithmetic.setThreadCount(configuration.threads)
-        let task = try configuration.loadTask(parts)
-        let totalSteps = configuration.totalSteps(task.plan)
         func makeLoop() throws -> TrainingLoop {
-            let model = try TrainedModel(
-                configuration, input: task.input, outputs: task.outputCount,
-                stepsPerEpoch: task.plan.stepsPerEpoch, totalSteps: totalSteps, parts: parts)
-            return TrainingLoop(
-                configuration: configuration, task: task, model: model, link: link)
+            try TrainingLoop(
+                configuration: configuration,
+                task: try configuration.task.load(configuration.context), link: link)
         }
         var loop = try makeLoop()
+        let totalSteps = loop.totalSteps
         link.sendPrepared()
         leave.connect(link)
         while true {
@@ -192,6 +189,7 @@ package final class WorkerRun {
                 let place = RingPlace(
                     assignment: assignment, link: link, listener: listener, ring: ring,
                     communication: configuration.communication)
+                // Rare enough to read the data again.
                 if loop.isBehind(assignment) { loop = try makeLoop() }
                 let lastStep = min(totalSteps, assignment.stopAfterStep ?? totalSteps)
                 if let halt = try takePart(in: place, loop, lastStep: lastStep) {

@@ -1,0 +1,36 @@
+import Autodiff
+import Configuration
+import Datasets
+import Learning
+import NeuralNetworks
+
+/// Labelled images that a network is measured on, in batches of a fixed size.
+struct ImageEvaluation: SharedWork {
+    private let images: ImageBatchAssembler
+    private let network: Sequential
+    private let batchSize: Int
+    private let batch: ImageBatch
+
+    init(
+        _ task: ImageClassificationTask, _ settings: RunSettings, _ dataset: ImageDataset,
+        _ network: Sequential
+    ) throws(DataError) {
+        images = try task.images.assembler(dataset, seed: settings.seed)
+        self.network = network
+        batchSize = settings.evaluation.batchSize
+        batch = images.makeBatch(capacity: min(batchSize, dataset.count))
+    }
+
+    var partCount: Int { (images.dataset.count + batchSize - 1) / batchSize }
+    var valueCount: Int { ImageMetrics.evaluationSums.count }
+
+    func values(ofPart part: Int) -> [Double] {
+        let start = part * batchSize
+        let end = min(start + batchSize, images.dataset.count)
+        images.fill(batch, with: .inOrder(start..<end), order: nil)
+        let samples = LabelledImages(batch, of: images.dataset)
+        let logits = network(Tape(.evaluation).constant(samples.images))
+        let (_, sums) = softmaxCrossEntropy(logits, labels: samples.labels)
+        return ImageMetrics.evaluationSums(of: logits.value, samples.labels, sums)
+    }
+}

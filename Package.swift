@@ -160,11 +160,9 @@ let package = Package(
             "ModelsTests",
             [
                 "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "Configuration",
-                "Learning",
             ]),
-        tests("ConfigurationTests", ["Configuration", "Learning"]),
-        tests("DatasetsTests", ["Datasets", "CZlib"]),
-        tests("TextTests", ["Datasets"]),
+        tests("ConfigurationTests", ["Configuration", "Learning", "TaskCatalog"]),
+        tests("DatasetsTests", ["Datasets", "Configuration", "CZlib"]),
         tests("CheckpointsTests", ["Checkpoints"]),
         tests("WireFormatTests", ["WireFormat"]),
         tests("TransportTests", ["Transport", "CTransport"]),
@@ -174,29 +172,49 @@ let package = Package(
         tests("RendezvousTests", ["Rendezvous", "Transport", "WireFormat"]),
         tests("SimulationTests", ["Rendezvous", "WireFormat"]),
         tests("LaunchingTests", ["Launching", "Transport"]),
-        tests(
-            "CommandLineToolTests",
-            ["CommandLineTool", "Training", "Configuration", "Learning", "WireFormat"]),
+        tests("CommandLineToolTests", ["CommandLineTool", "Configuration"]),
         tests(
             "ParityTests",
             [
                 "TestSupport", "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels",
-                "Configuration", "Learning", "Checkpoints", "DataParallel", "Collectives",
-                "WireFormat",
+                "Configuration", "Checkpoints", "DataParallel", "Collectives", "WireFormat",
             ], exclude: ["reference"]),
+        tests(
+            "DataParallelTests",
+            [
+                "TestSupport", "DataParallel", "NeuralNetworks", "Autodiff", "Tensors", "Kernels",
+                "Collectives", "Transport", "WireFormat",
+            ]),
+        .target(
+            name: "LearningTestSupport", dependencies: ["Learning", "DataParallel", "Collectives"],
+            path: "Tests/LearningTestSupport", swiftSettings: strict),
+        tests("LanguageModelTests", ["LanguageModel"]),
+        tests(
+            "TranslationTests",
+            [
+                "LearningTestSupport", "Translation", "TaskCatalog", "Learning", "Models",
+                "Datasets",
+            ]),
+        tests(
+            "CustomProgramTests",
+            [
+                "LearningTestSupport", "CustomProgram", "Rondo", "Training", "Learning", "Models",
+                "NeuralNetworks", "Autodiff", "Tensors", "Configuration",
+            ]),
         tests(
             "TrainingTests",
             [
-                "TestSupport",
-                "Training", "DataParallel", "Models", "NeuralNetworks", "Autodiff", "Tensors",
-                "Datasets", "Configuration", "Learning", "Collectives", "WireFormat", "Rendezvous",
-                "Transport", "Kernels", "Checkpoints",
+                "LearningTestSupport", "TaskCatalog", "Training", "Learning", "RunFolders",
+                "DataParallel", "Models", "NeuralNetworks", "Autodiff", "Tensors", "Datasets",
+                "Configuration", "Collectives", "WireFormat", "Rendezvous", "Transport", "Kernels",
+                "Checkpoints",
             ]),
+        tests("BenchmarksTests", ["Benchmarks"]),
         tests(
             "ChaosTests",
             [
-                "CommandLineTool", "Training", "Datasets", "Rendezvous", "Transport", "WireFormat",
-                "Configuration", "Learning", "Kernels",
+                "CommandLineTool", "TaskCatalog", "Training", "Learning", "RunFolders", "Datasets",
+                "Rendezvous", "Transport", "WireFormat", "Configuration", "Kernels",
             ], exclude: ["reference"]),
         tests("WholeRunTests", ["Launching"]),
         tests("RepositoryTests", []),

@@ -57,11 +57,11 @@ package final class BenchLead: CoordinatorDelegate {
     }
     package func stepsReported(_ reports: [StepReport]) { self.reports += reports }
     package func evaluationReported(_ report: EvaluationReport) {
-        // See BenchWorker, which sends these three.
-        guard report.sums.count == 3 else { return }
+        // What rank 0 sends in BenchWorker.
+        guard report.figures.count == 2 else { return }
         parameterCount = report.sampleCount
-        allocationCount = Int(exactly: report.sums[1]) ?? 0
-        referenceRate = report.sums[2]
+        allocationCount = Int(exactly: report.figures[0]) ?? 0
+        referenceRate = report.figures[1]
     }
     package func checkpointReceived(
         step: Int, isFinal: Bool, files: [(name: String, bytes: Data)]

@@ -128,7 +128,7 @@ package final class BenchWorker {
                     [
                         MicroBatchPass(sampleCount: workload.batchSize) { tape in
                             let (loss, sums) = workload.forward(tape)
-                            return (loss, PassSums(sums, others: []))
+                            return (loss, PassSums(sums))
                         }
                     ]
                 })
@@ -137,7 +137,7 @@ package final class BenchWorker {
             guard step >= warmup else { continue }
             reports.append(
                 StepReport(
-                    step: step - warmup + 1, epoch: 1, lossSum: Double(sums.loss),
+                    step: step - warmup + 1, epoch: 1, lossSum: Double(sums.lossSum),
                     sampleCount: group.worldSize * workload.batchSize,
                     seconds: seconds, learningRate: workload.learningRate))
         }
@@ -152,8 +152,8 @@ package final class BenchWorker {
             try client.sendSteps(reports)
             try client.sendEvaluation(
                 EvaluationReport(
-                    step: steps, epoch: 1,
-                    sums: [Double(store.scalarCount), Double(allocations), peak], seconds: 0))
+                    step: steps, epoch: 1, sampleCount: store.scalarCount,
+                    figures: [Double(allocations), peak], seconds: 0))
         }
         try leave(step: steps, digest: digest())
     }

@@ -18,17 +18,17 @@ import WireFormat
 // only what is missing there. The reduced gradient of a committed step is kept until the next step is
 // committed, for a peer that has missed its end; two buffers take turns.
 
-/// The sum of one reduced step.
+/// The sums of one reduced step.
 package struct StepSums: Equatable, Sendable {
-    package var loss: Float
-    /// What `loss` is divided by for the mean.
-    package var weight: Float
-    /// Predictions: samples, or the symbols of texts.
-    package var count: Int
+    package var lossSum: Float
+    /// Predictions: images, or the symbols of texts.
+    package var sampleCount: Int
     /// Samples of the data set that all replicas have used.
     package var usedCount: Int
-    /// The task's own sums.
-    package var others: [Double]
+    /// What `lossSum` is divided by for the mean.
+    package var lossWeight: Float
+    /// The task's own sums, in the order in which its metrics name them.
+    package var values: [Double]
     /// The norm of the mean gradient before clipping, where it was needed.
     package var gradientNorm: Double?
     /// What some worker has voted for; equal on all workers.
@@ -42,17 +42,8 @@ package enum StepError: Error {
     case collective(CollectiveError)
     /// The summed loss is not a finite number.
     case diverged(step: Int, lossSum: Float)
-}
-
-/// A forward pass over one micro-batch, and how many samples it holds.
-package struct MicroBatchPass {
-    package let sampleCount: Int
-    package let forward: (Tape) -> (loss: Variable, sums: PassSums)
-
-    package init(sampleCount: Int, forward: @escaping (Tape) -> (loss: Variable, sums: PassSums)) {
-        self.sampleCount = sampleCount
-        self.forward = forward
-    }
+    /// More was predicted than can be counted exactly.
+    case tooManySamples(step: Int, count: Int)
 }
 
 /// Computes a worker's replicas and commits the reduced step, in one ring after another. Used by one thread.
@@ -271,30 +262,33 @@ package final class ReplicatedStep {
     private func commit(step: Int, _ update: StepUpdate) throws(StepError) -> StepSums {
         let reduced = reduced[step & 1]
         let tail = StepTail(reading: reduced.pointer + store.gradientCount, sumCount: sumCount)
-        guard tail.loss.isFinite else {
-            throw .diverged(step: step, lossSum: tail.loss)
+        guard tail.lossSum.isFinite else {
+            throw .diverged(step: step, lossSum: tail.lossSum)
+        }
+        guard tail.sampleCount < StepTail.countLimit else {
+            throw .tooManySamples(step: step, count: tail.sampleCount)
         }
         var norm: Double?
         // Samples may all have the weight 0.
-        if tail.weight > 0 {
+        if tail.lossWeight > 0 {
             for range in update.otherRanges {
                 (reduced.pointer + range.lowerBound).update(repeating: 0, count: range.count)
             }
             let gradientScale: Float
             // Limiting a gradient that was limited by a peer changes nothing: both have the same bits.
             (gradientScale, norm) = update.clipping.apply(
-                to: reduced.pointer, count: store.values.count, gradientScale: 1 / tail.weight)
+                to: reduced.pointer, count: store.values.count, gradientScale: 1 / tail.lossWeight)
             update.optimizer.update(
                 store.values, gradients: reduced.pointer, gradientScale: gradientScale,
                 learningRate: update.learningRate, step: update.number)
             average?.update(store.values, step: step + 1)
         }
         store.updateStatistics(
-            sums: reduced.pointer + store.values.count, sampleCount: Float(tail.count))
+            sums: reduced.pointer + store.values.count, sampleCount: Float(tail.sampleCount))
         return StepSums(
-            loss: tail.loss, weight: tail.weight, count: tail.count, usedCount: tail.usedCount,
-            others: tail.sums, gradientNorm: norm, votes: tail.votes,
-            dealVoteCount: tail.dealVoteCount)
+            lossSum: tail.lossSum, sampleCount: tail.sampleCount, usedCount: tail.usedCount,
+            lossWeight: tail.lossWeight, values: tail.sums, gradientNorm: norm,
+            votes: tail.votes, dealVoteCount: tail.dealVoteCount)
     }
 }
 

@@ -1,96 +1,111 @@
 // The last floats of every gradient buffer: sums that are reduced together with the gradients.
 //
-//     0 loss | 1 weight | 2 vote: stop | 3 vote: pause | 4 votes: redeal | 5-6 count | 7-8 used | 9-10, 11-12 ... sums
+//   0        sum of the losses                7, 8   samples of the data set that were used
+//   1, 2     samples that were predicted      9, 10  the first of the task's own sums
+//   3, 4, 6  votes                            11, 12 the second, and so on
+//   5        weight of the losses
 //
-// Counts have to be exact, and Float32 counts to 2^24 only. So they travel as two floats each, thousands and units in a
-// base of 2^14: the units of 1,024 replicas add up exactly, and so do the others up to 2^38 predictions per step.
+// Float32 counts exactly up to 2^24 only, which a step over long texts passes. A count therefore
+// travels as two floats, its multiple of 4096 and the rest, which are added up separately: 4096
+// replicas with rests below 4096 stay below 2^24, and so do the multiples of all counts below 2^36.
+// A step that passes that is refused (StepError.tooManySamples). Real numbers travel in the same
+// way and lose nothing by it.
 
-/// The sums of one replica's passes, and after the reduction of all replicas'.
+/// The sums of a replica, or of a whole step.
 package struct StepTail: Equatable, Sendable {
-    private static let base = 16384.0
-    /// The first of the task's sums.
+    /// Counts below this are exact after the reduction.
+    package static let countLimit = 1 << 36
+    /// How many replicas may be added up for that.
+    package static let replicaCountLimit = 1 << 12
+    private static let unit = 4096.0
     private static let firstSum = 9
-    /// A cache line; with fewer floats buffers would not end on one.
-    private static let alignment = 16
+    /// The tail is a multiple of a cache line: the length of the buffer decides where chunks begin,
+    /// and with them the order of additions.
+    private static let lineCount = 16
 
-    package var loss: Float = 0
+    package var lossSum: Float = 0
     /// What the loss and the gradient are divided by.
-    package var weight: Float = 0
-    /// Predictions: samples, or the symbols of texts.
-    package var count = 0
-    /// Samples of the data set.
+    package var lossWeight: Float = 0
+    /// What was predicted: images, or symbols.
+    package var sampleCount = 0
+    /// Samples of the data set; one may hold many predictions.
     package var usedCount = 0
-    /// The task's sums.
+    /// The task's own sums, in its order.
     package var sums: [Double]
     package var votes = StepVotes()
-    /// Workers that know of a change of the deal.
+    /// Workers that have heard of a change of the deal.
     package var dealVoteCount = 0
 
-    package init(sumCount: Int) { sums = [Double](repeating: 0, count: sumCount) }
-
-    /// Floats of a tail with that many sums of a task. It decides the borders of chunks, and with them the bits.
-    package static func elementCount(sumCount: Int) -> Int {
-        (firstSum + 2 * sumCount + alignment - 1) / alignment * alignment
+    package init(sumCount: Int) {
+        sums = [Double](repeating: 0, count: sumCount)
     }
 
-    /// Adds a pass over `usedCount` samples.
+    /// How many floats the tail has with that many sums of the task: 16 up to 3 sums.
+    package static func elementCount(sumCount: Int) -> Int {
+        (firstSum + 2 * sumCount + lineCount - 1) / lineCount * lineCount
+    }
+
+    /// Adds what a pass saw.
+    /// - Precondition: the pass has as many sums of its task as this tail.
     package mutating func add(_ pass: PassSums, usedCount: Int) {
         precondition(
-            pass.others.count == sums.count,
-            "\(pass.others.count) sums of a pass, \(sums.count) of the task")
-        loss += pass.loss
-        weight += pass.weight
-        count += pass.count
+            pass.values.count == sums.count,
+            "a pass gives \(pass.values.count) sums, the metrics name \(sums.count)")
+        lossSum += pass.lossSum
+        lossWeight += pass.lossWeight
+        sampleCount += pass.sampleCount
         self.usedCount += usedCount
-        for (index, value) in pass.others.enumerated() { sums[index] += value }
+        for index in sums.indices { sums[index] += pass.values[index] }
     }
 
+    // MARK: - Memory
+
     package init(reading memory: UnsafePointer<Float>, sumCount: Int) {
-        loss = memory[0]
-        weight = memory[1]
+        lossSum = memory[0]
+        lossWeight = memory[5]
+        sampleCount = Self.count(Self.number(memory + 1))
+        usedCount = Self.count(Self.number(memory + 7))
+        sums = (0..<sumCount).map { Self.number(memory + Self.firstSum + 2 * $0) }
         votes = StepVotes(reading: memory)
-        dealVoteCount = Int(memory[4])
-        count = Self.joinedCount(memory + 5)
-        usedCount = Self.joinedCount(memory + 7)
-        sums = (0..<sumCount).map { Self.joined(memory + Self.firstSum + 2 * $0) }
+        dealVoteCount = Self.count(Double(memory[6]))
     }
 
     package func write(to memory: UnsafeMutablePointer<Float>) {
         memory.update(repeating: 0, count: Self.elementCount(sumCount: sums.count))
-        memory[0] = loss
-        memory[1] = weight
-        votes.write(to: memory)
-        Self.split(Double(count), to: memory + 5)
-        Self.split(Double(usedCount), to: memory + 7)
-        for (index, value) in sums.enumerated() {
-            Self.split(value, to: memory + Self.firstSum + 2 * index)
+        memory[0] = lossSum
+        memory[5] = lossWeight
+        Self.write(Double(sampleCount), to: memory + 1)
+        Self.write(Double(usedCount), to: memory + 7)
+        for (index, sum) in sums.enumerated() {
+            Self.write(sum, to: memory + Self.firstSum + 2 * index)
         }
+        votes.write(to: memory)
     }
 
-    private static func split(_ value: Double, to memory: UnsafeMutablePointer<Float>) {
-        let high = (value / base).rounded(.down)
-        memory[0] = Float(high)
-        memory[1] = Float(value - high * base)
+    private static func write(_ value: Double, to memory: UnsafeMutablePointer<Float>) {
+        let multiple = value.isFinite ? (value / unit).rounded(.down) : value
+        memory[0] = Float(multiple)
+        memory[1] = value.isFinite ? Float(value - multiple * unit) : 0
     }
 
-    private static func joined(_ memory: UnsafePointer<Float>) -> Double {
-        Double(memory[0]) * base + Double(memory[1])
+    private static func number(_ memory: UnsafePointer<Float>) -> Double {
+        Double(memory[0]) * unit + Double(memory[1])
     }
 
-    /// What a peer has sent may be no number.
-    private static func joinedCount(_ memory: UnsafePointer<Float>) -> Int {
-        Int(exactly: joined(memory).rounded()) ?? 0
+    /// The floats come from other workers, so any number is possible.
+    private static func count(_ value: Double) -> Int {
+        value.isNaN ? 0 : Int(min(max(value, 0), 0x1p53))
     }
 }
 
 /// What a worker wants to happen after the step. All workers read the same sum of the votes after the same
-/// step, so they agree without asking anybody.
+/// step, so they agree without asking each other.
 package struct StepVotes: Equatable, Sendable {
     /// The run is to end here, with its state saved.
     package var stop = false
     /// The members of the ring are about to change.
     package var pause = false
-    /// Another deal has come: it is taken when all have voted so.
+    /// Another deal has come: it is taken when all have voted for it.
     package var redeal = false
 
     package init(stop: Bool = false, pause: Bool = false, redeal: Bool = false) {
@@ -99,16 +114,16 @@ package struct StepVotes: Equatable, Sendable {
         self.redeal = redeal
     }
 
-    /// Whether anybody has voted so.
+    /// The votes that at least one worker has cast.
     package init(reading tail: UnsafePointer<Float>) {
-        stop = tail[2] > 0
-        pause = tail[3] > 0
-        redeal = tail[4] > 0
+        stop = tail[3] > 0
+        pause = tail[4] > 0
+        redeal = tail[6] > 0
     }
 
     package func write(to tail: UnsafeMutablePointer<Float>) {
-        tail[2] = stop ? 1 : 0
-        tail[3] = pause ? 1 : 0
-        tail[4] = redeal ? 1 : 0
+        tail[3] = stop ? 1 : 0
+        tail[4] = pause ? 1 : 0
+        tail[6] = redeal ? 1 : 0
     }
 }

@@ -149,7 +149,7 @@ public final class Trainer<Model: Layer> {
         let figures = metrics.figures(ofEvaluation: sums)
         return TestFigures(
             accuracy: figures["test_accuracy"], loss: figures[metrics.lossKey] ?? .nan,
-            sampleCount: Int(sums[0]))
+            sampleCount: metrics.sampleCount(ofEvaluation: sums))
     }
 }
 

@@ -12,8 +12,9 @@ enum ControlMessageBounds {
     }
 
     /// The length of a list.
-    static func length(_ count: Int, _ limit: Int, _ name: String) -> String? {
-        count <= limit ? nil : "'\(name)' has \(count) numbers, at most \(limit) are allowed"
+    static func length(_ count: Int, _ name: String, limit: Int) -> String? {
+        count <= limit
+            ? nil : "'\(name)' has \(count) numbers, at most \(limit) are allowed"
     }
 
     /// A short word: a version, a digest, a host's name.

@@ -185,16 +185,19 @@ package struct WorkerHeartbeat: ControlMessageBody {
 
 /// One committed step, summed over all replicas.
 package struct StepReport: ControlMessageBody {
+    /// The most sums of a task's own that a step may have: a full message still fits into a frame.
+    package static let sumLimit = 16
+
     /// The number of steps committed so far, this one included.
     package var step: Int
     /// The epoch that the step belongs to, from 1.
     package var epoch: Int
     package var lossSum: Double
+    /// What was predicted: images, or symbols.
+    package var sampleCount: Int
     /// What `lossSum` is divided by for the mean: the samples, unless they are weighted.
     package var lossWeight: Double
-    /// Predictions: samples, or the symbols of texts.
-    package var sampleCount: Int
-    /// The task's own sums, in the order of its metrics.
+    /// The task's own sums, in the order in which its metrics name them.
     package var sums: [Double]
     /// How long the step took.
     package var seconds: Double
@@ -211,9 +214,6 @@ package struct StepReport: ControlMessageBody {
     /// The number of the change of the deal by which it was computed; 0 for the generation's own deal.
     package var dealNumber: Int
 
-    /// The most sums of a step; messages hold many steps.
-    package static let sumLimit = 64
-
     /// The mean loss.
     package var loss: Double { lossWeight > 0 ? lossSum / lossWeight : lossSum }
 
@@ -227,8 +227,8 @@ package struct StepReport: ControlMessageBody {
         self.epoch = epoch
         self.lossSum = lossSum
         self.sampleCount = sampleCount
-        self.sums = sums
         self.lossWeight = lossWeight ?? Double(sampleCount)
+        self.sums = sums
         self.seconds = seconds
         self.learningRate = learningRate
         self.gradientNorm = gradientNorm
@@ -242,7 +242,7 @@ package struct StepReport: ControlMessageBody {
         ControlMessageBounds.count(step, "step") ?? ControlMessageBounds.count(epoch, "epoch")
             ?? ControlMessageBounds.count(dealNumber, "dealNumber")
             ?? ControlMessageBounds.count(sampleCount, "sampleCount")
-            ?? ControlMessageBounds.length(sums.count, Self.sumLimit, "sums")
+            ?? ControlMessageBounds.length(sums.count, "sums", limit: Self.sumLimit)
             ?? ControlMessageBounds.seconds(seconds, "seconds")
             ?? ControlMessageBounds.count(firstPosition, "firstPosition")
             ?? ControlMessageBounds.count(usedCount, "usedCount")
@@ -269,29 +269,32 @@ package struct StepReports: ControlMessageBody {
     }
 }
 
-/// The test split, measured after `step` steps and summed over all workers.
+/// The figures of an evaluation after `step` steps, made of the sums over all workers' parts. The
+/// sums themselves, which may be a whole table, stay with the workers.
 package struct EvaluationReport: ControlMessageBody {
-    /// The most sums of an evaluation: with 25 characters each they fit into a frame.
-    package static let sumLimit = 1 << 15
+    /// The most figures that an evaluation may have.
+    package static let figureLimit = 1024
 
     package var step: Int
     package var epoch: Int
-    /// In the order of the task's metrics; the first counts what was evaluated.
-    package var sums: [Double]
+    /// How many samples were measured.
+    package var sampleCount: Int
+    /// The values of the figures that the task's metrics name, in their order.
+    package var figures: [Double]
     package var seconds: Double
 
-    package var sampleCount: Int { sums.first.flatMap { Int(exactly: $0) } ?? 0 }
-
-    package init(step: Int, epoch: Int, sums: [Double], seconds: Double) {
+    package init(step: Int, epoch: Int, sampleCount: Int, figures: [Double], seconds: Double) {
         self.step = step
         self.epoch = epoch
-        self.sums = sums
+        self.sampleCount = sampleCount
+        self.figures = figures
         self.seconds = seconds
     }
 
     package var problem: String? {
         ControlMessageBounds.count(step, "step") ?? ControlMessageBounds.count(epoch, "epoch")
-            ?? ControlMessageBounds.length(sums.count, Self.sumLimit, "sums")
+            ?? ControlMessageBounds.count(sampleCount, "sampleCount")
+            ?? ControlMessageBounds.length(figures.count, "figures", limit: Self.figureLimit)
             ?? ControlMessageBounds.seconds(seconds, "seconds")
     }
 }

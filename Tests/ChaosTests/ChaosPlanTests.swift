@@ -1,5 +1,6 @@
 import CommandLineTool
 import Foundation
+import RunFolders
 import Testing
 import Training
 

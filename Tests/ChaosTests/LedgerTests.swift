@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Rendezvous
+import RunFolders
 import Testing
 import Training
 import WireFormat
@@ -56,7 +57,7 @@ private func report(_ step: Int) throws -> StepReport {
     let plan = try #require(plan)
     let positions = plan.positions(ofStep: step - 1)
     return StepReport(
-        step: step, epoch: plan.epoch(ofStep: step - 1) + 1, lossSum: 1, correctCount: 1,
+        step: step, epoch: plan.epoch(ofStep: step - 1) + 1, lossSum: 1,
         sampleCount: positions.count, seconds: 0.1, learningRate: 0.1,
         firstPosition: positions.lowerBound, time: Double(1000 + step))
 }

@@ -43,7 +43,7 @@ private struct Watched {
         watch.committed(
             [
                 StepReport(
-                    step: step, epoch: 1, lossSum: 1, correctCount: 0, sampleCount: 64,
+                    step: step, epoch: 1, lossSum: 1, sampleCount: 64,
                     seconds: seconds, learningRate: 0.1)
             ], now: now)
     }

@@ -200,7 +200,9 @@ func brokenTextIsASyntaxErrorWithItsPlace(text: String, expected: String) {
 }
 
 @Test func emptyPathIsQuoted() {
-    let error = #expect(throws: ConfigurationError.self) { try RunConfiguration.load(path: "") }
+    let error = #expect(throws: ConfigurationError.self) {
+        try RunConfiguration.load(path: "", tasks: tasks)
+    }
     #expect(error?.description.hasPrefix("\"\": cannot read the configuration: ") == true)
 }
 
@@ -209,10 +211,10 @@ func brokenTextIsASyntaxErrorWithItsPlace(text: String, expected: String) {
         throws: ConfigurationError(
             origin: "/nowhere/x.json", problem: .unreadable(reason: "no such file"))
     ) {
-        try RunConfiguration.load(path: "/nowhere/x.json")
+        try RunConfiguration.load(path: "/nowhere/x.json", tasks: tasks)
     }
     let error = #expect(throws: ConfigurationError.self) {
-        try RunConfiguration.load(path: "/")
+        try RunConfiguration.load(path: "/", tasks: tasks)
     }
     #expect(error?.description == "/: cannot read the configuration: it is a folder")
 }
@@ -240,7 +242,7 @@ func brokenTextIsASyntaxErrorWithItsPlace(text: String, expected: String) {
 
 private func lines(_ bytes: [UInt8]) -> Int {
     do {
-        _ = try RunConfiguration.parse(Data(bytes), origin: "run.json")
+        _ = try RunConfiguration.parse(Data(bytes), origin: "run.json", tasks: tasks)
         return 1
     } catch {
         return "\(error)".split(separator: "\n", omittingEmptySubsequences: false).count

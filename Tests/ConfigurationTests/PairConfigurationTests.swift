@@ -14,23 +14,18 @@ private func pairRun(_ data: String, _ overrides: String...) throws -> RunConfig
           model: { type: "recurrentTranslator", width: 8 },
           optimizer: { type: "adam", learningRate: 0.001 } }
         """
-    return try RunConfiguration.parse(Data(text.utf8), origin: "run.json", overrides: overrides)
-}
-
-private func pairs(_ configuration: RunConfiguration) throws -> PairDataConfiguration {
-    guard case .pairs(let pairs) = configuration.data else {
-        throw CocoaError(.featureUnsupported)
-    }
-    return pairs
+    return try RunConfiguration.parse(
+        Data(text.utf8), origin: "run.json", overrides: overrides, tasks: tasks)
 }
 
 @Suite struct PairConfigurationTests {
     @Test(arguments: ["seq2seq-reversal", "seq2seq-dates", "seq2seq-reversal-transformer"])
     func shippedOnesReadAndResolve(name: String) throws {
         let configuration = try RunConfiguration.load(
-            path: "\(configurationsFolder)/\(name).json")
-        #expect(configuration.model.isTranslator && configuration.model.layers.isEmpty)
-        let again = try RunConfiguration.parse(configuration.resolvedJSON(), origin: "config.json")
+            path: "\(configurationsFolder)/\(name).json", tasks: tasks)
+        #expect(configuration.taskName == "translation")
+        let again = try RunConfiguration.parse(
+            configuration.resolvedJSON(), origin: "config.json", tasks: tasks)
         #expect(again == configuration)
         #expect(again.resolvedJSON() == configuration.resolvedJSON())
     }
@@ -44,28 +39,36 @@ private func pairs(_ configuration: RunConfiguration) throws -> PairDataConfigur
     func everyOriginResolvesToItself(data: String) throws {
         let configuration = try pairRun(data)
         let again = try RunConfiguration.parse(
-            configuration.resolvedJSON(), origin: "config.json")
-        #expect(again.data == configuration.data)
-        #expect(again.model == configuration.model)
+            configuration.resolvedJSON(), origin: "config.json", tasks: tasks)
+        #expect(again == configuration)
+        #expect(again.resolvedJSON() == configuration.resolvedJSON())
     }
 
     @Test func pathsMoveTogether() throws {
-        let data = try pairRun(#"sources: "/a/s", targets: "/b/t", testPath: "x/y.tsv""#).data
-        guard case .pairs(let moved) = data.relocated(to: "/new") else { return }
+        let data = try pairRun(#"sources: "/a/s", targets: "/b/t", testPath: "x/y.tsv""#).task.data
+        #expect(data.paths == ["/a/s", "/b/t", "x/y.tsv"])
+        let moved = data.relocated(toFolder: "/new")
+        #expect(moved.paths == ["/new/s", "/new/t", "/new/y.tsv"])
         #expect(
-            moved.origin
-                == .files(
-                    .sides(sources: "/new/s", targets: "/new/t"),
-                    test: .files(.table("/new/y.tsv"))))
-        let made = try pairRun(#"generator: "dates""#).data
-        #expect(made.relocated(to: "/new") == made)
+            moved.resolved == [
+                "sources": .string("/new/s"), "targets": .string("/new/t"),
+                "testPath": .string("/new/y.tsv"),
+            ])
+        let made = try pairRun(#"generator: "dates""#).task.data
+        #expect(made.paths.isEmpty)
+        #expect(made.relocated(toFolder: "/new").resolved == made.resolved)
     }
 
     @Test func defaultsAreThoseOfTheReadme() throws {
-        let data = try pairs(try pairRun(#"path: "p""#))
-        #expect(data.origin == .files(.table("p"), test: .share(0.1)))
-        #expect(data.sourceVocabulary == .characters && data.targetVocabulary == .characters)
-        #expect(!data.sharedVocabulary && data.bucketing && data.lengthLimit == 64)
+        guard case .object(let data) = try pairRun(#"path: "p""#).task.resolved["data"] else {
+            Issue.record("no data")
+            return
+        }
+        #expect(data["path"] == .string("p") && data["testShare"] == .number(0.1))
+        #expect(data["sourceVocabulary"] == .string("characters"))
+        #expect(data["targetVocabulary"] == .string("characters"))
+        #expect(data["sharedVocabulary"] == .bool(false) && data["bucketing"] == .bool(true))
+        #expect(data["lengthLimit"] == .integer(64))
     }
 
     @Test(arguments: [

@@ -9,30 +9,34 @@ private let configurationsFolder = URL(fileURLWithPath: #filePath)
 /// Sequence layers and text data survive resolving, and keep their settings.
 @Test(arguments: ["fashion-mnist-gru", "text-lstm", "text-lstm-residual", "text-gpt"])
 func sequenceConfigurationReadsAndResolves(name: String) throws {
-    let configuration = try RunConfiguration.load(path: "\(configurationsFolder)/\(name).json")
-    let again = try RunConfiguration.parse(configuration.resolvedJSON(), origin: "config.json")
+    let configuration = try RunConfiguration.load(
+        path: "\(configurationsFolder)/\(name).json", tasks: tasks)
+    let again = try RunConfiguration.parse(
+        configuration.resolvedJSON(), origin: "config.json", tasks: tasks)
     #expect(again == configuration)
     #expect(again.resolvedJSON() == configuration.resolvedJSON())
 }
 
 @Test func textSettingsAreRead() throws {
     let configuration = try RunConfiguration.load(
-        path: "\(configurationsFolder)/text-gpt.json", overrides: ["data.path=/texts/a.txt"])
-    guard case .text(let text) = configuration.data else {
-        Issue.record("not a text: \(configuration.data)")
+        path: "\(configurationsFolder)/text-gpt.json", overrides: ["data.path=/texts/a.txt"],
+        tasks: tasks)
+    #expect(configuration.taskName == "languageModel")
+    #expect(configuration.task.data.paths == ["/texts/a.txt"])
+    guard case .object(let data) = configuration.task.resolved["data"] else {
+        Issue.record("no data")
         return
     }
-    #expect(text.path == "/texts/a.txt")
-    #expect(text.context == 64)
-    #expect(text.windows == .random)
-    #expect(text.vocabulary == .characters)
+    #expect(data["context"] == .integer(64))
+    #expect(data["windows"] == .string("random"))
+    #expect(data["vocabulary"] == .string("characters"))
 }
 
 @Test func textMistakesAreNamed() throws {
     func problem(_ override: String) throws -> String {
         let error = try #require(throws: ConfigurationError.self) {
             try RunConfiguration.load(
-                path: "\(configurationsFolder)/text-lstm.json", overrides: [override])
+                path: "\(configurationsFolder)/text-lstm.json", overrides: [override], tasks: tasks)
         }
         return "\(error)"
     }

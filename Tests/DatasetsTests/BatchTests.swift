@@ -14,7 +14,7 @@ private func samples(_ batch: ImageBatch) -> [UInt32] {
 
 @Test func batchInOrderIsNormalised() throws {
     let dataset = try numberedDataset(count: 6, channels: 2)
-    let assembler = try BatchAssembler(
+    let assembler = try ImageBatchAssembler(
         dataset: dataset, seed: 1, mean: [0.25, 0.5], standardDeviation: [0.5, 2])
     let batch = assembler.makeBatch(capacity: 4)
     assembler.fill(batch, with: .inOrder(2..<5), order: nil)
@@ -31,7 +31,7 @@ private func samples(_ batch: ImageBatch) -> [UInt32] {
 @Test func numbersPerChannelMustMatch() throws {
     let dataset = try numberedDataset(count: 2, channels: 3)
     let error = #expect(throws: DataError.self) {
-        try BatchAssembler(dataset: dataset, seed: 1, mean: [0], standardDeviation: [1])
+        try ImageBatchAssembler(dataset: dataset, seed: 1, mean: [0], standardDeviation: [1])
     }
     #expect(
         error?.description == "numbered: images have 3 channels, but data.mean and "
@@ -42,7 +42,7 @@ private func samples(_ batch: ImageBatch) -> [UInt32] {
 func augmentedImageIsTheChosenCutOfThePaddedOne(channels: Int) throws {
     let dataset = try numberedDataset(count: 40, channels: channels)
     let augmentation = Augmentation(horizontalFlip: true, cropPadding: 2)
-    let assembler = try BatchAssembler(
+    let assembler = try ImageBatchAssembler(
         dataset: dataset, seed: 8, mean: [Double](repeating: 0.1, count: channels),
         standardDeviation: [Double](repeating: 0.2, count: channels), augmentation: augmentation)
     let batch = assembler.makeBatch(capacity: 40)
@@ -104,14 +104,14 @@ func augmentedImageIsTheChosenCutOfThePaddedOne(channels: Int) throws {
 
 @Test(arguments: [1, 2, 5])
 func prefetchedBatchesAreThoseOfTheListInItsOrder(depth: Int) throws {
-    let assembler = try BatchAssembler(
+    let assembler = try ImageBatchAssembler(
         dataset: numberedDataset(count: 50), seed: 4, mean: [0.5], standardDeviation: [0.5],
         augmentation: Augmentation(horizontalFlip: true, cropPadding: 1))
     let plan = try StepPlan(
         dataName: "numbered", sampleCount: 50, replicas: 3, accumulation: 2, batchSize: 4,
         lastBatch: .pad)
     let work = plan.workList(steps: 1..<8, replicas: 1..<3)
-    let prefetcher = BatchPrefetcher(assembler: assembler, work: work, capacity: 4, depth: depth)
+    let prefetcher = ImagePrefetcher(assembler: assembler, work: work, capacity: 4, depth: depth)
     defer { prefetcher.stop() }
     let direct = assembler.makeBatch(capacity: 4)
     // Batches are given back late and in another order, as far as the depth allows.
@@ -132,10 +132,10 @@ func prefetchedBatchesAreThoseOfTheListInItsOrder(depth: Int) throws {
 }
 
 @Test func stoppingEarlyEndsTheThreadAndTheList() throws {
-    let assembler = try BatchAssembler(
+    let assembler = try ImageBatchAssembler(
         dataset: numberedDataset(count: 20), seed: 4, mean: [0], standardDeviation: [1])
     let work = (0..<1_000_000).lazy.map { _ in BatchRequest.inOrder(0..<20) }
-    let prefetcher = BatchPrefetcher(
+    let prefetcher = ImagePrefetcher(
         assembler: assembler, work: Array(work.prefix(10_000)), capacity: 20)
     let first = try #require(try prefetcher.next())
     #expect(first.count == 20)
@@ -145,9 +145,9 @@ func prefetchedBatchesAreThoseOfTheListInItsOrder(depth: Int) throws {
 }
 
 @Test func batchThatNobodyGivesBackIsReportedAsStalled() throws {
-    let assembler = try BatchAssembler(
+    let assembler = try ImageBatchAssembler(
         dataset: numberedDataset(count: 20), seed: 4, mean: [0], standardDeviation: [1])
-    let prefetcher = BatchPrefetcher(
+    let prefetcher = ImagePrefetcher(
         assembler: assembler, work: [BatchRequest](repeating: .inOrder(0..<5), count: 9),
         capacity: 5, depth: 1, timeout: .milliseconds(50))
     defer { prefetcher.stop() }
@@ -158,9 +158,9 @@ func prefetchedBatchesAreThoseOfTheListInItsOrder(depth: Int) throws {
 }
 
 @Test func theSamePoolOfBatchesCirculates() throws {
-    let assembler = try BatchAssembler(
+    let assembler = try ImageBatchAssembler(
         dataset: numberedDataset(count: 20), seed: 4, mean: [0], standardDeviation: [1])
-    let prefetcher = BatchPrefetcher(
+    let prefetcher = ImagePrefetcher(
         assembler: assembler, work: [BatchRequest](repeating: .inOrder(0..<5), count: 200),
         capacity: 5, depth: 2)
     defer { prefetcher.stop() }

@@ -78,6 +78,6 @@ func numberedDataset(
     return try ImageDataset(
         name: "numbered",
         pixels: (0..<(count * size)).map { UInt8(truncatingIfNeeded: 3 * ($0 / size) + $0 % size) },
-        labels: (0..<count).map { UInt8($0 % 10) }, height: height, width: width,
+        labels: (0..<count).map { Int32($0 % 10) }, height: height, width: width,
         channels: channels, classes: 10)
 }

@@ -1,5 +1,6 @@
 // IDX files: right ones, each way to be wrong with its words, and damage everywhere.
 
+import Configuration
 import Datasets
 import Foundation
 import Testing
@@ -93,6 +94,16 @@ extension ImageOutline {
     #expect(imageMessage(gzip(plain)).hasPrefix("images: truncated: expected 60000000016 bytes"))
 }
 
+/// The format with these files as its test split.
+private func format(_ images: String, _ labels: String) throws -> IDXFormat {
+    try IDXFormat(
+        ConfigurationReader(
+            .object([
+                "trainImages": .string("a"), "trainLabels": .string("b"),
+                "testImages": .string(images), "testLabels": .string(labels),
+            ]), origin: "test", path: "data", keys: IDXFormat.keys))
+}
+
 @Test func damagedFilesAreRefusedByOutlineToo() throws {
     let files = [
         "i": images, "l": idxLabels(labels), "i.gz": gzip(images), "l.gz": gzip(idxLabels(labels)),
@@ -103,8 +114,10 @@ extension ImageOutline {
     try withFiles(files) { path in
         func message(_ images: String, _ labels: String, classes: Int = 10) -> String {
             do {
-                let outline = try IDXReader.outline(
-                    images: path(images), labels: path(labels), classes: classes)
+                let columns = try format(path(images), path(labels)).columns(of: .test)
+                try ImageDataset.checkRange(
+                    columns[1].labels, file: columns[1].file, classes: classes)
+                let outline = try columns[0].images()
                 return "\(outline.count) of \(outline.shapeText)"
             } catch {
                 return "\(error)".replacingOccurrences(of: path(""), with: "")
@@ -126,12 +139,14 @@ extension ImageOutline {
         #expect(message("", "l").contains("cannot read the data file: it is not a regular file"))
         let all = try IDXReader.read(images: path("i"), labels: path("l.gz"), classes: 10)
         #expect(all.count == 6)
-        #expect(all.labels == labels)
-        let some = try IDXReader.read(images: path("i"), labels: path("l"), classes: 10, limit: 2)
+        #expect(all.labels == labels.map { Int32($0) })
+        let some = try ImageDataset(
+            try format(path("i"), path("l")).read(.test), classes: 10
+        ).prefix(2)
         #expect(some.count == 2)
         #expect(some.pixels == Array(images[16..<28]))
         #expect(throws: DataError.self) {
-            try IDXReader.read(images: path("i"), labels: path("l"), classes: 10, limit: 7)
+            try all.prefix(7)
         }
     }
 }
@@ -181,15 +196,15 @@ func installedFashionMNISTReads() throws {
     let labels = "\(installed)/t10k-labels-idx1-ubyte.gz"
     let test = try IDXReader.read(images: images, labels: labels, classes: 10)
     #expect(test.outline == ImageOutline(count: 10_000, side: 28))
-    for label in UInt8(0)..<10 { #expect(test.labels.count { $0 == label } == 1000) }
-    #expect(try IDXReader.outline(images: images, labels: labels, classes: 10) == test.outline)
+    for label in Int32(0)..<10 { #expect(test.labels.count { $0 == label } == 1000) }
+    #expect(try IDXReader.outline(ofImages: images) == test.outline)
 }
 
 extension ImageOutline {
     fileprivate init?(count: Int, side: Int) {
         let dataset = try? ImageDataset(
             name: "blank", pixels: [UInt8](repeating: 0, count: count * side * side),
-            labels: [UInt8](repeating: 0, count: count), height: side, width: side, channels: 1,
+            labels: [Int32](repeating: 0, count: count), height: side, width: side, channels: 1,
             classes: 1)
         guard let dataset else { return nil }
         self = dataset.outline

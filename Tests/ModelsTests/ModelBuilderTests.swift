@@ -4,7 +4,6 @@ import Kernels
 import Models
 import NeuralNetworks
 import Configuration
-import Learning
 import Tensors
 import Testing
 
@@ -19,7 +18,7 @@ import Testing
               optimizer: { type: "sgd", learningRate: 1 },
               model: { layers: [\(layers)], convolution: "\(convolution)" } }
             """
-        return try RunConfiguration.parse(Data(text.utf8), origin: "test").model
+        return try modelConfiguration(text)
     }
 
     private func problem(_ layers: String) throws -> String {

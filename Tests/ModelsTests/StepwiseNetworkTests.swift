@@ -5,7 +5,6 @@ import Foundation
 import Models
 import NeuralNetworks
 import Configuration
-import Learning
 import Tensors
 import Testing
 
@@ -21,7 +20,7 @@ import Testing
                 { type: "embedding", width: 8 }, \(layers),
                 { type: "linear", outputFeatures: "outputs" } ] } }
             """
-        return try RunConfiguration.parse(Data(text.utf8), origin: "test").model
+        return try modelConfiguration(text)
     }
 
     private struct Case {

@@ -6,7 +6,6 @@ import Foundation
 import Models
 import NeuralNetworks
 import Configuration
-import Learning
 import Tensors
 import Testing
 
@@ -26,15 +25,11 @@ private let translators = [
             { replicas: 1, batchSize: 1, steps: 1, data: { format: "pairs", path: "/nowhere" },
               optimizer: { type: "sgd", learningRate: 1 }, model: \(text) }
             """
-        return try RunConfiguration.parse(Data(text.utf8), origin: "test").model
+        return try modelConfiguration(text)
     }
 
     private func translator(_ text: String) throws -> any Translator {
-        let network = try ModelBuilder.network(try model(text), input: input, outputs: 9, seed: 3)
-        guard case .translator(let translator) = network else {
-            throw CocoaError(.featureUnsupported)
-        }
-        return translator
+        try ModelBuilder.translator(try model(text), input: input, outputs: 9, seed: 3)
     }
 
     private static let sources: [[Int32]] = [
@@ -228,11 +223,9 @@ private struct Scripted: Translator {
                 { replicas: 1, batchSize: 1, steps: 1, data: { format: "pairs", path: "/nowhere" },
                   optimizer: { type: "sgd", learningRate: 1 }, model: \(translators[0]) }
                 """
-            let model = try RunConfiguration.parse(Data(text.utf8), origin: "test").model
-            guard
-                case .translator(let translator) = try ModelBuilder.network(
-                    model, input: input, outputs: 9, seed: seed)
-            else { continue }
+            let model = try modelConfiguration(text)
+            let translator = try ModelBuilder.translator(
+                model, input: input, outputs: 9, seed: seed)
             for source: [Int32] in [[4], [5, 6, 7], [10, 9, 8, 7, 6, 5, 4]] {
                 let greedy = translator.greedyTargets(of: TokenSources([source]), marks: marks)
                 let beam = translator.bestTarget(of: source, beam: 1, marks: marks)

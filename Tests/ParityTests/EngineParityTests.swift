@@ -5,7 +5,6 @@ import Foundation
 import Models
 import NeuralNetworks
 import Configuration
-import Learning
 import Tensors
 import TestSupport
 import Testing
@@ -72,21 +71,24 @@ import WireFormat
             rank: 0, generation: 1, deal: .equal(replicaCount: 1, worldSize: 1), previous: nil,
             next: nil, timeout: .seconds(1), add: ringAddition)
         let executor = ReplicatedStep(
-            store: network.store,
-            optimizer: try run.settings.optimizer(count: network.store.values.count),
-            seed: 1, bucketByteCount: 1 << 20)
+            store: network.store, seed: 1, sumCount: 0, bucketByteCount: 1 << 20)
+        let optimizer = try run.settings.optimizer(count: network.store.values.count)
         executor.join(group)
         defer { executor.leave() }
         var losses: [Double] = []
         for step in run.losses.indices {
             let batch = numbers.batch(step: step)
             let sums = try executor.run(
-                step: step, learningRate: run.settings.learningRate, votes: StepVotes(),
+                step: step,
+                update: StepUpdate(
+                    optimizer: optimizer, learningRate: run.settings.learningRate,
+                    number: step + 1), votes: StepVotes(),
                 phase: { _ in }
             ) { _ in
                 [
                     MicroBatchPass(sampleCount: batch.labels.count) { tape in
-                        network.loss(of: batch, on: tape)
+                        let (loss, sums) = network.loss(of: batch, on: tape)
+                        return (loss, PassSums(sums))
                     }
                 ]
             }
@@ -121,15 +123,21 @@ private struct ParityNetwork {
     init(_ model: String, _ numbers: ReferenceNumbers, start: ReferenceStart) throws {
         let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("../../configs/fashion-mnist-\(model).json").path
-        var configuration = try RunConfiguration.load(path: path)
-        for (index, layer) in configuration.model.layers.enumerated() {
-            // PyTorch draws its masks from another generator.
-            if case .dropout = layer.operation {
-                configuration.model.layers[index].operation = .dropout(probability: 0)
-            }
+        var file = try ConfigurationFile(path: path)
+        let dropout = file.tree.layers.firstIndex { layer in
+            guard case .object(let members) = layer else { return false }
+            return members["type"] == .string("dropout")
         }
+        if let dropout {
+            // PyTorch draws its masks from another generator.
+            file = try ConfigurationFile(
+                path: path, overrides: ["model.layers.\(dropout).probability=0"])
+        }
+        let configuration = try ConfigurationReader(
+            file.tree, origin: path, path: "", keys: RunSettings.keys + ["data", "model"])
         network = try ModelBuilder.build(
-            configuration.model, input: .image(channels: 1, height: 28, width: 28), outputs: 10,
+            try ModelConfiguration(configuration),
+            input: .image(channels: 1, height: 28, width: 28), outputs: 10,
             seed: 1)
         store = ParameterStore(adopting: network)
         let initial = numbers.initialParameters(start)
@@ -166,5 +174,15 @@ extension ReferenceNumbers.Settings {
             count: count, beta1: try #require(beta1), beta2: try #require(beta2),
             epsilon: try #require(epsilon), weightDecay: weightDecay,
             decoupledDecay: type == "adamw")
+    }
+}
+
+extension ConfigurationValue {
+    /// The layers of a whole configuration.
+    fileprivate var layers: [ConfigurationValue] {
+        guard case .object(let members) = self, case .object(let model) = members["model"],
+            case .array(let layers) = model["layers"]
+        else { return [] }
+        return layers
     }
 }

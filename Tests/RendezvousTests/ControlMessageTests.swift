@@ -6,7 +6,7 @@ import WireFormat
 
 struct ControlMessageTests {
     private static let step = StepReport(
-        step: 1, epoch: 1, lossSum: 2.5, correctCount: 3, sampleCount: 4, lossWeight: 3.5,
+        step: 1, epoch: 1, lossSum: 2.5, sampleCount: 4, lossWeight: 3.5, sums: [3, 0.5],
         seconds: 0.25, learningRate: 0.1, gradientNorm: 0.5)
     private static let header = CheckpointHeader(
         step: 40, isFinal: true, files: [.init(name: "model.safetensors", byteCount: 8)])
@@ -33,7 +33,7 @@ struct ControlMessageTests {
         .steps(StepReports(reports: [step, step])),
         .evaluation(
             EvaluationReport(
-                step: 1, epoch: 1, lossSum: 1, correctCount: 2, sampleCount: 3, seconds: 1)),
+                step: 1, epoch: 1, sampleCount: 3, figures: [0.5, 1], seconds: 1)),
         .checkpointBegin(header),
         .checkpointEnd(CheckpointTrailer(step: 40, byteCount: 8)),
         .finished(report()),
@@ -133,6 +133,43 @@ struct ControlMessageTests {
     func badMessagesAreNamed(json: String, words: String) {
         #expect(throws: ControlMessageError(words)) {
             try WorkerMessage(decoding: Array(json.utf8))
+        }
+    }
+
+    /// Each list is refused one number above its bound; at its bound, a message of the longest reports
+    /// still fits into a frame.
+    @Test func sumsAndFiguresAreBounded() throws {
+        let large = Double(ControlProtocol.countLimit) - 1 / 3.0
+        var step = StepReport(
+            step: ControlProtocol.countLimit, epoch: ControlProtocol.countLimit, lossSum: -large,
+            sampleCount: ControlProtocol.countLimit, lossWeight: .leastNonzeroMagnitude,
+            sums: [Double](repeating: -.greatestFiniteMagnitude, count: StepReport.sumLimit),
+            seconds: 1.0 / 3, learningRate: .leastNonzeroMagnitude, gradientNorm: large,
+            firstPosition: ControlProtocol.countLimit, time: 1e11 / 3,
+            dealNumber: ControlProtocol.countLimit)
+        let longest = WorkerMessage.steps(
+            StepReports(reports: Array(repeating: step, count: StepReports.countLimit)))
+        #expect(try longest.encoded().count <= ControlFrame.payloadByteCountLimit)
+        step.sums.append(0)
+        #expect(
+            throws: ControlMessageError(
+                "cannot send 'steps': 'sums' has 17 numbers, at most 16 are allowed")
+        ) { try WorkerMessage.steps(StepReports(reports: [step])).encoded() }
+
+        var evaluation = EvaluationReport(
+            step: 1, epoch: 1, sampleCount: 1,
+            figures: [Double](repeating: large, count: EvaluationReport.figureLimit), seconds: 1)
+        let bytes = try WorkerMessage.evaluation(evaluation).encoded()
+        #expect(bytes.count <= ControlFrame.payloadByteCountLimit)
+        let text = String(decoding: bytes, as: UTF8.self)
+        let longer = text.replacingOccurrences(of: #""figures":["#, with: #""figures":[0,"#)
+        #expect(
+            throws: ControlMessageError(
+                "bad 'evaluation' message: 'figures' has 1025 numbers, at most 1024 are allowed")
+        ) { try WorkerMessage(decoding: Array(longer.utf8)) }
+        evaluation.figures.append(0)
+        #expect(throws: ControlMessageError.self) {
+            try WorkerMessage.evaluation(evaluation).encoded()
         }
     }
 

@@ -235,6 +235,6 @@ struct RawPeer {
 
 func stepReport(_ step: Int) -> StepReport {
     StepReport(
-        step: step, epoch: 1, lossSum: 1, correctCount: 2, sampleCount: 4, seconds: 0.01,
+        step: step, epoch: 1, lossSum: 1, sampleCount: 4, sums: [2], seconds: 0.01,
         learningRate: 0.1)
 }

@@ -20,7 +20,7 @@ struct CoordinatorRunTests {
                 try client.sendSteps((1...2000).map(stepReport))
                 try client.sendEvaluation(
                     EvaluationReport(
-                        step: 2000, epoch: 1, lossSum: 3, correctCount: 9, sampleCount: 10,
+                        step: 2000, epoch: 1, sampleCount: 10, figures: [0.9, 0.3],
                         seconds: 1))
                 if assignment.rank == 0 {
                     try client.sendCheckpoint(
@@ -37,7 +37,7 @@ struct CoordinatorRunTests {
 
         let seen = harness.delegate.seen
         #expect(seen.steps.map(\.step) == Array(1...2000))
-        #expect(seen.evaluations.map(\.correctCount) == [9])
+        #expect(seen.evaluations.map(\.figures) == [[0.9, 0.3]])
         #expect(seen.checkpoints.count == 1)
         #expect(seen.checkpoints.first?.files.map(\.name) == ["model.safetensors", "empty"])
         #expect(seen.checkpoints.first?.files.map(\.bytes) == [weights, Data()])

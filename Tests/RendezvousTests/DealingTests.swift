@@ -91,7 +91,7 @@ import WireFormat
     private func reports(_ steps: ClosedRange<Int>) -> [StepReport] {
         steps.map {
             StepReport(
-                step: $0, epoch: 1, lossSum: 1, correctCount: 0, sampleCount: 1, seconds: 0.1,
+                step: $0, epoch: 1, lossSum: 1, sampleCount: 1, seconds: 0.1,
                 learningRate: 0.1)
         }
     }

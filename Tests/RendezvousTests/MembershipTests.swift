@@ -74,7 +74,7 @@ struct MembershipTests {
     @Test(arguments: [
         (
             hello(7, version: "0.9"), Refusal.Reason.versionMismatch,
-            "the worker is rondo 0.9 (protocol 2), the coordinator is rondo 1.0 (protocol 2); "
+            "the worker is rondo 0.9 (protocol 3), the coordinator is rondo 1.0 (protocol 3); "
                 + "install one version on every host"
         ),
         (
@@ -240,8 +240,8 @@ struct MembershipTests {
         #expect(
             harness.failure
                 == "only 1 of 3 workers joined within 30 s; missing: workers 0, 2; one was "
-                + "refused: the worker is rondo 0.9 (protocol 2), the coordinator is rondo 1.0 "
-                + "(protocol 2); install one version on every host")
+                + "refused: the worker is rondo 0.9 (protocol 3), the coordinator is rondo 1.0 "
+                + "(protocol 3); install one version on every host")
     }
 
     @Test func theStartDeadlineNamesWhoHasNotReadTheData() {

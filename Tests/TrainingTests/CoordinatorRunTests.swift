@@ -5,6 +5,7 @@ import Datasets
 import Foundation
 import Configuration
 import Learning
+import RunFolders
 import Testing
 import Training
 import WireFormat
@@ -69,7 +70,7 @@ import WireFormat
     @Test func aLogThatCannotBeWrittenStopsTheRunAndSavesIt() throws {
         let fixture = try RunFixture()
         let configuration = try fixture.configuration()
-        try fixture.folder.prepare(.begin)
+        try fixture.folder.prepare(.begin, taskFiles: [])
         try FileManager.default.createSymbolicLink(
             atPath: fixture.folder.logPath, withDestinationPath: "/dev/full")
         let recorder = try fixture.recorder(configuration)
@@ -87,7 +88,7 @@ import WireFormat
 
     @Test func aLogThatIsAFolderIsNamed() throws {
         let fixture = try RunFixture()
-        try fixture.folder.prepare(.begin)
+        try fixture.folder.prepare(.begin, taskFiles: [])
         try FileManager.default.createDirectory(
             atPath: fixture.folder.logPath, withIntermediateDirectories: true)
         let error = #expect(throws: RunFolderError.self) {
@@ -104,16 +105,16 @@ import WireFormat
             throws: RunFolderError(
                 path: folder.path,
                 problem: .cannotCreate(reason: "\(fixture.path)/train-images is a file"))
-        ) { try folder.prepare(.begin) }
+        ) { try folder.prepare(.begin, taskFiles: []) }
     }
 
     @Test func evaluationLinesHaveLossAndSpeed() throws {
         let fixture = try RunFixture()
-        try fixture.folder.prepare(.begin)
+        try fixture.folder.prepare(.begin, taskFiles: [])
         let recorder = try fixture.recorder(try fixture.configuration())
         try recorder.evaluationReported(
             EvaluationReport(
-                step: 2, epoch: 1, lossSum: 4, correctCount: 6, sampleCount: 8, seconds: 0.5))
+                step: 2, epoch: 1, sampleCount: 8, figures: [0.75, 0.5], seconds: 0.5))
         let line = try JSONDecoder().decode(
             [String: Double].self, from: Data(try fixture.text("out/metrics.jsonl").utf8))
         #expect(
@@ -125,11 +126,11 @@ import WireFormat
 
     @Test func stepsHaveTheMeanByWeightAndTheNorm() throws {
         let fixture = try RunFixture()
-        try fixture.folder.prepare(.begin)
+        try fixture.folder.prepare(.begin, taskFiles: [])
         let recorder = try fixture.recorder(try fixture.configuration())
         try recorder.stepsReported([
             StepReport(
-                step: 1, epoch: 1, lossSum: 3, correctCount: 2, sampleCount: 8, lossWeight: 1.5,
+                step: 1, epoch: 1, lossSum: 3, sampleCount: 8, lossWeight: 1.5, sums: [2],
                 seconds: 0.5, learningRate: 0.1, gradientNorm: 0.25)
         ])
         let line = try JSONDecoder().decode(

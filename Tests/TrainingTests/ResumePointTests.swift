@@ -17,12 +17,13 @@ import Training
             var configuration = try fixture.configuration()
             for override in overrides {
                 configuration = try RunConfiguration.parse(
-                    configuration.resolvedJSON(), origin: "run.json", overrides: [override])
+                    configuration.resolvedJSON(), origin: "run.json", overrides: [override],
+                    tasks: tasks)
             }
             return configuration
         }
         let before = try configuration([stored])
-        try fixture.folder.prepare(.begin)
+        try fixture.folder.prepare(.begin, taskFiles: [])
         try before.resolvedJSON().write(to: URL(fileURLWithPath: fixture.folder.configurationPath))
         try CheckpointStore(directory: fixture.folder.checkpointsPath, keep: 2).write(
             CheckpointDescription(
@@ -30,7 +31,7 @@ import Training
             files: [("state", Data([1]))])
         let now = try configuration([stored] + given)
         let plan = try RunPreflight(now, workerCount: 1).plan
-        return try ResumePoint(in: fixture.folder, for: now, plan: plan)
+        return try ResumePoint(in: fixture.folder, for: now, plan: plan, tasks: tasks)
     }
 
     private func problem(_ body: () throws -> ResumePoint) -> ResumeMismatch.Problem? {

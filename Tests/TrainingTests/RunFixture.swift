@@ -6,9 +6,23 @@ import Kernels
 import Rendezvous
 import Configuration
 import Learning
+import RunFolders
+import TaskCatalog
 import Training
 import Transport
 import WireFormat
+
+/// The figures of images, as their task has them.
+let testMetrics = Metrics(
+    counted: "images", sums: ["correct"], training: Metrics.trainingFigures,
+    evaluationSums: ["images", "loss", "correct"],
+    evaluation: [
+        .mean("test_accuracy", of: 2, over: 0, .share, .higher),
+        .mean("test_loss", of: 1, over: 0, .number(decimals: 4), .lower),
+    ], lossKey: "test_loss")
+
+/// All tasks that there are.
+let tasks = TaskList(allTasks)
 
 /// Far above what any step of these tests takes, so that it only ends what hangs.
 let patience = Duration.seconds(30)
@@ -60,7 +74,8 @@ final class RunFixture {
             }
             """
         return try RunConfiguration.parse(
-            Data(text.utf8), origin: "run.json", defaultName: "run", overrides: overrides)
+            Data(text.utf8), origin: "run.json", defaultName: "run", overrides: overrides,
+            tasks: tasks)
     }
 
     /// A display that shows nothing, as only the files matter.
@@ -75,7 +90,7 @@ final class RunFixture {
         ProgressDisplay(
             .init(
                 isTerminal: false, width: 80, totalSteps: 4, stepsPerEpoch: 2, startStep: 0,
-                workers: 1), write: write)
+                workers: 1, metrics: testMetrics), write: write)
     }
 
     func exists(_ name: String) -> Bool {
@@ -107,7 +122,7 @@ final class LedRun: @unchecked Sendable {
                 configuration: configuration, folder: fixture.folder, mode: mode,
                 workerCount: workers,
                 listenAddress: try SocketAddress(host: "127.0.0.1", port: 0), isTerminal: false,
-                terminalWidth: 80),
+                terminalWidth: 80), tasks: tasks,
             announce: { [weak self] announcement in
                 guard case .listening(let address) = announcement else { return }
                 self?.address = address
@@ -155,6 +170,6 @@ extension WorkerControlClient {
 
 func stepReport(_ step: Int) -> StepReport {
     StepReport(
-        step: step, epoch: 1, lossSum: 1, correctCount: 2, sampleCount: 4, seconds: 0.5,
+        step: step, epoch: 1, lossSum: 1, sampleCount: 4, sums: [2], seconds: 0.5,
         learningRate: 0.1)
 }

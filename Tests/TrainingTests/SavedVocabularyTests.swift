@@ -5,6 +5,7 @@ import Foundation
 import Configuration
 import Learning
 import Testing
+import RunFolders
 import Training
 
 @Suite struct RunVocabulariesTests {
@@ -21,12 +22,12 @@ import Training
         let fixture = try RunFixture()
         let text = String(repeating: "the cat sat on the mat\n", count: 10)
         let configuration = try configuration(fixture, text: text)
-        try fixture.folder.prepare(.begin)
+        try fixture.folder.prepare(.begin, taskFiles: [])
         _ = try fixture.recorder(configuration)
         let saved = try RunVocabularies(runFolder: fixture.folder.path)
         #expect(saved.isShared && saved.source == saved.target)
         #expect(saved.source.text(of: try saved.source.encode("tea no mats")) == "tea no mats")
-        fixture.folder.remove(includingFolder: true)
+        fixture.folder.remove(includingFolder: true, taskFiles: tasks.fileNames)
         #expect(!fixture.exists("out"))
     }
 
@@ -50,8 +51,8 @@ import Training
                 .characters, of: [Array(text.utf8)[...]], specialSymbols: true)
         }
         let vocabularies = RunVocabularies(source: sides[0], target: sides[1])
-        for (name, bytes) in vocabularies.files {
-            try bytes.write(to: URL(fileURLWithPath: "\(fixture.path)/\(name)"))
+        for file in vocabularies.files {
+            try file.bytes.write(to: URL(fileURLWithPath: "\(fixture.path)/\(file.name)"))
         }
         #expect(try RunVocabularies(runFolder: fixture.path) == vocabularies)
     }

@@ -43,7 +43,7 @@ enum EvaluateCommand {
         let sums = try run.evaluate(arguments.has("whole") ? .whole : .test)
         let metrics = run.configuration.task.metrics
         let figures = metrics.figures(ofEvaluation: sums)
-        let count = Int(sums[0])
+        let count = metrics.sampleCount(ofEvaluation: sums)
         Console.errorText("\(figures.summary), \(count) \(metrics.counted)")
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys

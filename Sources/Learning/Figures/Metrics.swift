@@ -38,6 +38,17 @@ package struct Metrics: Sendable {
         FigureValues(evaluation, evaluation.map { $0.value(sums) })
     }
 
+    /// The figures of an evaluation that were computed elsewhere; those of another number of values are not this
+    /// task's.
+    package func figures(computed values: [Double]) -> FigureValues? {
+        values.count == evaluation.count ? FigureValues(evaluation, values) : nil
+    }
+
+    /// What was evaluated.
+    package func sampleCount(ofEvaluation sums: [Double]) -> Int {
+        sums.first.flatMap { Int(exactly: $0) } ?? 0
+    }
+
     /// The figures of an evaluation that stand under their keys somewhere; nil if one is missing.
     package func figures(_ value: (_ key: String) -> Double?) -> FigureValues? {
         let values = evaluation.compactMap { value($0.key) }

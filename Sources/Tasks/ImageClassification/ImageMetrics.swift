@@ -18,7 +18,7 @@ enum ImageMetrics {
     /// The sums of a training batch.
     /// - Parameter logits: [N, classes]
     static func sums(of logits: Tensor, _ labels: [Int32], _ loss: LossSums) -> PassSums {
-        PassSums(loss, others: [Double(loss.correctCount)])
+        PassSums(loss, values: [Double(loss.correctCount)])
     }
 
     /// The sums of an evaluated batch.

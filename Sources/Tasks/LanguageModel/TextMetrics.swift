@@ -15,7 +15,7 @@ enum TextMetrics {
 
     /// The sums of a training batch.
     static func sums(_ loss: LossSums) -> PassSums {
-        PassSums(loss, others: [Double(loss.correctCount)])
+        PassSums(loss, values: [Double(loss.correctCount)])
     }
 
     /// The sums of an evaluated batch.

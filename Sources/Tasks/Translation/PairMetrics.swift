@@ -17,7 +17,7 @@ enum PairMetrics {
 
     /// The sums of a training batch.
     static func sums(_ loss: LossSums) -> PassSums {
-        PassSums(loss, others: [Double(loss.correctCount)])
+        PassSums(loss, values: [Double(loss.correctCount)])
     }
 
     /// The sums of an evaluated batch.

@@ -175,7 +175,7 @@ final class MetricsFile {
     func append(
         _ report: EvaluationReport, workers: Int, generation: UInt32
     ) throws(RunFolderError) {
-        let figures = metrics.figures(ofEvaluation: report.sums)
+        guard let figures = metrics.figures(computed: report.figures) else { return }
         try write([
             EvaluationLine(
                 step: report.step, epoch: report.epoch, figures: figures,
@@ -204,6 +204,8 @@ extension Metrics {
     /// The figures of a step's training samples.
     fileprivate func figures(ofStep report: StepReport) -> FigureValues {
         let sums = [Double(report.sampleCount), report.lossSum, report.lossWeight] + report.sums
+        // A worker may send anything.
+        guard report.sums.count == self.sums.count else { return FigureValues([], []) }
         return FigureValues(training, training.map { $0.value(sums) })
     }
 }

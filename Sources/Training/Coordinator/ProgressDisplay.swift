@@ -88,7 +88,8 @@ package final class ProgressDisplay {
     package func show(_ report: EvaluationReport) {
         let endsEpoch = report.step % settings.stepsPerEpoch == 0
         let when = endsEpoch ? "epoch \(report.epoch)" : "step \(report.step)"
-        line("\(when): \(settings.metrics.figures(ofEvaluation: report.sums).summary)")
+        let figures = settings.metrics.figures(computed: report.figures)
+        line("\(when): \(figures?.summary ?? "figures of another task")")
     }
 
     /// Takes the bar away before other text is written.

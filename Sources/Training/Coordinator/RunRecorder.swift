@@ -120,7 +120,7 @@ package final class RunRecorder: CoordinatorDelegate {
         let seconds = started.map { (ContinuousClock.now - $0) / .seconds(1) } ?? 0
         // A run that was complete already is not measured again.
         let evaluation =
-            lastEvaluation.map { configuration.task.metrics.figures(ofEvaluation: $0.sums) }
+            lastEvaluation.flatMap { configuration.task.metrics.figures(computed: $0.figures) }
             ?? (sampleCount == 0 ? metrics.evaluationAtStart : nil)
         return RunResult(
             steps: report.step, epochs: report.epoch, evaluation: evaluation, seconds: seconds,

@@ -217,8 +217,8 @@ final class TrainingLoop {
         reporter.add(
             StepReport(
                 step: step + 1, epoch: task.plan.epoch(ofStep: step) + 1,
-                lossSum: Double(sums.loss), sampleCount: sums.count,
-                lossWeight: Double(sums.weight), sums: sums.others,
+                lossSum: Double(sums.lossSum), sampleCount: sums.sampleCount,
+                lossWeight: Double(sums.lossWeight), sums: sums.values,
                 seconds: (ContinuousClock.now - start) / .seconds(1), learningRate: learningRate,
                 gradientNorm: sums.gradientNorm,
                 firstPosition: task.plan.positions(ofStep: step).lowerBound,
@@ -264,10 +264,13 @@ final class TrainingLoop {
         let work = task.evaluation
         let parts = try model.asKept { try share(work) }
         work.take(parts)
+        let sums = type(of: work).total(parts, valueCount: work.valueCount)
+        let metrics = configuration.task.metrics
         reporter.add(
             EvaluationReport(
                 step: model.step, epoch: epoch,
-                sums: type(of: work).total(parts, valueCount: work.valueCount),
+                sampleCount: metrics.sampleCount(ofEvaluation: sums),
+                figures: metrics.figures(ofEvaluation: sums).values,
                 seconds: (ContinuousClock.now - start) / .seconds(1)))
     }
 

@@ -4,15 +4,7 @@ import Datasets
 import Foundation
 import Testing
 
-/// Knuth's MMIX generator.
-struct TestGenerator {
-    var state: UInt64
-
-    mutating func next(below bound: Int) -> Int {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return Int(state >> 33) % bound
-    }
-
+extension TestGenerator {
     mutating func bytes(count: Int) -> [UInt8] {
         (0..<count).map { _ in UInt8(next(below: 256)) }
     }
@@ -31,20 +23,6 @@ struct TestGenerator {
 
 func plain(_ text: String, name: String = "a.txt") throws(DataError) -> PlainText {
     try PlainText(bytes: Array(text.utf8), name: name)
-}
-
-/// Writes files into a fresh folder, hands their paths over, and removes all again.
-func withFiles<Value>(
-    _ contents: [String: [UInt8]], _ body: ((String) -> String) throws -> Value
-) throws -> Value {
-    let folder = FileManager.default.temporaryDirectory
-        .appendingPathComponent("rondo-text-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    for (name, bytes) in contents {
-        try Data(bytes).write(to: folder.appendingPathComponent(name))
-    }
-    return try body { folder.appendingPathComponent($0).path }
 }
 
 /// The words of the error that `body` throws.

@@ -1,3 +1,4 @@
+import Learning
 import Testing
 import Training
 import WireFormat
@@ -13,7 +14,7 @@ import WireFormat
         let display = ProgressDisplay(
             .init(
                 isTerminal: isTerminal, width: width, totalSteps: 20, stepsPerEpoch: 10,
-                startStep: 0, workers: 2)
+                startStep: 0, workers: 2, metrics: testMetrics)
         ) { screen.text += $0 }
         return display
     }
@@ -21,7 +22,7 @@ import WireFormat
     private func steps(_ range: ClosedRange<Int>) -> [StepReport] {
         range.map {
             StepReport(
-                step: $0, epoch: ($0 - 1) / 10 + 1, lossSum: 50, correctCount: 60, sampleCount: 100,
+                step: $0, epoch: ($0 - 1) / 10 + 1, lossSum: 50, sampleCount: 100, sums: [60],
                 seconds: 0.5, learningRate: 0.1)
         }
     }
@@ -74,7 +75,7 @@ import WireFormat
     @Test func resultLineAndTable() throws {
         let result = RunResult(
             steps: 20, epochs: 2,
-            evaluation: EvaluationFigures(.classification, loss: 0.25, accuracy: 0.9234),
+            evaluation: testMetrics.figures(ofEvaluation: [10_000, 2500, 9234]),
             seconds: 3725,
             samplesPerSecond: 1234.6, workers: 2, modelDigest: "abc", output: "runs/x")
         #expect(

@@ -27,6 +27,8 @@ import WireFormat
         let store: ParameterStore
         let executor: ReplicatedStep
 
+        private let update: StepUpdate
+
         init(
             replicas: Int, bucketByteCount: Int, clipping: GradientClipping = .none
         ) throws {
@@ -36,9 +38,11 @@ import WireFormat
             let group = try ProcessGroup(
                 rank: 0, generation: 1, deal: .equal(replicaCount: replicas, worldSize: 1),
                 previous: nil, next: nil, timeout: .seconds(1), add: ringAddition)
+            update = StepUpdate(
+                optimizer: SGD(count: store.values.count), clipping: clipping, learningRate: 0.5,
+                number: 1)
             executor = ReplicatedStep(
-                store: store, optimizer: SGD(count: store.values.count), clipping: clipping,
-                seed: 1, bucketByteCount: bucketByteCount)
+                store: store, seed: 1, sumCount: 1, bucketByteCount: bucketByteCount)
             executor.join(group)
         }
 
@@ -47,7 +51,7 @@ import WireFormat
             classWeights: [Float]? = nil
         ) throws -> StepSums {
             try executor.run(
-                step: 0, learningRate: 0.5, votes: votes, phase: { _ in }
+                step: 0, update: update, votes: votes, phase: { _ in }
             ) { replica in
                 samples(replica).map { batch in
                     MicroBatchPass(sampleCount: batch.count) { [layer] tape in
@@ -56,10 +60,11 @@ import WireFormat
                             let loss = crossEntropy(
                                 layer(tape.constant(x)), labels: batch.map(\.label),
                                 classWeights: classWeights)
-                            return (loss.loss, loss.sums)
+                            return counted((loss.loss, loss.sums))
                         }
-                        return softmaxCrossEntropy(
-                            layer(tape.constant(x)), labels: batch.map(\.label))
+                        return counted(
+                            softmaxCrossEntropy(
+                                layer(tape.constant(x)), labels: batch.map(\.label)))
                     }
                 }
             }
@@ -215,8 +220,8 @@ import WireFormat
         let layer = Linear(70, 90, stream: &stream)
         let store = ParameterStore(adopting: layer)
         let executor = ReplicatedStep(
-            store: store, optimizer: SGD(count: store.values.count, momentum: 0.9), seed: 1,
-            bucketByteCount: 2_000, hasSpareCore: hasSpareCore)
+            store: store, seed: 1, sumCount: 0, bucketByteCount: 2_000, hasSpareCore: hasSpareCore)
+        let optimizer = SGD(count: store.values.count, momentum: 0.9)
         executor.join(group)
         defer {
             group.shutdown()
@@ -224,14 +229,17 @@ import WireFormat
         }
         for step in 0..<count {
             let sums = try executor.run(
-                step: step, learningRate: 0.5, votes: StepVotes(), phase: { _ in }
+                step: step,
+                update: StepUpdate(optimizer: optimizer, learningRate: 0.5, number: step + 1),
+                votes: StepVotes(), phase: { _ in }
             ) { replica in
                 let x = Tensor(
                     (0..<140).map { Float(($0 * 7 + replica * 3 + step) % 11) }, [2, 70])
                 return [
                     MicroBatchPass(sampleCount: 2) { tape in
-                        softmaxCrossEntropy(
+                        let (loss, sums) = softmaxCrossEntropy(
                             layer(tape.constant(x)), labels: [Int32(replica), Int32(step)])
+                        return (loss, PassSums(sums))
                     }
                 ]
             }
@@ -239,4 +247,11 @@ import WireFormat
         }
         return store.values.scalars.map(\.bitPattern)
     }
+}
+
+/// A loss of classes with the sum of a classifier: how many are right.
+func counted(
+    _ result: (loss: Variable, sums: LossSums)
+) -> (loss: Variable, sums: PassSums) {
+    (result.loss, PassSums(result.sums, values: [Double(result.sums.correctCount)]))
 }

@@ -1,6 +1,6 @@
 import Foundation
 import Testing
-import Training
+import RunFolders
 
 @Suite struct RunFolderTests {
     private let path = FileManager.default.temporaryDirectory.path + "/rondo-\(UUID().uuidString)"
@@ -37,17 +37,17 @@ import Training
     @Test func overwriteLeavesForeignFiles() throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         let folder = RunFolder(path: path)
-        try folder.prepare(.begin)
+        try folder.prepare(.begin, taskFiles: [])
         for name in ["config.json", "metrics.jsonl", "letter.txt"] {
             try Data().write(to: URL(fileURLWithPath: "\(path)/\(name)"))
         }
-        try folder.prepare(.overwrite)
+        try folder.prepare(.overwrite, taskFiles: [])
         let names = try FileManager.default.contentsOfDirectory(atPath: path)
         #expect(names.sorted() == ["letter.txt", "workers"])
     }
 
     @Test func folderThatCannotBeMadeNamesTheReason() {
         let folder = RunFolder(path: "/proc/rondo")
-        #expect(throws: RunFolderError.self) { try folder.prepare(.begin) }
+        #expect(throws: RunFolderError.self) { try folder.prepare(.begin, taskFiles: []) }
     }
 }

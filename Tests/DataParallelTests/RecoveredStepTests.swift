@@ -20,13 +20,16 @@ import WireFormat
         private let layer: Linear
         private(set) var computed: [Int] = []
 
+        private let optimizer: SGD
+        private let clipping: GradientClipping
+
         init(clipping: GradientClipping = .none) {
             var stream = InitializationStream(seed: 1)
             layer = Linear(3, 2, stream: &stream)
             store = ParameterStore(adopting: layer)
-            executor = ReplicatedStep(
-                store: store, optimizer: SGD(count: store.values.count, momentum: 0.9),
-                clipping: clipping, seed: 1, bucketByteCount: 16)
+            optimizer = SGD(count: store.values.count, momentum: 0.9)
+            self.clipping = clipping
+            executor = ReplicatedStep(store: store, seed: 1, sumCount: 1, bucketByteCount: 16)
         }
 
         deinit { executor.leave() }
@@ -54,20 +57,26 @@ import WireFormat
             group.shutdown()
         }
 
+        func update(step: Int) -> StepUpdate {
+            StepUpdate(
+                optimizer: optimizer, clipping: clipping, learningRate: 0.5, number: step + 1)
+        }
+
         func run(
             step: Int = 0, votes: StepVotes = StepVotes(), failingAt failure: Int? = nil
         ) throws -> StepSums {
             computed = []
             return try executor.run(
-                step: step, learningRate: 0.5, votes: votes, phase: { _ in }
+                step: step, update: update(step: step), votes: votes, phase: { _ in }
             ) { replica in
                 if replica == failure { throw Interruption() }
                 computed.append(replica)
                 let x = Tensor([Float(replica) - 1.5, Float(step) / 3, 1], [1, 3])
                 return [
                     MicroBatchPass(sampleCount: 1) { [layer] tape in
-                        softmaxCrossEntropy(
-                            layer(tape.constant(x)), labels: [Int32(replica % 2)])
+                        counted(
+                            softmaxCrossEntropy(
+                                layer(tape.constant(x)), labels: [Int32(replica % 2)]))
                     }
                 ]
             }
@@ -194,9 +203,12 @@ import WireFormat
         let given = ahead.executor.reducedGradient(step: 3)
         let taken = behind.executor.reducedGradient(step: 3)
         taken.pointer.update(from: given.pointer, count: given.count)
-        let received = try behind.executor.commitReceived(step: 3, learningRate: 0.5)
+        let received = try behind.executor.commitReceived(
+            step: 3, update: behind.update(step: 3))
         #expect(behind.weights == ahead.weights)
-        #expect(received.lossSum == sums.lossSum && received.sampleCount == sums.sampleCount)
+        #expect(
+            received.lossSum == sums.lossSum && received.sampleCount == sums.sampleCount
+                && received.values == sums.values)
         // Momentum and all: the step after it is the same too.
         #expect(try ahead.run(step: 4).lossSum == behind.run(step: 4).lossSum)
         #expect(behind.weights == ahead.weights)

@@ -1,6 +1,6 @@
 import Foundation
+import LanguageModel
 import Testing
-import Training
 
 @Suite struct SymbolSamplerTests {
     private let logits: [Float] = [0.5, 2, -1, 2, 1.25, -3]

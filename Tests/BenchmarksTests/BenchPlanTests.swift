@@ -1,5 +1,5 @@
+import Benchmarks
 import Testing
-import Training
 
 /// A benchmark's plan comes from another process.
 @Suite struct BenchPlanTests {

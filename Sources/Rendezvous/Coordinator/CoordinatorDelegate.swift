@@ -5,66 +5,6 @@ import Foundation
 import Transport
 import WireFormat
 
-/// A member of the run.
-package struct WorkerDescription: Hashable, Sendable {
-    package var rank: Int
-    /// Its name for people and in the logs' names; it stays while ranks change.
-    package var slot: Int
-    package var hostName: String
-    package var processID: Int32
-    package var arithmetic: String
-
-    package init(
-        rank: Int, slot: Int, hostName: String, processID: Int32, arithmetic: String
-    ) {
-        self.rank = rank
-        self.slot = slot
-        self.hostName = hostName
-        self.processID = processID
-        self.arithmetic = arithmetic
-    }
-}
-
-/// A set of workers that train together.
-package struct GenerationDescription: Hashable, Sendable {
-    package var number: UInt32
-    package var deal: ReplicaDeal
-    /// By rank.
-    package var workers: [WorkerDescription]
-    package var startStep: Int
-    package var arithmetic: String
-    /// How members that are not at `startStep` get there, and from which rank.
-    package var transfer: StateTransfer
-    package var root: Int
-    /// Whether the root gets its state from the run's last checkpoint.
-    package var restores: Bool
-    /// Replicas of the coming step that have been computed before and must be once more.
-    package var recomputedCount: Int
-
-    package init(
-        number: UInt32, deal: ReplicaDeal, workers: [WorkerDescription], startStep: Int,
-        arithmetic: String, transfer: StateTransfer = .none, root: Int = 0, restores: Bool = false,
-        recomputedCount: Int = 0
-    ) {
-        self.number = number
-        self.deal = deal
-        self.workers = workers
-        self.startStep = startStep
-        self.arithmetic = arithmetic
-        self.transfer = transfer
-        self.root = root
-        self.restores = restores
-        self.recomputedCount = recomputedCount
-    }
-}
-
-/// How a run ended. `peakResidentBytes` of a report is the largest of all workers.
-package enum RunOutcome: Hashable, Sendable {
-    case finished(FinishedReport)
-    case stopped(FinishedReport)
-    case failed(exitCode: Int32, message: String)
-}
-
 /// Told what happens, on the coordinator's thread only. A call that takes long delays the
 /// coordinator's heartbeats: it must end well within the heartbeat timeout.
 package protocol CoordinatorDelegate: AnyObject {

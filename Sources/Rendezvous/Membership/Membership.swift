@@ -25,19 +25,6 @@
 
 import WireFormat
 
-/// A worker's connection, as the owner of the sockets numbers it.
-package struct MemberID: Hashable, Sendable, Comparable {
-    package let number: Int
-
-    package init(_ number: Int) {
-        self.number = number
-    }
-
-    package static func < (first: MemberID, second: MemberID) -> Bool {
-        first.number < second.number
-    }
-}
-
 /// The membership of one run.
 package struct Membership: Sendable {
     package typealias Instant = ContinuousClock.Instant

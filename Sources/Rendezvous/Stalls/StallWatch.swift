@@ -5,34 +5,7 @@
 // ring: it computes, reads data, saves, or says nothing at all. Only if all of them wait in the ring
 // is it a link between two of them. Pure: the membership and the time are passed in.
 
-import Foundation
 import WireFormat
-
-/// What the system knows of a process on this host.
-package enum ProcessState: Equatable {
-    case running, stopped, gone
-    /// It is on another host.
-    case elsewhere
-
-    package init(hostName: String, processID: Int32) {
-        guard hostName == ProcessInfo.processInfo.hostName else {
-            self = .elsewhere
-            return
-        }
-        guard let bytes = FileManager.default.contents(atPath: "/proc/\(processID)/stat"),
-            // The name before the state is in parentheses and may hold anything.
-            let end = bytes.lastIndex(of: UInt8(ascii: ")")), end + 2 < bytes.endIndex
-        else {
-            self = .gone
-            return
-        }
-        switch bytes[end + 2] {
-        case UInt8(ascii: "T"), UInt8(ascii: "t"): self = .stopped
-        case UInt8(ascii: "Z"), UInt8(ascii: "X"): self = .gone
-        default: self = .running
-        }
-    }
-}
 
 /// Watches the steps that come, and speaks up when none does.
 package struct StallWatch {
@@ -160,17 +133,4 @@ package struct StallWatch {
         let lowest = busy.map(\.step).min()
         return busy.isEmpty ? all : busy.filter { $0.step == lowest }
     }
-}
-
-/// A worker that the others may wait for.
-struct StallSuspect {
-    let member: Membership.Member
-    /// How long it has said nothing; nil when its heartbeats come.
-    let silence: Duration?
-    let state: ProcessState
-    /// How long it has been seen doing the same.
-    let phaseTime: Duration?
-
-    var phase: String { member.progress?.phase ?? "joining" }
-    var step: Int { member.progress?.step ?? 0 }
 }

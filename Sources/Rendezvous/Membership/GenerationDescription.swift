@@ -1,0 +1,34 @@
+import WireFormat
+
+/// A set of workers that train together.
+package struct GenerationDescription: Hashable, Sendable {
+    package var number: UInt32
+    package var deal: ReplicaDeal
+    /// By rank.
+    package var workers: [WorkerDescription]
+    package var startStep: Int
+    package var arithmetic: String
+    /// How members that are not at `startStep` get there, and from which rank.
+    package var transfer: StateTransfer
+    package var root: Int
+    /// Whether the root gets its state from the run's last checkpoint.
+    package var restores: Bool
+    /// Replicas of the coming step that have been computed before and must be once more.
+    package var recomputedCount: Int
+
+    package init(
+        number: UInt32, deal: ReplicaDeal, workers: [WorkerDescription], startStep: Int,
+        arithmetic: String, transfer: StateTransfer = .none, root: Int = 0, restores: Bool = false,
+        recomputedCount: Int = 0
+    ) {
+        self.number = number
+        self.deal = deal
+        self.workers = workers
+        self.startStep = startStep
+        self.arithmetic = arithmetic
+        self.transfer = transfer
+        self.root = root
+        self.restores = restores
+        self.recomputedCount = recomputedCount
+    }
+}

@@ -1,0 +1,54 @@
+import WireFormat
+
+extension Membership {
+    /// One worker, from its welcome on.
+    struct Member: Sendable {
+        let id: MemberID
+        let hello: WorkerHello
+        /// The place it fills: its name for people, and what the order on the ring goes by.
+        let slot: Int
+        var lastHeard: Instant
+        var progress: WorkerHeartbeat?
+        var isPrepared = false
+        /// Its place in the open generation; nil while it waits for the next.
+        var rank: Int?
+        // Of the open generation.
+        var ready: ReadyReport?
+        var halted: HaltReport?
+        var finished: FinishedReport?
+        var leaveReason: String?
+
+        init(id: MemberID, hello: WorkerHello, slot: Int, now: Instant) {
+            self.id = id
+            self.hello = hello
+            self.slot = slot
+            lastHeard = now
+        }
+
+        /// The same member without its place in a generation and what it reported there.
+        var withoutPlace: Member {
+            var copy = self
+            copy.rank = nil
+            copy.ready = nil
+            copy.halted = nil
+            copy.finished = nil
+            return copy
+        }
+
+        /// Whether it has left the ring of the open generation.
+        var hasLeftRing: Bool { halted != nil || finished != nil }
+
+        /// The step of its state; nil if it has none.
+        var stateStep: Int? {
+            if let finished { return finished.step }
+            guard let halted, halted.hasState else { return nil }
+            return halted.step
+        }
+
+        var description: WorkerDescription {
+            WorkerDescription(
+                rank: rank ?? slot, slot: slot, hostName: hello.hostName,
+                processID: hello.processID, arithmetic: hello.arithmetic)
+        }
+    }
+}

@@ -22,9 +22,9 @@ import Transport
         let connections = try connectedPair()
         let segment = try SharedSegment()
         return Pair(
-            sender: SharedMemorySender(segment: segment, connection: connections.0),
+            sender: SharedMemorySender(segment: segment, bell: connections.0),
             receiver: SharedMemoryReceiver(
-                segment: try SharedSegment(at: segment.place), connection: connections.1),
+                segment: try SharedSegment(at: segment.place), bell: connections.1),
             segment: segment, connections: connections)
     }
 

@@ -12,8 +12,8 @@ final class RingCaller {
     private enum State {
         case idle(until: Deadline)
         case connecting(ConnectionAttempt)
-        case greeting(Connection, SharedSegment?, [UInt8], sent: Int)
-        case awaitingAnswer(Connection, SharedSegment?, received: [UInt8])
+        case greeting(any Link, SharedSegment?, [UInt8], sent: Int)
+        case awaitingAnswer(any Link, SharedSegment?, received: [UInt8])
         case done
     }
 
@@ -41,8 +41,8 @@ final class RingCaller {
         switch state {
         case .idle, .done: break
         case .connecting(let attempt): poller.add(attempt.pollDescriptor, .write)
-        case .greeting(let connection, _, _, _): poller.add(connection.pollDescriptor, .write)
-        case .awaitingAnswer(let connection, _, _): poller.add(connection.pollDescriptor, .read)
+        case .greeting(let link, _, _, _): poller.add(link.pollDescriptor, link.sendInterest)
+        case .awaitingAnswer(let link, _, _): poller.add(link.pollDescriptor, link.receiveInterest)
         }
     }
 
@@ -69,12 +69,16 @@ final class RingCaller {
             state = .connecting(try ConnectionAttempt(to: address))
         case .connecting(let attempt):
             guard let connection = try attempt.finish() else { return false }
-            let segment = try context.offer(on: connection)
+            if connection.isWithinHost {
+                connection.boundSendBuffer(byteCount: RingConnector.sendBufferByteCount)
+            }
+            let link = try context.links.open(connection, as: .caller)
+            let segment = try context.offer(on: link)
             let greeting = try context.greeting(segment.map { .offered($0.place) } ?? .none)
-            state = .greeting(connection, segment, greeting, sent: 0)
-        case .greeting(let connection, let segment, let greeting, let sent):
+            state = .greeting(link, segment, greeting, sent: 0)
+        case .greeting(let link, let segment, let greeting, let sent):
             let result = try greeting.withUnsafeBytes { bytes in
-                try connection.trySend(UnsafeRawBufferPointer(rebasing: bytes[sent...]))
+                try link.trySend(UnsafeRawBufferPointer(rebasing: bytes[sent...]))
             }
             switch result {
             case .wouldBlock: return false
@@ -82,11 +86,11 @@ final class RingCaller {
             case .transferred(let count):
                 state =
                     sent + count < greeting.count
-                    ? .greeting(connection, segment, greeting, sent: sent + count)
-                    : .awaitingAnswer(connection, segment, received: [])
+                    ? .greeting(link, segment, greeting, sent: sent + count)
+                    : .awaitingAnswer(link, segment, received: [])
             }
-        case .awaitingAnswer(let connection, let segment, var received):
-            switch try connection.tryReceive(appendingTo: &received) {
+        case .awaitingAnswer(let link, let segment, var received):
+            switch try link.tryReceive(appendingTo: &received) {
             case .wouldBlock: return false
             case .closed:
                 retry(because: "it turned this worker away; is it in the same run?")
@@ -94,30 +98,36 @@ final class RingCaller {
             case .transferred: break
             }
             guard received.count == FrameHandshake.byteCount else {
-                state = .awaitingAnswer(connection, segment, received: received)
+                state = .awaitingAnswer(link, segment, received: received)
                 return true
             }
-            let answer = try FrameHandshake(decoding: received)
-            if let objection = context.objection(to: answer, from: context.nextRank) {
-                retry(because: "\(objection) answered")
-                return false
-            }
-            if answer.sharing == .taken, let segment {
-                established = SharedMemorySender(segment: segment, connection: connection)
-            } else if context.transport == .shm {
-                throw context.error(
-                    .notShared("it did not find the memory that was offered"),
-                    neighbour: context.nextRank)
-            } else {
-                if connection.isWithinHost {
-                    connection.boundSendBuffer(byteCount: RingConnector.sendBufferByteCount)
-                }
-                established = connection
-            }
-            state = .done
+            return try take(answer: FrameHandshake(decoding: received), on: link, segment, context)
         case .done:
             return false
         }
+        return true
+    }
+
+    /// The next rank's answer establishes the link or says why it does not stand; false when it has
+    /// to be tried again.
+    private func take(
+        answer: FrameHandshake, on link: any Link, _ segment: SharedSegment?,
+        _ context: RingIntroduction
+    ) throws -> Bool {
+        if let objection = context.objection(to: answer, from: context.nextRank) {
+            retry(because: "\(objection) answered")
+            return false
+        }
+        if answer.sharing == .taken, let segment {
+            established = SharedMemorySender(segment: segment, bell: link)
+        } else if context.transport == .shm {
+            throw context.error(
+                .notShared("it did not find the memory that was offered"),
+                neighbour: context.nextRank)
+        } else {
+            established = link
+        }
+        state = .done
         return true
     }
 
@@ -128,7 +138,7 @@ final class RingCaller {
     }
 }
 
-extension Connection {
+extension Link {
     /// Receives up to the end of a handshake and not a byte more: what follows belongs to the ring.
     func tryReceive(appendingTo bytes: inout [UInt8]) throws(TransportError) -> TransferResult {
         let start = bytes.count

@@ -34,6 +34,7 @@ package enum RingConnector {
     ///   - timeout: the group's, for a call in which nothing moves.
     ///   - deadline: for the whole ring to stand.
     ///   - transport: equal on all workers.
+    ///   - links: makes links of the connections to both neighbours.
     ///   - interrupt: ends the wait from another thread when signalled.
     /// - Throws: `notConnected` saying which neighbour was missing and why.
     package static func connect(
@@ -41,7 +42,8 @@ package enum RingConnector {
         addresses: [SocketAddress], listener: Listener, timeout: Duration, deadline: Deadline,
         segmentByteCount: Int = ProcessGroup.defaultSegmentByteCount,
         exchangeByteCount: Int = ProcessGroup.defaultExchangeByteCount,
-        transport: LinkTransport = .auto, interrupt: WakeSignal? = nil, add: @escaping AddFunction
+        transport: LinkTransport = .auto, links: any LinkFactory = .standard,
+        interrupt: WakeSignal? = nil, add: @escaping AddFunction
     ) throws(CollectiveError) -> ProcessGroup {
         precondition(0..<deal.worldSize ~= rank, "rank \(rank) of \(deal.worldSize)")
         var previous: (any IncomingLink)?
@@ -49,7 +51,7 @@ package enum RingConnector {
         if deal.worldSize > 1 {
             var context = RingIntroduction(
                 rank: rank, generation: generation, token: token, deal: deal,
-                segmentByteCount: segmentByteCount, transport: transport)
+                segmentByteCount: segmentByteCount, transport: transport, links: links)
             guard addresses.count == deal.worldSize else {
                 throw context.error(
                     "\(addresses.count) addresses for \(deal.worldSize) workers", neighbour: nil)

@@ -10,7 +10,7 @@ final class RingDoor {
     private(set) var accepted: (any IncomingLink)?
 
     private struct Candidate {
-        let connection: Connection
+        let link: any Link
         let deadline: Deadline
         var received: [UInt8] = []
         /// What is left of the answer; nil while the handshake is incomplete.
@@ -41,8 +41,10 @@ final class RingDoor {
         guard accepted == nil else { return }
         poller.add(listener.pollDescriptor, .read)
         for candidate in candidates {
+            let link = candidate.link
             poller.add(
-                candidate.connection.pollDescriptor, candidate.answer == nil ? .read : .write)
+                link.pollDescriptor,
+                candidate.answer == nil ? link.receiveInterest : link.sendInterest)
         }
     }
 
@@ -54,21 +56,21 @@ final class RingDoor {
         // Bounded, so that a flood of connections cannot keep the loop from its other work.
         for _ in 0..<RingConnector.candidateLimit {
             guard let connection = try listener.tryAccept() else { break }
+            guard let link = try? context.links.open(connection, as: .called) else { continue }
             if candidates.count == RingConnector.candidateLimit { candidates.removeFirst() }
             candidates.append(
-                Candidate(
-                    connection: connection, deadline: .after(RingConnector.handshakeTimeout)))
+                Candidate(link: link, deadline: .after(RingConnector.handshakeTimeout)))
         }
         var kept: [Candidate] = []
         for var candidate in candidates {
             switch judge(&candidate, context) {
             case .keep: kept.append(candidate)
-            case .drop: candidate.connection.close()
+            case .drop: candidate.link.close()
             case .accept:
                 accepted =
                     candidate.segment.map {
-                        SharedMemoryReceiver(segment: $0, connection: candidate.connection)
-                    } ?? candidate.connection
+                        SharedMemoryReceiver(segment: $0, bell: candidate.link)
+                    } ?? candidate.link
             }
             if accepted != nil { break }
         }
@@ -79,18 +81,18 @@ final class RingDoor {
     private func judge(_ candidate: inout Candidate, _ context: RingIntroduction) -> Verdict {
         do {
             while candidate.answer == nil {
-                switch try candidate.connection.tryReceive(appendingTo: &candidate.received) {
+                switch try candidate.link.tryReceive(appendingTo: &candidate.received) {
                 case .wouldBlock: return candidate.deadline.hasPassed ? .drop : .keep
                 case .closed: return .drop
                 case .transferred: break
                 }
                 if let objection = try objection(&candidate, context) {
-                    lastTurnedAway = "\(objection) from \(candidate.connection.remoteAddress)"
+                    lastTurnedAway = "\(objection) from \(candidate.link.remoteAddress)"
                     return .drop
                 }
             }
             while let answer = candidate.answer, !answer.isEmpty {
-                let result = try answer.withUnsafeBytes { try candidate.connection.trySend($0) }
+                let result = try answer.withUnsafeBytes { try candidate.link.trySend($0) }
                 switch result {
                 case .wouldBlock: return candidate.deadline.hasPassed ? .drop : .keep
                 case .closed: return .drop

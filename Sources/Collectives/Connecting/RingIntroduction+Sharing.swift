@@ -5,14 +5,14 @@ import Transport
 import WireFormat
 
 extension RingIntroduction {
-    /// Memory to offer to the worker at the other end of a connection. Only within a host, and as the kernel
+    /// Memory to offer to the worker at the other end of a link. Only within a host, and as the kernel
     /// sees it: workers in network namespaces of their own have addresses of their own.
     ///
     /// - Throws: `notShared`, for a ring that must share.
-    func offer(on connection: Connection) throws(CollectiveError) -> SharedSegment? {
+    func offer(on link: any Link) throws(CollectiveError) -> SharedSegment? {
         switch transport {
         case .tcp: return nil
-        case .auto: return connection.isWithinHost ? try? SharedSegment() : nil
+        case .auto: return link.isWithinHost ? try? SharedSegment() : nil
         case .shm:
             do throws(TransportError) {
                 return try SharedSegment()

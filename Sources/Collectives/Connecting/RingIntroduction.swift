@@ -9,6 +9,7 @@ struct RingIntroduction {
     let deal: ReplicaDeal
     let segmentByteCount: Int
     let transport: LinkTransport
+    let links: any LinkFactory
 
     var nextRank: Int { (rank + 1) % deal.worldSize }
     var previousRank: Int { (rank + deal.worldSize - 1) % deal.worldSize }

@@ -28,18 +28,29 @@ struct ControlChannel {
     private static let receiveByteLimit = 1 << 20
     private static let scratchByteCount = 64 * 1024
 
-    let connection: Connection
+    let link: any Link
     private var decoder = ControlFrameDecoder()
     /// Encoded frames that wait; the first may have been sent in part.
     private var queue: [[UInt8]] = []
     private var sentOfFirst = 0
     private(set) var queuedByteCount = 0
+    /// Whether the last `receive` stopped at its limit. What is left may lie in the link already, where
+    /// a wait on the descriptor does not see it: receive again before waiting.
+    private(set) var mayHoldMore = false
 
-    init(connection: Connection) {
-        self.connection = connection
+    init(link: any Link) {
+        self.link = link
     }
 
     var wantsToSend: Bool { !queue.isEmpty }
+
+    /// Adds the channel to a wait and returns its slot. When anything shows there, both `send` and
+    /// `receive` are called: a link may have to read before it can write, and the other way round.
+    func add(to poller: inout Poller) -> Int {
+        poller.add(
+            link.pollDescriptor,
+            wantsToSend ? link.receiveInterest.union(link.sendInterest) : link.receiveInterest)
+    }
 
     /// Puts a frame into the output queue.
     mutating func enqueue(_ frame: ControlFrame) throws(ChannelError) {
@@ -63,7 +74,7 @@ struct ControlChannel {
         while finished < queue.count {
             let result: TransferResult
             do {
-                result = try Self.trySend(queue[finished], from: sentOfFirst, on: connection)
+                result = try Self.trySend(queue[finished], from: sentOfFirst, on: link)
             } catch {
                 throw .transport("\(error)")
             }
@@ -82,11 +93,11 @@ struct ControlChannel {
     }
 
     private static func trySend(
-        _ bytes: [UInt8], from offset: Int, on connection: Connection
+        _ bytes: [UInt8], from offset: Int, on link: any Link
     ) throws(TransportError) -> TransferResult {
         let result = bytes.withUnsafeBytes { source in
             Result { () throws(TransportError) in
-                try connection.trySend(UnsafeRawBufferPointer(rebasing: source[offset...]))
+                try link.trySend(UnsafeRawBufferPointer(rebasing: source[offset...]))
             }
         }
         return try result.get()
@@ -94,10 +105,13 @@ struct ControlChannel {
 
     /// Receives what there is and hands every complete frame to `body`.
     ///
-    /// Frames that came before an end or an error are handed over first: the last words of a peer
-    /// that then closed are not lost.
-    mutating func receive(_ body: (ControlFrame) -> Void) throws(ChannelError) {
+    /// Frames that came before an end or an error are handed over first: the last message of a peer
+    /// that then closed is not lost.
+    /// - Returns: whether any byte came.
+    @discardableResult
+    mutating func receive(_ body: (ControlFrame) -> Void) throws(ChannelError) -> Bool {
         var received = 0
+        mayHoldMore = false
         while received < Self.receiveByteLimit {
             let result: TransferResult
             do {
@@ -106,7 +120,7 @@ struct ControlChannel {
                 throw .transport("\(error)")
             }
             switch result {
-            case .wouldBlock: return
+            case .wouldBlock: return received > 0
             case .closed: throw .closed
             case .transferred(let count): received += count
             }
@@ -116,15 +130,42 @@ struct ControlChannel {
                 throw .notProtocol("\(error)")
             }
         }
+        mayHoldMore = true
+        return true
+    }
+
+    /// Sends what is queued and waits for an answer.
+    ///
+    /// - Returns: the first frames that come; none when the deadline has passed.
+    mutating func exchange(until deadline: Deadline) throws(ChannelError) -> [ControlFrame] {
+        while true {
+            var frames: [ControlFrame] = []
+            var ending: ChannelError?
+            do throws(ChannelError) {
+                try send()
+                try receive { frames.append($0) }
+            } catch {
+                ending = error
+            }
+            if !frames.isEmpty { return frames }
+            if let ending { throw ending }
+            var poller = Poller()
+            _ = add(to: &poller)
+            do {
+                if try poller.wait(until: deadline) == 0 { return [] }
+            } catch {
+                throw .transport("\(error)")
+            }
+        }
     }
 
     private mutating func receivePiece() throws(TransportError) -> TransferResult {
-        let connection = connection
+        let link = link
         let result = withUnsafeTemporaryAllocation(
             byteCount: Self.scratchByteCount, alignment: 16
         ) { scratch in
             Result { () throws(TransportError) in
-                let result = try connection.tryReceive(scratch)
+                let result = try link.tryReceive(scratch)
                 if case .transferred(let count) = result {
                     decoder.append(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
                 }

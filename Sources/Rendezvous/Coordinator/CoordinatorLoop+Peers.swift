@@ -227,7 +227,7 @@ extension CoordinatorLoop {
     }
 
     func drop(_ id: MemberID) {
-        peers.removeValue(forKey: id)?.channel.connection.close()
+        peers.removeValue(forKey: id)?.channel.link.close()
     }
 
     /// Lets a worker read its last message before the connection closes.
@@ -236,7 +236,7 @@ extension CoordinatorLoop {
     }
 
     private func dropStranger(_ id: MemberID, _ reason: String) {
-        if let address = peers[id]?.channel.connection.remoteAddress,
+        if let address = peers[id]?.channel.link.remoteAddress,
             let line = strangerLog.line(address, reason)
         {
             delegate.log(line)

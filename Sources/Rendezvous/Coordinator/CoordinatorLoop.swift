@@ -77,7 +77,7 @@ final class CoordinatorLoop {
     func run() -> RunOutcome {
         delegate.coordinatorListening(at: listener.localAddress)
         defer {
-            for peer in peers.values { peer.channel.connection.close() }
+            for peer in peers.values { peer.channel.link.close() }
         }
         while true {
             do {
@@ -108,8 +108,7 @@ final class CoordinatorLoop {
         let listenerSlot = acceptAgain == nil ? poller.add(listener.pollDescriptor, .read) : nil
         var slots: [(MemberID, Int)] = []
         for (id, peer) in peers {
-            let interest: Poller.Interest = peer.channel.wantsToSend ? [.read, .write] : .read
-            slots.append((id, poller.add(peer.channel.connection.pollDescriptor, interest)))
+            slots.append((id, peer.channel.add(to: &poller)))
         }
         let planned = nextInstant()
         try poller.wait(until: Deadline(planned))
@@ -118,7 +117,7 @@ final class CoordinatorLoop {
         if ContinuousClock.now > planned + Self.oversleeping { events.append(.overslept) }
         if !poller.readiness(at: wakeSlot).isEmpty { wake.drain() }
         for (id, slot) in slots
-        where !poller.readiness(at: slot).isDisjoint(with: [.read, .hangUp, .error]) {
+        where !poller.readiness(at: slot).isEmpty || peers[id]?.channel.mayHoldMore == true {
             receive(from: id)
         }
         if let listenerSlot, !poller.readiness(at: listenerSlot).isEmpty { accept() }
@@ -129,6 +128,7 @@ final class CoordinatorLoop {
         instants.append(nextHeartbeat)
         if let deadline = membership.nextDeadline { instants.append(deadline) }
         if let acceptAgain { instants.append(acceptAgain) }
+        if peers.values.contains(where: \.channel.mayHoldMore) { instants.append(.now) }
         return instants.min() ?? nextHeartbeat
     }
 
@@ -136,9 +136,10 @@ final class CoordinatorLoop {
         for _ in 0..<Self.acceptLimit {
             do {
                 guard let connection = try listener.tryAccept() else { return }
+                guard let link = try? settings.links.open(connection, as: .called) else { continue }
                 lastNumber += 1
                 peers[MemberID(lastNumber)] = CoordinatorPeer(
-                    connection: connection,
+                    link: link,
                     standing: .stranger(until: ContinuousClock.now + settings.handshakeTimeout))
                 evictStrangers()
             } catch {

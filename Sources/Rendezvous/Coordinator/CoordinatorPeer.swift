@@ -25,8 +25,8 @@ final class CoordinatorPeer {
     /// The resume state on its way down; refilled as the queue empties.
     var download: FileTransfer?
 
-    init(connection: Connection, standing: Standing) {
-        channel = ControlChannel(connection: connection)
+    init(link: any Link, standing: Standing) {
+        channel = ControlChannel(link: link)
         self.standing = standing
     }
 
@@ -40,8 +40,8 @@ final class CoordinatorPeer {
     var endpoint: WorkerEndpoint? {
         dataPort.map {
             WorkerEndpoint(
-                remoteAddress: channel.connection.remoteAddress,
-                localAddress: channel.connection.localAddress, dataPort: $0)
+                remoteAddress: channel.link.remoteAddress,
+                localAddress: channel.link.localAddress, dataPort: $0)
         }
     }
 
@@ -55,7 +55,7 @@ final class CoordinatorPeer {
         try channel.enqueue(frame)
     }
 
-    /// Moves bytes to the kernel, and pieces of the download into the queue while it is short.
+    /// Moves bytes into the link, and pieces of the download into the queue while it is short.
     func send() throws(ChannelError) {
         while true {
             try channel.send()

@@ -2,6 +2,7 @@
 // as a local network; tests shorten them.
 
 import Foundation
+import Transport
 import WireFormat
 
 /// The run as the coordinator sees it.
@@ -29,6 +30,8 @@ package struct CoordinatorSettings: Sendable {
     package var handshakeTimeout: Duration
     /// Connections that have not introduced themselves; the oldest gives way to a new one.
     package var strangerLimit: Int
+    /// Makes links of the connections that are accepted.
+    package var links: any LinkFactory
     /// For those who ask how the run goes.
     package var runName: String
     package var totalSteps: Int
@@ -41,7 +44,7 @@ package struct CoordinatorSettings: Sendable {
         takeover: (journal: MembershipJournal, record: RecordPosition)? = nil,
         resumeState: [(name: String, bytes: Data)] = [],
         handshakeTimeout: Duration = .seconds(5), strangerLimit: Int = 32,
-        runName: String = "run", totalSteps: Int = 0
+        links: any LinkFactory = .standard, runName: String = "run", totalSteps: Int = 0
     ) {
         self.membership = membership
         self.configurationJSON = configurationJSON
@@ -53,6 +56,7 @@ package struct CoordinatorSettings: Sendable {
         self.resumeState = resumeState
         self.handshakeTimeout = handshakeTimeout
         self.strangerLimit = strangerLimit
+        self.links = links
         self.runName = runName
         self.totalSteps = totalSteps
     }

@@ -1,67 +1,45 @@
-// Asks a running coordinator how the run goes. A single exchange with a deadline; the coordinator
-// takes whoever asks for no worker.
+// Asks a running coordinator how the run goes: a single exchange with a deadline. The coordinator
+// does not take the process that asks for a worker.
 
 import Transport
 import WireFormat
 
 package enum StatusClient {
     /// - Throws: `unreachable` when nothing listens there, `timedOut` and `protocolViolation` when
-    ///   something else does, `refused`.
+    ///   something other than a coordinator of this version does, `refused`.
     package static func ask(
-        _ coordinator: SocketAddress, token: String? = nil, deadline: Deadline
+        _ coordinator: SocketAddress, token: String? = nil, links: any LinkFactory = .standard,
+        deadline: Deadline
     ) throws(RendezvousError) -> StatusReport {
-        let connection: Connection
+        let link: any Link
         do {
-            connection = try Connection.connect(to: coordinator, until: deadline)
+            link = try links.open(.connect(to: coordinator, until: deadline), as: .caller)
         } catch {
             throw RendezvousError(
                 .unreachable, "no coordinator can be reached at \(coordinator): \(error)")
         }
-        defer { connection.close() }
-        var channel = ControlChannel(connection: connection)
+        defer { link.close() }
+        var channel = ControlChannel(link: link)
         do {
             try channel.enqueue(
                 ControlFrame(.status(StatusRequest(token: token)) as WorkerMessage))
         } catch {
             throw RendezvousError(.protocolViolation, "cannot ask the coordinator: \(error)")
         }
-        while true {
-            var frames: [ControlFrame] = []
-            var ending: ChannelError?
-            do throws(ChannelError) {
-                try channel.send()
-                try channel.receive { frames.append($0) }
-            } catch {
-                ending = error
-            }
-            if let first = frames.first { return try answer(in: first) }
-            if ending != nil {
-                throw RendezvousError(
-                    .protocolViolation,
-                    "what listens at \(coordinator) does not answer as a coordinator of this "
-                        + "version does")
-            }
-            try wait(channel, until: deadline)
-        }
-    }
-
-    private static func wait(
-        _ channel: ControlChannel, until deadline: Deadline
-    ) throws(RendezvousError) {
-        var poller = Poller()
-        poller.add(
-            channel.connection.pollDescriptor, channel.wantsToSend ? [.read, .write] : .read)
-        let readyCount: Int
+        let frames: [ControlFrame]
         do {
-            readyCount = try poller.wait(until: deadline)
+            frames = try channel.exchange(until: deadline)
         } catch {
-            throw RendezvousError(.coordinatorLost, "lost the coordinator: \(error)")
-        }
-        if readyCount == 0 {
             throw RendezvousError(
-                .timedOut,
-                "what listens at \(channel.connection.remoteAddress) did not answer in time")
+                .protocolViolation,
+                "what listens at \(coordinator) does not answer as a coordinator of this version does"
+            )
         }
+        guard let first = frames.first else {
+            throw RendezvousError(
+                .timedOut, "what listens at \(coordinator) did not answer in time")
+        }
+        return try answer(in: first)
     }
 
     private static func answer(in frame: ControlFrame) throws(RendezvousError) -> StatusReport {

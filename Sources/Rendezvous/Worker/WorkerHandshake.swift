@@ -11,7 +11,7 @@ struct WorkerHandshake {
     private(set) var laterFrames: [ControlFrame] = []
 
     init(connection: Connection) {
-        channel = ControlChannel(connection: connection)
+        channel = ControlChannel(link: connection)
     }
 
     mutating func perform(
@@ -42,8 +42,7 @@ struct WorkerHandshake {
 
     private func wait(until deadline: Deadline) throws(RendezvousError) {
         var poller = Poller()
-        poller.add(
-            channel.connection.pollDescriptor, channel.wantsToSend ? [.read, .write] : .read)
+        _ = channel.add(to: &poller)
         let readyCount: Int
         do {
             readyCount = try poller.wait(until: deadline)
@@ -53,7 +52,7 @@ struct WorkerHandshake {
         if readyCount == 0 {
             throw RendezvousError(
                 .timedOut,
-                "the coordinator at \(channel.connection.remoteAddress) did not answer in time; "
+                "the coordinator at \(channel.link.remoteAddress) did not answer in time; "
                     + "is something else listening on that port?")
         }
     }

@@ -181,7 +181,7 @@ final class WorkerSession: @unchecked Sendable {
         } catch {
             failure = error
         }
-        channel.connection.close()
+        channel.link.close()
         let handlers = locked { state in
             state.failure =
                 failure ?? RendezvousError(.closed, "the connection to the coordinator is closed")
@@ -212,8 +212,7 @@ final class WorkerSession: @unchecked Sendable {
 
             poller.removeAll()
             let wakeSlot = poller.add(wake.pollDescriptor, .read)
-            let slot = poller.add(
-                channel.connection.pollDescriptor, channel.wantsToSend ? [.read, .write] : .read)
+            let slot = channel.add(to: &poller)
             do {
                 try poller.wait(until: Deadline(min(nextHeartbeat, lastHeard + timeout)))
             } catch {
@@ -234,7 +233,7 @@ final class WorkerSession: @unchecked Sendable {
     private func silent() -> RendezvousError {
         RendezvousError(
             .coordinatorSilent,
-            "no sign of life from the coordinator at \(channel.connection.remoteAddress) for "
+            "no sign of life from the coordinator at \(channel.link.remoteAddress) for "
                 + "\(timeout / .seconds(1)) s")
     }
 

@@ -1,4 +1,4 @@
-// A one-way link through a ring in shared memory. The TCP connection over which the two sides have met
+// A one-way link through a ring in shared memory. The link over which the two sides have met
 // stays open beside it: it shows at once when the other process ends, and a byte on it wakes a side that
 // sleeps. As long as neither sleeps, no system call is made.
 //
@@ -6,7 +6,7 @@
 //     the sender owns `written`, the receiver `read`; each keeps its own in private memory too, and
 //     never believes more of the other's than that it must lie in these bounds
 //
-// A side announces that it sleeps, looks once more, and then waits for the connection to become readable; the
+// A side announces that it sleeps, looks once more, and then waits for that link to become readable; the
 // other side looks for the announcement after each move. A sender that sleeps is woken when half of the
 // ring is free and not at each piece, so that two processes on one core do not take turns for every
 // piece.
@@ -14,13 +14,13 @@
 import CTransport
 import Synchronization
 
-/// The connection beside the ring: liveness and wake-ups. Used by the thread that transfers, except for
+/// The link beside the ring: liveness and wake-ups. Used by the thread that transfers, except for
 /// `shutdown`.
 private final class Bell: Sendable {
-    let connection: Connection
+    let link: any Link
     private let isOver = Atomic<Bool>(false)
 
-    init(_ connection: Connection) { self.connection = connection }
+    init(_ link: any Link) { self.link = link }
 
     /// Nothing will come from the other side any more, or this side has ended.
     var hasEnded: Bool { isOver.load(ordering: .acquiring) }
@@ -30,7 +30,7 @@ private final class Bell: Sendable {
     func ring() throws(TransportError) {
         var bell: UInt8 = 1
         let result = withUnsafeBytes(of: &bell) { byte in
-            Result { () throws(TransportError) in try connection.trySend(byte) }
+            Result { () throws(TransportError) in try link.trySend(byte) }
         }
         if case .closed = try result.get() { isOver.store(true, ordering: .releasing) }
     }
@@ -39,19 +39,19 @@ private final class Bell: Sendable {
     func drain() throws(TransportError) {
         var bells: (UInt64, UInt64) = (0, 0)
         let result = withUnsafeMutableBytes(of: &bells) { bytes in
-            Result { () throws(TransportError) in try connection.tryReceive(bytes) }
+            Result { () throws(TransportError) in try link.tryReceive(bytes) }
         }
         if case .closed = try result.get() { isOver.store(true, ordering: .releasing) }
     }
 
     func shutdown() {
         isOver.store(true, ordering: .releasing)
-        connection.shutdown()
+        link.shutdown()
     }
 
     func close() {
         isOver.store(true, ordering: .releasing)
-        connection.close()
+        link.close()
     }
 }
 
@@ -67,12 +67,12 @@ package final class SharedMemorySender: OutgoingLink, @unchecked Sendable {
     private var written: UInt64 = 0
     private var copy = RingCopy()
 
-    package init(segment: SharedSegment, connection: Connection) {
+    package init(segment: SharedSegment, bell link: any Link) {
         self.segment = segment
-        bell = Bell(connection)
+        bell = Bell(link)
     }
 
-    package var pollDescriptor: Int32 { bell.connection.pollDescriptor }
+    package var pollDescriptor: Int32 { bell.link.pollDescriptor }
     package var sendInterest: Poller.Interest { .read }
     package var medium: String { "shared memory" }
     package var isMemory: Bool { true }
@@ -81,7 +81,7 @@ package final class SharedMemorySender: OutgoingLink, @unchecked Sendable {
         let used = written &- rondo_ring_position(segment.header, RONDO_RECEIVER)
         guard used <= UInt64(SharedSegment.ringByteCount) else {
             throw TransportError(
-                code: .corrupted, operation: .send, address: bell.connection.remoteAddress)
+                code: .corrupted, operation: .send, address: bell.link.remoteAddress)
         }
         return SharedSegment.ringByteCount - Int(used)
     }
@@ -129,12 +129,12 @@ package final class SharedMemoryReceiver: IncomingLink, @unchecked Sendable {
     private var read: UInt64 = 0
     private var known: UInt64 = 0
 
-    package init(segment: SharedSegment, connection: Connection) {
+    package init(segment: SharedSegment, bell link: any Link) {
         self.segment = segment
-        bell = Bell(connection)
+        bell = Bell(link)
     }
 
-    package var pollDescriptor: Int32 { bell.connection.pollDescriptor }
+    package var pollDescriptor: Int32 { bell.link.pollDescriptor }
     package var receiveInterest: Poller.Interest { .read }
     package var isMemory: Bool { true }
 
@@ -143,7 +143,7 @@ package final class SharedMemoryReceiver: IncomingLink, @unchecked Sendable {
         let used = written &- read
         guard used <= UInt64(SharedSegment.ringByteCount) else {
             throw TransportError(
-                code: .corrupted, operation: .receive, address: bell.connection.remoteAddress)
+                code: .corrupted, operation: .receive, address: bell.link.remoteAddress)
         }
         known = written
         return Int(used)

@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// One thread transfers and closes; `shutdown()` may come from any thread and makes a waiting poll
 /// return. Closing gives the descriptor back exactly once.
-package final class Connection: IncomingLink, OutgoingLink, Sendable {
+package final class Connection: Link, Sendable {
     package let pollDescriptor: Int32
     package let localAddress: SocketAddress
     package let remoteAddress: SocketAddress
@@ -58,11 +58,6 @@ package final class Connection: IncomingLink, OutgoingLink, Sendable {
                 throw .timedOut(.connect, address)
             }
         }
-    }
-
-    /// Whether both ends are on this host.
-    package var isWithinHost: Bool {
-        remoteAddress.isLoopback || remoteAddress.host == localAddress.host
     }
 
     /// Bounds the kernel's send buffer, as far as the system's limits allow. A hint: a refusal
@@ -118,20 +113,6 @@ package final class Connection: IncomingLink, OutgoingLink, Sendable {
             }
         }
         return try transferResult(result, .send)
-    }
-
-    /// Receives into one buffer.
-    package func tryReceive(
-        _ buffer: UnsafeMutableRawBufferPointer
-    ) throws(TransportError) -> TransferResult {
-        try tryReceive(buffer, UnsafeMutableRawBufferPointer(start: nil, count: 0))
-    }
-
-    /// Sends from one buffer.
-    package func trySend(
-        _ buffer: UnsafeRawBufferPointer
-    ) throws(TransportError) -> TransferResult {
-        try trySend(buffer, UnsafeRawBufferPointer(start: nil, count: 0))
     }
 
     @inline(__always)

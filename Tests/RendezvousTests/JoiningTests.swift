@@ -49,9 +49,10 @@ struct JoiningTests {
                     do {
                         let client = try harness.join(slot, arithmetic: arithmetic, slot: slot)
                         let assignment = try client.awaitAssignment(deadline: .after(patience))
-                        try client.sendReady(
-                            ReadyReport(generation: 1, step: 0, weightsDigest: "start"))
-                        try client.sendFinished(report())
+                        try client.send(
+                            .ready(
+                                ReadyReport(generation: 1, step: 0, weightsDigest: "start")))
+                        try client.send(.finished(report()))
                         try client.awaitEnd(deadline: .after(patience))
                         return "\(assignment.rank) \(assignment.arithmetic)"
                     } catch let error as RendezvousError {
@@ -79,7 +80,7 @@ struct JoiningTests {
         var waits = 0
         #expect(
             code {
-                _ = try WorkerControlClient.join(
+                _ = try WorkerSession.join(
                     coordinator: address, hello: hello(1), deadline: .after(.milliseconds(500)),
                     onWaiting: { waits += 1 })
             } == .unreachable)
@@ -90,10 +91,10 @@ struct JoiningTests {
         let address = try freeAddress()
         let isWaiting = DispatchSemaphore(value: 0)
         let joining = Background {
-            let client = try WorkerControlClient.join(
+            let client = try WorkerSession.join(
                 coordinator: address, hello: hello(1), deadline: .after(patience),
                 onWaiting: { isWaiting.signal() })
-            try client.sendPrepared()
+            try client.send(.prepared)
             return client
         }
         #expect(isWaiting.wait(timeout: .now() + 10) == .success)
@@ -102,7 +103,7 @@ struct JoiningTests {
         let client = try joining.value()
         #expect(try client.awaitAssignment(deadline: .after(patience)).rank == 0)
         harness.service.requestAbort(exitCode: 1, reason: "enough")
-        #expect(client.awaitLoss(deadline: .after(patience))?.message == "enough")
+        #expect(client.awaitLoss()?.message == "enough")
         #expect(try harness.outcome() == .failed(exitCode: 1, message: "enough"))
     }
 
@@ -111,11 +112,11 @@ struct JoiningTests {
     /// Accepts one worker, welcomes it and hands the connection over.
     private func welcomed(
         timeout: Duration
-    ) throws -> (client: WorkerControlClient, coordinator: Connection) {
+    ) throws -> (client: WorkerSession, coordinator: Connection) {
         let listener = try Listener(try SocketAddress(host: "127.0.0.1", port: 0))
         let address = listener.localAddress
         let joining = Background {
-            try WorkerControlClient.join(
+            try WorkerSession.join(
                 coordinator: address, hello: hello(1), deadline: .after(patience))
         }
         let connection = try listener.accept(until: .after(patience))
@@ -140,7 +141,9 @@ struct JoiningTests {
         #expect(told.wait(timeout: .now() + 10) == .success)
         #expect(code { _ = try waiting.value() } == .coordinatorLost)
         #expect(
-            code { try client.sendReady(ReadyReport(generation: 1, step: 0, weightsDigest: "a")) }
+            code {
+                try client.send(.ready(ReadyReport(generation: 1, step: 0, weightsDigest: "a")))
+            }
                 == .coordinatorLost)
         let late = DispatchSemaphore(value: 0)
         client.onConnectionLost { _ in late.signal() }
@@ -168,7 +171,7 @@ struct JoiningTests {
 
     @Test func waitingEndsAtTheDeadline() throws {
         let (client, coordinator) = try welcomed(timeout: .seconds(20))
-        #expect(client.awaitLoss(deadline: .after(.milliseconds(10))) == nil)
+        #expect(client.awaitLoss(within: .milliseconds(10)) == nil)
         #expect(
             throws: RendezvousError(.timedOut, "waited too long for an assignment")
         ) { try client.awaitAssignment(deadline: .after(.milliseconds(10))) }

@@ -62,7 +62,7 @@ private let deadline = Deadline.after(.seconds(30))
             #expect(empty.run == "a run" && empty.state == "gathering")
             #expect(empty.workers == [] && empty.generation == 0 && empty.totalSteps == 60)
             #expect(empty.coordinatorPID == getpid())
-            let worker = try WorkerControlClient.join(
+            let worker = try WorkerSession.join(
                 coordinator: address, hello: hello(), deadline: deadline)
             defer { worker.close() }
             worker.setProgress(WorkerHeartbeat(step: 3, phase: "data"))

@@ -20,7 +20,7 @@ struct StrangerTests {
                 guard goOn.wait(timeout: .now() + 30) == .success else {
                     throw Background<Void>.Overdue()
                 }
-                try client.sendFinished(report())
+                try client.send(.finished(report()))
                 try client.awaitEnd(deadline: .after(patience))
             }
         }

@@ -1,151 +1,111 @@
-// The thread and the shared state behind WorkerControlClient.
+// A worker's conversation with one coordinator. `join` introduces the worker and returns once it is a
+// member; from then on a thread of the session's own receives, sends what is queued and shows a sign
+// of life in every heartbeat interval, so that the training thread may compute for as long as it
+// likes.
 //
-// One thread owns the channel: it alone receives and sends. Everything else is `State`, guarded by
-// one condition; the training thread changes it and wakes the thread, the thread changes it and
-// broadcasts. No lock is held while a handler runs or a system call waits.
+// That thread alone uses the channel (WorkerSession+Conversation). All else is `State`, guarded by one
+// condition: callers change it and wake the thread, the thread changes it and broadcasts. No lock is
+// held while a handler runs or a system call waits. A caller waits only where it asks for something
+// (`awaitNext`, `awaitState`) and where the queue is full (a checkpoint that is larger than the
+// queue).
 
 import Foundation
 import Transport
 import WireFormat
 
-/// What the client's thread and its callers share. Guarded by the session's condition.
-struct WorkerSessionState {
-    /// Frames from callers, on their way to the channel.
-    var outgoing: [ControlFrame] = []
-    var outgoingByteCount = 0
-    /// True while frames that left `outgoing` have not been handed to the kernel.
-    var channelIsSending = false
-    var assignments: [Assignment] = []
-    var receivedFiles: [[TransferredFile]] = []
-    var stopReason: String?
-    /// The last generation whose ring is to be left at once, and after the step; 0 for none.
-    var haltedGeneration: UInt32 = 0
-    var pausedGeneration: UInt32 = 0
-    /// The last change of the deal.
-    var dealChange: DealChange?
-    var haltHandler: (@Sendable (UInt32) -> Void)?
-    var progress = WorkerHeartbeat(step: 0, phase: "joining")
-    var hasEnded = false
-    var closeRequested = false
-    /// The first failure; every later call throws it.
-    var failure: RendezvousError?
-    var lossHandlers: [@Sendable (RendezvousError) -> Void] = []
-}
-
-/// Unchecked: `state` is only touched with `condition` locked; the rest is constant or belongs to
-/// the thread that `start` makes.
-final class WorkerSession: @unchecked Sendable {
+/// One worker's side of the control plane, from joining to the end of the connection. All methods may
+/// be called from any thread. A session that is let go of closes within a heartbeat interval.
+///
+/// Unchecked: `state` is only touched with `condition` locked; the rest is constant or belongs to the
+/// session's thread.
+package final class WorkerSession: @unchecked Sendable {
     /// A caller waits while this much is queued: four blobs.
-    private static let outgoingByteLimit = 1 << 20
-    /// Assignments and file sets that wait to be asked for; a sound coordinator sends no more.
-    private static let unreadLimit = 16
+    static let outgoingByteLimit = 1 << 20
 
-    private let condition = NSCondition()
-    private var state = WorkerSessionState()
-    private let wake: WakeSignal
-    private let interval: Duration
-    private let timeout: Duration
+    /// What the run is about, as told in the welcome.
+    package let description: RunDescription
+    let condition = NSCondition()
+    let wake: WakeSignal
+    private var state = State()
 
     // The thread's own.
-    private var channel: ControlChannel
-    private let earlyFrames: [ControlFrame]
-    private var assembly: FileAssembly?
+    var channel: ControlChannel
+    var assembly: FileAssembly?
+    var poller = Poller()
+    var lastHeard = ContinuousClock.now
+    var nextHeartbeat = ContinuousClock.now
 
-    init(
-        channel: ControlChannel, earlyFrames: [ControlFrame], description: RunDescription,
-        wake: WakeSignal
-    ) {
-        self.channel = channel
-        self.earlyFrames = earlyFrames
-        self.wake = wake
-        interval = description.heartbeatInterval
-        timeout = description.heartbeatTimeout
-    }
+    /// What the session's thread and its callers share. Guarded by the session's condition.
+    struct State {
+        /// Frames from callers, on their way to the channel.
+        var outgoing: [ControlFrame] = []
+        var outgoingByteCount = 0
+        /// True while frames that left `outgoing` have not been handed to the link.
+        var channelIsSending = false
+        var assignments: [Assignment] = []
+        var receivedFiles: [[TransferredFile]] = []
+        var stopReason: String?
+        /// The last generation whose ring is to be left at once, and after the step; 0 for none.
+        var haltedGeneration: UInt32 = 0
+        var pausedGeneration: UInt32 = 0
+        /// The last change of the deal.
+        var dealChange: DealChange?
+        var haltHandler: (@Sendable (UInt32) -> Void)?
+        var progress = WorkerHeartbeat(step: 0, phase: "joining")
+        var hasEnded = false
+        var closeRequested = false
+        /// The first failure; every later call throws it.
+        var failure: RendezvousError?
+        var lossHandlers: [@Sendable (RendezvousError) -> Void] = []
 
-    func start() {
-        let thread = Thread { [self] in run() }
-        thread.name = "control"
-        // Room for Foundation's JSON reader.
-        thread.stackSize = 1 << 20
-        thread.start()
-    }
-
-    // MARK: - Callers
-
-    /// Waits until `take` gives a value; the values that came before a failure are given first.
-    func wait<Value>(
-        for what: String, until deadline: Deadline,
-        _ take: (inout WorkerSessionState) -> Value?
-    ) throws(RendezvousError) -> Value {
-        condition.lock()
-        defer { condition.unlock() }
-        while true {
-            if let value = take(&state) { return value }
-            try throwIfOver()
-            guard !deadline.hasPassed else {
-                throw RendezvousError(.timedOut, "waited too long for \(what)")
+        /// - Throws: why there is nothing more to say or to wait for.
+        func checkIsOpen() throws(RendezvousError) {
+            if let failure { throw failure }
+            if hasEnded || closeRequested {
+                throw RendezvousError(.closed, "the connection to the coordinator is closed")
             }
-            _ = condition.wait(until: Date(timeIntervalSinceNow: deadline.remaining / .seconds(1)))
         }
     }
 
-    /// Queues a message.
-    func send(_ message: WorkerMessage) throws(RendezvousError) {
-        let frame: ControlFrame
-        do {
-            frame = try ControlFrame(message)
-        } catch {
-            throw RendezvousError(.protocolViolation, "\(error)")
-        }
-        try send(frame)
+    init(channel: ControlChannel, description: RunDescription, wake: WakeSignal) {
+        self.channel = channel
+        self.description = description
+        self.wake = wake
     }
 
-    /// Queues a frame, waiting while the queue is full. The wait has no deadline of its own: it
-    /// ends when the coordinator reads, is lost, or falls silent for the heartbeat timeout.
-    func send(_ frame: ControlFrame) throws(RendezvousError) {
-        condition.lock()
-        defer { condition.unlock() }
-        while true {
-            try throwIfOver()
-            guard state.outgoingByteCount >= Self.outgoingByteLimit else { break }
-            condition.wait()
-        }
-        state.outgoing.append(frame)
-        state.outgoingByteCount += frame.payload.count
+    deinit { channel.link.close() }
+
+    /// Ends the connection without a message; the coordinator takes this worker for lost unless the
+    /// run has ended.
+    package func close() {
+        locked { $0.closeRequested = true }
         wake.signal()
     }
 
-    /// Waits until everything queued has been handed to the kernel.
-    func flush(until deadline: Deadline) throws(RendezvousError) {
-        try wait(for: "the queue to empty", until: deadline) { state in
-            state.outgoing.isEmpty && !state.channelIsSending ? () : nil
-        }
+    func locked<Value>(_ body: (inout State) -> Value) -> Value {
+        condition.lock()
+        defer { condition.unlock() }
+        return body(&state)
     }
 
-    var stopReason: String? { locked { $0.stopReason } }
+    // MARK: - What the coordinator asks for
 
-    func setProgress(_ progress: WorkerHeartbeat) {
-        locked { $0.progress = progress }
-    }
-
-    func onConnectionLost(_ handler: @escaping @Sendable (RendezvousError) -> Void) {
-        let failure = locked { state in
-            if state.failure == nil { state.lossHandlers.append(handler) }
-            return state.failure
-        }
-        if let failure, failure.code != .closed { handler(failure) }
-    }
+    /// Why the run is to stop after the current step, nil while it is not.
+    package var stopReason: String? { locked { $0.stopReason } }
 
     /// Whether the members of a generation have been asked to leave its ring after the step.
-    func isPauseRequested(generation: UInt32) -> Bool {
+    package func isPauseRequested(generation: UInt32) -> Bool {
         locked { $0.pausedGeneration >= generation }
     }
 
-    func dealChange(generation: UInt32) -> DealChange? {
+    /// The last change of a generation's deal; nil when there has been none.
+    package func dealChange(generation: UInt32) -> DealChange? {
         locked { $0.dealChange.flatMap { $0.generation == generation ? $0 : nil } }
     }
 
-    func onHalt(_ handler: @escaping @Sendable (UInt32) -> Void) {
+    /// Calls `handler`, from the session's thread, with the number of a generation whose ring is to be
+    /// left at once; at once when that has been asked already. There is one handler.
+    package func onHalt(_ handler: @escaping @Sendable (_ generation: UInt32) -> Void) {
         let generation = locked { state in
             state.haltHandler = handler
             return state.haltedGeneration
@@ -153,198 +113,140 @@ final class WorkerSession: @unchecked Sendable {
         if generation > 0 { handler(generation) }
     }
 
-    func close() {
-        locked { $0.closeRequested = true }
-        wake.signal()
+    /// Calls `handler` once, from the session's thread, when the coordinator is lost or aborts the
+    /// run; at once when that has happened already. Never after an orderly end or `close`.
+    package func onConnectionLost(_ handler: @escaping @Sendable (RendezvousError) -> Void) {
+        let failure = locked { state in
+            if state.failure == nil { state.lossHandlers.append(handler) }
+            return state.failure
+        }
+        if let failure, failure.code != .closed { handler(failure) }
     }
 
-    private func locked<Value>(_ body: (inout WorkerSessionState) -> Value) -> Value {
+    // MARK: - Waiting
+
+    /// What a worker without a ring waits for.
+    package enum Next: Sendable {
+        /// A generation is open with this worker in it.
+        case assignment(Assignment)
+        /// The run, or this worker's part in it, is over and went well.
+        case end
+    }
+
+    /// Waits until a generation is open with this worker in it, or nothing is left to do.
+    package func awaitNext(deadline: Deadline) throws(RendezvousError) -> Next {
+        try wait(for: "an assignment", until: deadline) { state in
+            // Of several the last counts: the generations before it are over.
+            if let last = state.assignments.last {
+                state.assignments = []
+                return .assignment(last)
+            }
+            return state.hasEnded ? .end : nil
+        }
+    }
+
+    /// Waits for the files to resume from; only after an assignment with `stateFollows`, at the root.
+    package func awaitState(deadline: Deadline) throws(RendezvousError) -> [TransferredFile] {
+        try wait(for: "the state to resume from", until: deadline) { state in
+            state.receivedFiles.isEmpty ? nil : state.receivedFiles.removeFirst()
+        }
+    }
+
+    /// Waits until `take` gives a value; values that came before a failure are given first.
+    private func wait<Value>(
+        for what: String, until deadline: Deadline, _ take: (inout State) -> Value?
+    ) throws(RendezvousError) -> Value {
         condition.lock()
         defer { condition.unlock() }
-        return body(&state)
-    }
-
-    private func throwIfOver() throws(RendezvousError) {
-        if let failure = state.failure { throw failure }
-        if state.hasEnded || state.closeRequested {
-            throw RendezvousError(.closed, "the connection to the coordinator is closed")
-        }
-    }
-
-    // MARK: - The thread
-
-    private func run() {
-        var failure: RendezvousError?
-        do throws(RendezvousError) {
-            for frame in earlyFrames { try take(frame) }
-            try converse()
-        } catch {
-            failure = error
-        }
-        channel.link.close()
-        let handlers = locked { state in
-            state.failure =
-                failure ?? RendezvousError(.closed, "the connection to the coordinator is closed")
-            defer { state.lossHandlers = [] }
-            return state.lossHandlers
-        }
-        condition.broadcast()
-        if let failure {
-            for handler in handlers { handler(failure) }
-        }
-    }
-
-    /// Returns after an orderly end or `close`.
-    private func converse() throws(RendezvousError) {
-        var poller = Poller()
-        var lastHeard = ContinuousClock.now
-        var nextHeartbeat = lastHeard
         while true {
-            let (isOver, heartbeat) = locked { ($0.hasEnded || $0.closeRequested, $0.progress) }
-            if isOver { return }
-            let now = ContinuousClock.now
-            if now >= nextHeartbeat {
-                // A queue that has not emptied shows life by itself, as soon as it moves.
-                if !channel.wantsToSend { try enqueue(heartbeat) }
-                nextHeartbeat = now + interval
+            if let value = take(&state) { return value }
+            try state.checkIsOpen()
+            guard !deadline.hasPassed else {
+                throw RendezvousError(.timedOut, "waited too long for \(what)")
             }
-            try sendQueued()
-
-            poller.removeAll()
-            let wakeSlot = poller.add(wake.pollDescriptor, .read)
-            let slot = channel.add(to: &poller)
-            do {
-                try poller.wait(until: Deadline(min(nextHeartbeat, lastHeard + timeout)))
-            } catch {
-                throw RendezvousError(.coordinatorLost, "lost the coordinator: \(error)")
-            }
-            if poller.readiness(at: wakeSlot).contains(.read) { wake.drain() }
-            if poller.readiness(at: slot).isDisjoint(with: [.read, .hangUp, .error]) {
-                // Judged only when nothing has come: a worker that was itself suspended finds the
-                // coordinator's heartbeats waiting.
-                if ContinuousClock.now >= lastHeard + timeout { throw silent() }
-            } else {
-                lastHeard = ContinuousClock.now
-                try receive()
-            }
+            condition.wait(until: deadline)
         }
     }
 
-    private func silent() -> RendezvousError {
-        RendezvousError(
-            .coordinatorSilent,
-            "no sign of life from the coordinator at \(channel.link.remoteAddress) for "
-                + "\(timeout / .seconds(1)) s")
+    // MARK: - Sending
+
+    /// The step and the phase that heartbeats show from now on.
+    package func setProgress(_ progress: WorkerHeartbeat) {
+        locked { $0.progress = progress }
     }
 
-    private func enqueue(_ heartbeat: WorkerHeartbeat) throws(RendezvousError) {
+    /// Queues a message. A list of steps that is too long for one message becomes several.
+    package func send(_ message: WorkerMessage) throws(RendezvousError) {
+        if case .steps(let list) = message, list.reports.count > StepReports.countLimit {
+            for start in stride(from: 0, to: list.reports.count, by: StepReports.countLimit) {
+                let part = list.reports[start...].prefix(StepReports.countLimit)
+                try send(.steps(StepReports(reports: Array(part))))
+            }
+            return
+        }
+        let frame: ControlFrame
         do {
-            try channel.enqueue(ControlFrame(.heartbeat(heartbeat) as WorkerMessage))
+            frame = try ControlFrame(message)
         } catch {
             throw RendezvousError(.protocolViolation, "\(error)")
         }
+        try queue(frame)
     }
 
-    /// Moves queued frames into the channel as it has room, and the channel's bytes to the kernel.
-    private func sendQueued() throws(RendezvousError) {
-        do throws(ChannelError) {
-            while true {
-                if channel.queuedByteCount < Self.outgoingByteLimit {
-                    let frames = locked { state in
-                        defer {
-                            state.outgoing = []
-                            state.outgoingByteCount = 0
-                        }
-                        state.channelIsSending = true
-                        return state.outgoing
-                    }
-                    for frame in frames { try channel.enqueue(frame) }
-                }
-                try channel.send()
-                let hasMore = locked { state in
-                    state.channelIsSending = channel.wantsToSend
-                    return !state.outgoing.isEmpty
-                }
-                condition.broadcast()
-                if channel.wantsToSend || !hasMore { return }
-            }
-        } catch {
-            throw .lost(error)
-        }
-    }
-
-    private func receive() throws(RendezvousError) {
-        var frames: [ControlFrame] = []
-        var ending: ChannelError?
-        do throws(ChannelError) {
-            try channel.receive { frames.append($0) }
-        } catch {
-            ending = error
-        }
-        for frame in frames { try take(frame) }
-        condition.broadcast()
-        if let ending, !locked({ $0.hasEnded }) { throw .lost(ending) }
-    }
-
-    private func take(_ frame: ControlFrame) throws(RendezvousError) {
+    /// Uploads a checkpoint; waits while the queue is full, as long as the coordinator lives.
+    /// By rank 0 only.
+    package func sendCheckpoint(
+        step: Int, isFinal: Bool, files: [TransferredFile]
+    ) throws(RendezvousError) {
+        var transfer: FileTransfer
         do {
-            switch frame.kind {
-            case .blob:
-                guard assembly != nil else { throw ControlMessageError("an unexpected blob") }
-                try assembly?.append(frame.payload)
-            case .message:
-                try take(try CoordinatorMessage(decoding: frame.payload))
-            }
-        } catch let error as RendezvousError {
-            throw error
+            transfer = try FileTransfer(step: step, isFinal: isFinal, files: files)
         } catch {
-            throw RendezvousError(
-                .protocolViolation, "cannot understand the coordinator: \(error)")
+            throw RendezvousError(.protocolViolation, "cannot send the checkpoint: \(error)")
+        }
+        while let piece = transfer.next() {
+            switch piece {
+            case .begin(let header): try send(.checkpointBegin(header))
+            case .blob(let bytes): try queue(ControlFrame(kind: .blob, payload: bytes))
+            case .end(let trailer): try send(.checkpointEnd(trailer))
+            }
         }
     }
 
-    private func take(_ message: CoordinatorMessage) throws {
-        switch message {
-        case .assignment(let assignment):
-            try keep { state in
-                state.assignments.append(assignment)
-                return state.assignments.count
+    /// Reports a failure and waits until the report is on its way, two seconds at most. Never throws:
+    /// the worker is about to end anyway.
+    package func sendFailure(exitCode: Int32, message: String) {
+        let exitCode = (1...255).contains(exitCode) ? exitCode : 1
+        do {
+            try send(.failed(FailureReport(exitCode: exitCode, message: message)))
+            try wait(for: "the queue to empty", until: .after(.seconds(2))) { state in
+                state.outgoing.isEmpty && !state.channelIsSending ? () : nil
             }
-        case .checkpointBegin(let header):
-            guard assembly == nil else { throw ControlMessageError("a transfer in a transfer") }
-            assembly = FileAssembly(header: header)
-        case .checkpointEnd(let trailer):
-            guard let files = try assembly?.finish(trailer) else {
-                throw ControlMessageError("the end of a transfer that did not begin")
-            }
-            assembly = nil
-            try keep { state in
-                state.receivedFiles.append(files)
-                return state.receivedFiles.count
-            }
-        case .heartbeat: break
-        case .halt(let request):
-            let handler = locked { state in
-                state.haltedGeneration = max(state.haltedGeneration, request.generation)
-                return state.haltHandler
-            }
-            handler?(request.generation)
-        case .redeal(let change): locked { $0.dealChange = change }
-        case .pause(let request):
-            locked { $0.pausedGeneration = max($0.pausedGeneration, request.generation) }
-        case .stop(let request): locked { $0.stopReason = $0.stopReason ?? request.reason }
-        case .end: locked { $0.hasEnded = true }
-        case .abort(let report):
-            throw RendezvousError(.aborted(exitCode: report.exitCode), report.message)
-        case .restart(let restart): throw RendezvousError.restart(restart)
-        case .refused(let refusal):
-            throw RendezvousError(.refused(refusal.reason), refusal.message)
-        case .welcome: throw ControlMessageError("a second welcome")
-        case .status: throw ControlMessageError("an answer that nobody asked for")
+        } catch {
+            // The coordinator is gone; it has noticed this worker's end by itself.
         }
     }
 
-    private func keep(_ append: (inout WorkerSessionState) -> Int) throws(ControlMessageError) {
-        if locked(append) > Self.unreadLimit { throw ControlMessageError("too much at once") }
+    /// Queues a frame, waiting while the queue is full. The wait has no deadline of its own: it ends
+    /// when the coordinator reads, is lost, or falls silent for the heartbeat timeout.
+    private func queue(_ frame: ControlFrame) throws(RendezvousError) {
+        condition.lock()
+        defer { condition.unlock() }
+        while true {
+            try state.checkIsOpen()
+            guard state.outgoingByteCount >= Self.outgoingByteLimit else { break }
+            condition.wait()
+        }
+        state.outgoing.append(frame)
+        state.outgoingByteCount += frame.payload.count
+        wake.signal()
+    }
+}
+
+extension NSCondition {
+    /// Waits for a signal until the deadline; false once it has passed. The caller holds the lock.
+    @discardableResult
+    package func wait(until deadline: Deadline) -> Bool {
+        wait(until: Date(timeIntervalSinceNow: deadline.remaining / .seconds(1)))
     }
 }

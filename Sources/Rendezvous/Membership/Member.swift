@@ -10,13 +10,17 @@ extension Membership {
         var lastHeard: Instant
         var progress: WorkerHeartbeat?
         var isPrepared = false
-        /// Its place in the open generation; nil while it waits for the next.
-        var rank: Int?
-        // Of the open generation.
-        var ready: ReadyReport?
-        var halted: HaltReport?
-        var finished: FinishedReport?
         var leaveReason: String?
+        /// Its part in the open generation; nil while it waits for the next.
+        var part: Part?
+
+        /// What a worker is in one generation, and what it has reported there.
+        struct Part: Sendable {
+            let rank: Int
+            var ready: ReadyReport?
+            var halted: HaltReport?
+            var finished: FinishedReport?
+        }
 
         init(id: MemberID, hello: WorkerHello, slot: Int, now: Instant) {
             self.id = id
@@ -25,15 +29,10 @@ extension Membership {
             lastHeard = now
         }
 
-        /// The same member without its place in a generation and what it reported there.
-        var withoutPlace: Member {
-            var copy = self
-            copy.rank = nil
-            copy.ready = nil
-            copy.halted = nil
-            copy.finished = nil
-            return copy
-        }
+        var rank: Int? { part?.rank }
+        var ready: ReadyReport? { part?.ready }
+        var halted: HaltReport? { part?.halted }
+        var finished: FinishedReport? { part?.finished }
 
         /// Whether it has left the ring of the open generation.
         var hasLeftRing: Bool { halted != nil || finished != nil }

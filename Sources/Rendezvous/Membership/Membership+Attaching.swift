@@ -10,41 +10,41 @@ extension Membership {
     package init(settings: MembershipSettings, journal: MembershipJournal, now: Instant) {
         self.init(settings: settings, now: now)
         phase = .attaching(until: now + settings.attachTimeout)
-        generation = GenerationDescription(
-            number: journal.generation, deal: journal.deal,
-            workers: journal.members.enumerated().map { rank, entry in
-                WorkerDescription(
-                    rank: rank, slot: entry.slot, hostName: entry.hostName,
-                    processID: entry.processID, arithmetic: journal.arithmetic)
-            }, startStep: journal.startStep, arithmetic: journal.arithmetic,
-            // Not known; the one from which the most care follows.
-            transfer: .state)
-        lastNumber = journal.generation
-        lastDealNumber = journal.changes?.map(\.number).max() ?? 0
-        expected = Dictionary(
+        var taken = CurrentGeneration(
+            GenerationDescription(
+                number: journal.generation, deal: journal.deal,
+                workers: journal.members.enumerated().map { rank, entry in
+                    WorkerDescription(
+                        rank: rank, slot: entry.slot, hostName: entry.hostName,
+                        processID: entry.processID, arithmetic: journal.arithmetic)
+                }, startStep: journal.startStep, arithmetic: journal.arithmetic,
+                // The journal does not say; this one makes later decisions the most careful.
+                transfer: .state), nextDealing: now)
+        taken.expected = Dictionary(
             journal.members.enumerated().map { ($0.element.key, $0.offset) },
             uniquingKeysWith: { first, _ in first })
+        current = taken
+        lastDealNumber = journal.changes?.map(\.number).max() ?? 0
     }
 
     /// Takes a worker of the open generation back; nil for a newcomer.
     mutating func attached(_ id: MemberID, _ hello: WorkerHello, _ now: Instant) -> [Action]? {
         guard case .attaching = phase, let generation, let standing = hello.standing,
-            let rank = expected[hello.key]
+            let rank = current?.expected.removeValue(forKey: hello.key)
         else { return nil }
-        expected[hello.key] = nil
         var member = Member(
             id: id, hello: hello, slot: generation.workers[rank].slot, now: now)
         member.isPrepared = true
-        member.rank = rank
         if standing.generation == generation.number {
-            member.ready = standing.ready
-            member.halted = standing.halted
-            member.finished = standing.finished
+            member.part = .init(
+                rank: rank, ready: standing.ready, halted: standing.halted,
+                finished: standing.finished)
         } else {
             // It never heard of the open generation and waits in the one before.
-            member.halted = standing.halted ?? standing.finished.map(HaltReport.init)
+            member.part = .init(
+                rank: rank, halted: standing.halted ?? standing.finished.map(HaltReport.init))
+            guard member.halted != nil else { return nil }
         }
-        guard standing.generation == generation.number || member.halted != nil else { return nil }
         members[id] = member
         let stop = stopReason.map { [Action.stop([id], reason: $0)] } ?? []
         return [.attach(id, member.description)] + stop
@@ -53,31 +53,35 @@ extension Membership {
     /// The last of the open generation's workers is lost, but not all of them need be gone.
     mutating func expectBack(_ now: Instant) {
         let connected = Set(members.values.map(\.hello.key))
-        expected = departed.filter { !connected.contains($0.key) }
-        departed = [:]
-        disturbedSince = disturbedSince ?? now
+        let departed = current?.departed ?? [:]
+        current?.expected = departed.filter { !connected.contains($0.key) }
+        current?.departed = [:]
+        disturb(now)
         phase = .attaching(until: now + settings.attachTimeout)
     }
 
     /// A newcomer for a place that somebody is expected back in: whoever started it knows that the other is
     /// gone.
     mutating func stopExpecting(slot: Int?) {
-        guard let slot, let generation else { return }
-        expected = expected.filter { generation.workers[$0.value].slot != slot }
+        guard let slot, let current else { return }
+        self.current?.expected = current.expected.filter { _, rank in
+            current.description.workers[rank].slot != slot
+        }
     }
 
     /// Goes on once all workers are back, or those who are not are given up.
     mutating func endAttaching(_ now: Instant) -> [Action] {
-        guard case .attaching(let until) = phase, let generation else { return [] }
+        guard case .attaching(let until) = phase, let current else { return [] }
+        let generation = current.description
         let newcomers = members.values.filter { $0.rank == nil && $0.isPrepared }.count
         let isReplaced = ring.isEmpty && newcomers >= settings.workerCount
-        guard expected.isEmpty || isReplaced || now >= until else { return [] }
-        let missing = expected
-        expected = [:]
+        guard current.expected.isEmpty || isReplaced || now >= until else { return [] }
+        let missing = current.expected
+        self.current?.expected = [:]
         guard !ring.isEmpty else {
             // Nobody is left of that generation: the last checkpoint is gone on from with those who come.
             // Some may have left for good, so that it need not be as many as at the start.
-            disturbedSince = disturbedSince ?? now
+            disturb(now)
             if let stopReason {
                 return fail(130, MembershipWords.stoppedWithoutWorkers(stopReason), now)
             }
@@ -85,7 +89,7 @@ extension Membership {
             return [.note(MembershipWords.nobodyLeft(savedStep: savedStep))] + openAfterReturn(now)
         }
         let isWhole = ring.count == generation.workers.count
-        disturbedSince = isWhole ? nil : disturbedSince ?? now
+        if isWhole { recovery.since = nil } else { disturb(now) }
         var actions: [Action] = missing.values.sorted().map { rank in
             .note(
                 "lost \(MembershipWords.name(generation.workers[rank])): it has not come back to the"

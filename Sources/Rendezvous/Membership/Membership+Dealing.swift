@@ -9,10 +9,12 @@ extension Membership {
     static let dealingInterval = Duration.seconds(1)
 
     mutating func dealBySpeed(_ now: Instant) -> [Action] {
-        guard case .running = phase, !isPauseRequested, stopReason == nil, let generation,
-            now >= nextDealing
+        guard case .running = phase, stopReason == nil, let current, !current.isPauseRequested,
+            now >= current.nextDealing
         else { return [] }
-        nextDealing = now + Self.dealingInterval
+        self.current?.nextDealing = now + Self.dealingInterval
+        let generation = current.description
+        let announcedDeal = current.announcedDeal
         let members = ring
         // The last change is still on its way to somebody, or somebody has not computed yet.
         let progress = members.compactMap(\.progress)
@@ -20,23 +22,23 @@ extension Membership {
             progress.count == members.count,
             announcedDeal == nil || progress.allSatisfy({ $0.dealNumber == announcedDeal?.number })
         else { return [] }
-        let current = announcedDeal?.deal ?? generation.deal
+        let presentDeal = announcedDeal?.deal ?? generation.deal
         let seconds = progress.compactMap(\.secondsPerReplica)
         guard seconds.count == members.count,
-            let better = SpeedDeal.better(than: current, secondsPerReplica: seconds)
+            let better = SpeedDeal.better(than: presentDeal, secondsPerReplica: seconds)
         else {
-            wantedDeal = nil
+            self.current?.wantedDeal = nil
             return []
         }
-        guard wantedDeal != nil else {
-            wantedDeal = better
+        guard current.wantedDeal != nil else {
+            self.current?.wantedDeal = better
             return []
         }
-        wantedDeal = nil
+        self.current?.wantedDeal = nil
         lastDealNumber = max(lastDealNumber, progress.map(\.dealNumber).max() ?? 0) + 1
         let change = DealChange(
             generation: generation.number, number: lastDealNumber, deal: better)
-        announcedDeal = change
+        self.current?.announcedDeal = change
         return [.redeal(members.map(\.id), change)]
     }
 }

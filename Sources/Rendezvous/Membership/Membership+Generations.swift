@@ -22,7 +22,7 @@ extension Membership {
         // A newcomer that had not yet been given the state stands at the beginning, behind what is saved.
         let holders = ring.compactMap(\.stateStep).filter { $0 >= savedStep }
         let isFirst = generation == nil
-        if holders.isEmpty, !isFirst { members = members.mapValues(\.withoutPlace) }
+        if holders.isEmpty, !isFirst { for id in members.keys { members[id]?.part = nil } }
         let next = members.values.filter { $0.isPrepared || $0.rank != nil }
             .sorted { $0.slot < $1.slot }
         if holders.isEmpty, !isFirst, let stopReason {
@@ -31,7 +31,7 @@ extension Membership {
         }
         guard !next.isEmpty, !isFirst || next.count >= settings.workerCount else {
             phase = .waiting(until: now + settings.startTimeout, openAt: nil)
-            disturbedSince = disturbedSince ?? now
+            disturb(now)
             return actions + [.note(MembershipWords.nobodyLeft(savedStep: savedStep))]
         }
         if holders.isEmpty, !isFirst, !isReturnComplete(next.count, now) {
@@ -39,21 +39,12 @@ extension Membership {
             return actions + [.note(MembershipWords.nobodyLeft(savedStep: savedStep))]
         }
         let description = describe(next, holders: holders)
-        generation = description
-        lastNumber = description.number
-        for (rank, member) in next.enumerated() {
-            members[member.id] = member.withoutPlace
-            members[member.id]?.rank = rank
-        }
-        isPauseRequested = false
-        newcomerDeadline = nil
-        departed = [:]
-        announcedDeal = nil
-        wantedDeal = nil
-        nextDealing = now + Self.dealingInterval
-        fruitlessCount += 1
-        guard fruitlessCount <= Self.fruitlessLimit else {
-            return actions + fail(4, MembershipWords.fruitless(fruitlessCount - 1, lastCause), now)
+        current = CurrentGeneration(description, nextDealing: now + Self.dealingInterval)
+        for (rank, member) in next.enumerated() { members[member.id]?.part = .init(rank: rank) }
+        recovery.fruitlessCount += 1
+        guard recovery.fruitlessCount <= Self.fruitlessLimit else {
+            return actions
+                + fail(4, MembershipWords.fruitless(Self.fruitlessLimit, recovery.lastCause), now)
         }
         phase = .preparing(until: now + settings.startTimeout)
         return actions + [.openGeneration(description, members: next.map(\.id))]
@@ -92,7 +83,7 @@ extension Membership {
             sum + pair.0.filter { pair.1.contains($0) }.count
         }
         return GenerationDescription(
-            number: lastNumber + 1, deal: deal,
+            number: (generation?.number ?? 0) + 1, deal: deal,
             workers: next.enumerated().map { rank, member in
                 var description = member.description
                 description.rank = rank
@@ -108,7 +99,7 @@ extension Membership {
         guard let generation, report.generation >= generation.number else { return [] }
         guard report.generation == generation.number, member.rank != nil, member.ready == nil
         else { return lost(id, .protocolViolation("an unexpected 'ready'"), now) }
-        members[id]?.ready = report
+        members[id]?.part?.ready = report
         members[id]?.lastHeard = now
         guard case .preparing = phase, ring.count == generation.workers.count,
             ring.allSatisfy({ $0.ready != nil })
@@ -120,9 +111,8 @@ extension Membership {
             return fail(1, "the workers do not start from the same weights: \(difference)", now)
         }
         phase = .running
-        fruitlessCount = 0
-        let pause = disturbedSince.map { now - $0 }
-        disturbedSince = nil
+        let pause = recovery.since.map { now - $0 }
+        recovery = Recovery()
         return [.running(generation, pause: pause)]
     }
 
@@ -130,15 +120,15 @@ extension Membership {
 
     /// Asks the members to leave the ring after the step, for those who wait to join or to go.
     mutating func pauseForChange(_ now: Instant) -> [Action] {
-        guard !isPauseRequested, stopReason == nil, let generation else { return [] }
+        guard stopReason == nil, let current, !current.isPauseRequested else { return [] }
         let leavers = ring.filter { $0.leaveReason != nil }
         let joiners = bySlot.filter { $0.rank == nil && $0.isPrepared && $0.leaveReason == nil }
         guard !leavers.isEmpty || !joiners.isEmpty else { return [] }
         if leavers.count == ring.count, joiners.isEmpty {
             // A newcomer that still reads its data can take over the state, if it does not take too long.
             if bySlot.contains(where: { $0.rank == nil && $0.leaveReason == nil }) {
-                let deadline = newcomerDeadline ?? now + Self.newcomerPatience
-                newcomerDeadline = deadline
+                let deadline = current.newcomerDeadline ?? now + Self.newcomerPatience
+                self.current?.newcomerDeadline = deadline
                 if now < deadline { return [] }
             }
             // Nobody would have the state: it is saved, and the run can be resumed.
@@ -147,8 +137,8 @@ extension Membership {
                 "\(MembershipWords.name(last)) leaves as the last (\(last.leaveReason ?? "no reason"))",
                 now)
         }
-        isPauseRequested = true
-        return [.pause(ring.map(\.id), generation: generation.number)]
+        self.current?.isPauseRequested = true
+        return [.pause(ring.map(\.id), generation: current.description.number)]
     }
 
     mutating func leaving(_ id: MemberID, _ request: LeaveRequest, _ now: Instant) -> [Action] {
@@ -170,9 +160,9 @@ extension Membership {
         guard let generation, report.generation >= generation.number else { return [] }
         guard report.generation == generation.number, member.rank != nil, !member.hasLeftRing
         else { return lost(id, .protocolViolation("an unexpected 'halted'"), now) }
-        members[id]?.halted = report
+        members[id]?.part?.halted = report
         members[id]?.lastHeard = now
-        if let cause = report.cause { lastCause = cause }
+        if let cause = report.cause { recovery.lastCause = cause }
         if case .preparing = phase, let suspect = report.suspect, report.cause != nil {
             let accused = ring.first { $0.rank == suspect }?.slot ?? -1
             return [
@@ -188,12 +178,12 @@ extension Membership {
         _ accusedSlot: Int, by accuser: Member, _ now: Instant
     ) -> [Action] {
         guard let number = generation?.number else { return [] }
-        let isAgain = failedRing > 0 && failedRing == number - 1
-        failedRing = number
+        let isAgain = recovery.failedRing > 0 && recovery.failedRing == number - 1
+        recovery.failedRing = number
         guard isAgain, let accused = ring.first(where: { $0.slot == accusedSlot }) else {
             return []
         }
-        failedRing = 0
+        recovery.failedRing = 0
         // Of two that cannot reach each other, the one goes that has nothing to lose.
         let isNewcomer = (accuser.stateStep ?? 0) < generation?.startStep ?? 0
         return lost(isNewcomer ? accuser.id : accused.id, .cutOff, now)
@@ -204,7 +194,7 @@ extension Membership {
         guard let generation, isUnderWay else { return [] }
         // What has been said by then is looked at when all are back.
         if case .attaching = phase { return [] }
-        disturbedSince = disturbedSince ?? now
+        disturb(now)
         var wasBroken = false
         if case .regrouping(_, let isBroken) = phase { wasBroken = isBroken }
         phase = .regrouping(until: now + settings.haltTimeout, isBroken: isBroken || wasBroken)
@@ -241,14 +231,14 @@ extension Membership {
             return [.drop(id), .note(words)] + (endsTheRun(member, cause, words, now) ?? [])
         case .attaching:
             // It may come back once more, by its key.
-            if let rank = member.rank { expected[member.hello.key] = rank }
+            if let rank = member.rank { current?.expected[member.hello.key] = rank }
             return [.drop(id), .note(words)]
         case .preparing, .running, .regrouping:
             let actions: [Action] = [.drop(id), .note(words)]
             guard let rank = member.rank else { return actions }
             if let end = endsTheRun(member, cause, words, now) { return actions + end }
-            if cause.isOfTheConnection { departed[member.hello.key] = rank }
-            if ring.isEmpty, !departed.isEmpty {
+            if cause.isOfTheConnection { current?.departed[member.hello.key] = rank }
+            if ring.isEmpty, current?.departed.isEmpty == false {
                 expectBack(now)
                 return actions
             }

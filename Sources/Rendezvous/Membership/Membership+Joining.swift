@@ -41,7 +41,7 @@ extension Membership {
         if isEnding { return Refusal(reason: .runOver, message: "the run is ending") }
         if stopReason != nil { return Refusal(reason: .runOver, message: "the run is stopping") }
         // The place of a worker that is expected back is taken, unless this one comes for it.
-        let awaited = expected.values.filter { generation?.workers[$0].slot != hello.slot }
+        let awaited = expectedSlots.filter { $0 != hello.slot }
         if members.count + awaited.count >= settings.replicaCount {
             return MembershipWords.runFull(settings)
         }
@@ -60,10 +60,15 @@ extension Membership {
         max(level(hello.arithmetic), hello.highestArithmetic.map(level) ?? 0)
     }
 
-    /// The place asked for, if it is free, or the first free one.
+    /// The slots of the workers that are expected back.
+    private var expectedSlots: [Int] {
+        guard let current else { return [] }
+        return current.expected.values.map { current.description.workers[$0].slot }
+    }
+
+    /// The slot asked for, if it is free, or the first free one.
     private func freeSlot(for wanted: Int?) -> Int {
-        var taken = Set(members.values.map(\.slot))
-        for rank in expected.values { taken.insert(generation?.workers[rank].slot ?? -1) }
+        let taken = Set(members.values.map(\.slot) + expectedSlots)
         if let wanted, wanted < settings.replicaCount, !taken.contains(wanted) { return wanted }
         return (0..<settings.replicaCount).first { !taken.contains($0) } ?? 0
     }

@@ -31,46 +31,29 @@ package struct Membership: Sendable {
 
     package let settings: MembershipSettings
     package internal(set) var phase: Phase
-    /// The open generation; nil before the first.
-    package internal(set) var generation: GenerationDescription?
-    /// Why the run stops after the current step; nil while nobody has asked for that.
+    /// The last generation that was opened; nil before the first.
+    var current: CurrentGeneration?
+    /// The way back to training; empty while the run trains.
+    var recovery = Recovery()
+    /// Why the run stops after the current step; nil while it is not to stop.
     package internal(set) var stopReason: String?
     /// Connected workers that have been welcomed.
     var members: [MemberID: Member] = [:]
     /// The level that workers were asked to restart with, when they differed.
     var settledArithmetic: String?
     var lastRefusal: String?
-    /// Since when nobody trains; nil while running.
-    var disturbedSince: Instant?
-    /// Whether the members of the open generation were asked to leave after the step.
-    var isPauseRequested = false
-    /// Until when members that all want to leave wait for a newcomer's data; nil while they do not.
-    var newcomerDeadline: Instant?
     /// The step after which the run can be restored.
     var savedStep: Int
-    /// The steps at which the worker of a place was lost, and how often in a row.
+    /// By slot: the step at which its worker was lost, and how often in a row.
     var losses: [Int: (step: Int, count: Int)] = [:]
-    /// The last change of the open generation's deal.
-    var announcedDeal: DealChange?
-    /// A better deal that was seen the last time.
-    var wantedDeal: ReplicaDeal?
+    /// The number of the last change of a deal.
     var lastDealNumber = 0
-    var nextDealing: Instant
-    /// Why a member last left its ring.
-    var lastCause: String?
-    /// Generations in a row that broke before all members were ready.
-    var fruitlessCount = 0
-    /// The number of the last generation that was opened.
-    var lastNumber: UInt32 = 0
-    /// Workers of another coordinator's generation that have not come back: rank by key.
-    var expected: [String: Int] = [:]
-    /// Workers of the open generation whose connection to here was lost, and who may live on: rank by key.
-    var departed: [String: Int] = [:]
-    /// The last generation whose ring did not come to stand.
-    var failedRing: UInt32 = 0
 
-    /// Of those who have been asked to leave: a third of the 30 s that Slurm and Kubernetes give between
-    /// the request and the end.
+    /// The open generation; nil before the first.
+    package var generation: GenerationDescription? { current?.description }
+
+    /// How long members that have all been asked to leave wait for a newcomer's data: a third of the
+    /// 30 s that Slurm and Kubernetes give between the request and the end.
     package static let newcomerPatience = Duration.seconds(10)
 
     package enum Phase: Hashable, Sendable {
@@ -96,7 +79,6 @@ package struct Membership: Sendable {
         precondition(settings.problem == nil, settings.problem ?? "")
         self.settings = settings
         savedStep = settings.startStep
-        nextDealing = now
         phase = .gathering(until: now + settings.startTimeout)
     }
 
@@ -157,7 +139,7 @@ package struct Membership: Sendable {
             .regrouping(let until, _), .ending(let until, _):
             earliest = until
         case .waiting(let until, let openAt): earliest = openAt.map { min($0, until) } ?? until
-        case .running: earliest = newcomerDeadline
+        case .running: earliest = current?.newcomerDeadline
         case .over: return nil
         }
         if case .ending = phase { return earliest }
@@ -257,7 +239,7 @@ package struct Membership: Sendable {
         guard member.rank != nil, member.ready != nil, member.finished == nil else {
             return lost(id, .protocolViolation("an unexpected 'finished'"), now)
         }
-        members[id]?.finished = report
+        members[id]?.part?.finished = report
         members[id]?.lastHeard = now
         guard case .running = phase else { return [] }
         let reports = ring.compactMap(\.finished)

@@ -163,7 +163,7 @@ extension CoordinatorLoop {
         do {
             try delegate.checkpointReceived(
                 step: header.step, isFinal: header.isFinal, files: files)
-            let line = StallWords.checkpoint(step: header.step, took: ContinuousClock.now - start)
+            let line = StallMessages.checkpoint(step: header.step, took: ContinuousClock.now - start)
             if let line { delegate.log(line) }
             record.checkpointStep = max(record.checkpointStep, header.step)
             events.append(.saved(step: header.step))

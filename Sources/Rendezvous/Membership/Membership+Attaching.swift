@@ -83,16 +83,16 @@ extension Membership {
             // Some may have left for good, so that it need not be as many as at the start.
             disturb(now)
             if let stopReason {
-                return fail(130, MembershipWords.stoppedWithoutWorkers(stopReason), now)
+                return fail(130, MembershipMessages.stoppedWithoutWorkers(stopReason), now)
             }
             phase = .waiting(until: now + settings.startTimeout, openAt: nil)
-            return [.note(MembershipWords.nobodyLeft(savedStep: savedStep))] + openAfterReturn(now)
+            return [.note(MembershipMessages.nobodyLeft(savedStep: savedStep))] + openAfterReturn(now)
         }
         let isWhole = ring.count == generation.workers.count
         if isWhole { recovery.since = nil } else { disturb(now) }
         var actions: [Action] = missing.values.sorted().map { rank in
             .note(
-                "lost \(MembershipWords.name(generation.workers[rank])): it has not come back to the"
+                "lost \(MembershipMessages.name(generation.workers[rank])): it has not come back to the"
                     + " coordinator")
         }
         actions.append(

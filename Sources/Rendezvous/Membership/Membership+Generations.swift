@@ -16,7 +16,7 @@ extension Membership {
             members[member.id] = nil
             actions += [
                 .end([member.id]),
-                .note("\(MembershipWords.name(member)) has left: \(member.leaveReason ?? "")"),
+                .note("\(MembershipMessages.name(member)) has left: \(member.leaveReason ?? "")"),
             ]
         }
         // A newcomer that had not yet been given the state stands at the beginning, behind what is saved.
@@ -27,16 +27,16 @@ extension Membership {
             .sorted { $0.slot < $1.slot }
         if holders.isEmpty, !isFirst, let stopReason {
             // Nobody may join any more, and the last checkpoint is all that is left to stop with.
-            return actions + fail(130, MembershipWords.stoppedWithoutWorkers(stopReason), now)
+            return actions + fail(130, MembershipMessages.stoppedWithoutWorkers(stopReason), now)
         }
         guard !next.isEmpty, !isFirst || next.count >= settings.workerCount else {
             phase = .waiting(until: now + settings.startTimeout, openAt: nil)
             disturb(now)
-            return actions + [.note(MembershipWords.nobodyLeft(savedStep: savedStep))]
+            return actions + [.note(MembershipMessages.nobodyLeft(savedStep: savedStep))]
         }
         if holders.isEmpty, !isFirst, !isReturnComplete(next.count, now) {
             phase = .waiting(until: now + settings.startTimeout, openAt: nil)
-            return actions + [.note(MembershipWords.nobodyLeft(savedStep: savedStep))]
+            return actions + [.note(MembershipMessages.nobodyLeft(savedStep: savedStep))]
         }
         let description = describe(next, holders: holders)
         current = CurrentGeneration(description, nextDealing: now + Self.dealingInterval)
@@ -44,7 +44,7 @@ extension Membership {
         recovery.fruitlessCount += 1
         guard recovery.fruitlessCount <= Self.fruitlessLimit else {
             return actions
-                + fail(4, MembershipWords.fruitless(Self.fruitlessLimit, recovery.lastCause), now)
+                + fail(4, MembershipMessages.fruitless(Self.fruitlessLimit, recovery.lastCause), now)
         }
         phase = .preparing(until: now + settings.startTimeout)
         return actions + [.openGeneration(description, members: next.map(\.id))]
@@ -107,7 +107,7 @@ extension Membership {
         let states = ring.compactMap { member in
             member.ready.map { (member.slot, "\($0.weightsDigest) at step \($0.step)") }
         }
-        if let difference = MembershipWords.difference(of: states) {
+        if let difference = MembershipMessages.difference(of: states) {
             return fail(1, "the workers do not start from the same weights: \(difference)", now)
         }
         phase = .running
@@ -134,7 +134,7 @@ extension Membership {
             // Nobody would have the state: it is saved, and the run can be resumed.
             let last = leavers[0]
             return stop(
-                "\(MembershipWords.name(last)) leaves as the last (\(last.leaveReason ?? "no reason"))",
+                "\(MembershipMessages.name(last)) leaves as the last (\(last.leaveReason ?? "no reason"))",
                 now)
         }
         self.current?.isPauseRequested = true
@@ -146,7 +146,7 @@ extension Membership {
         guard member.rank != nil else {
             members[id] = nil
             return [
-                .end([id]), .note("\(MembershipWords.name(member)) has left: \(request.reason)"),
+                .end([id]), .note("\(MembershipMessages.name(member)) has left: \(request.reason)"),
             ]
         }
         members[id]?.leaveReason = request.reason
@@ -167,7 +167,7 @@ extension Membership {
             let accused = ring.first { $0.rank == suspect }?.slot ?? -1
             return [
                 .note(
-                    "\(MembershipWords.name(member)) cannot join the ring: \(report.cause ?? "")")
+                    "\(MembershipMessages.name(member)) cannot join the ring: \(report.cause ?? "")")
             ] + regroup(isBroken: true, now) + cutOff(accused, by: members[id] ?? member, now)
         }
         return regroup(isBroken: report.cause != nil, now)
@@ -207,7 +207,7 @@ extension Membership {
 
     mutating func failed(_ id: MemberID, _ report: FailureReport, _ now: Instant) -> [Action] {
         guard let member = members[id], !isEnding else { return [] }
-        let words = "\(MembershipWords.name(member)) failed: \(report.message)"
+        let words = "\(MembershipMessages.name(member)) failed: \(report.message)"
         // Lost peers are no fault of its own. What one worker cannot read, or finds to be no number,
         // is the run's affair; of a newcomer to a run that goes well it is its own.
         if report.exitCode == 4 || (member.rank == nil && generation != nil) {
@@ -222,7 +222,7 @@ extension Membership {
 
     mutating func lost(_ id: MemberID, _ cause: LossCause, _ now: Instant) -> [Action] {
         guard let member = members.removeValue(forKey: id) else { return [] }
-        let words = MembershipWords.loss(of: member, cause)
+        let words = MembershipMessages.loss(of: member, cause)
         switch phase {
         case .gathering:
             return [.drop(id), .note(words)]

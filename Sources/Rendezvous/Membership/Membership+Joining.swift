@@ -9,7 +9,7 @@ extension Membership {
             lastRefusal = refusal.message
             return [
                 .refuse(id, refusal),
-                .note("refused \(MembershipWords.name(hello)): \(refusal.message)"),
+                .note("refused \(MembershipMessages.name(hello)): \(refusal.message)"),
             ]
         }
         if let wanted = boundArithmetic ?? settledArithmetic, hello.arithmetic != wanted,
@@ -32,7 +32,7 @@ extension Membership {
         if hello.productVersion != settings.productVersion
             || hello.protocolVersion != ControlProtocol.version
         {
-            return MembershipWords.versionMismatch(hello, settings)
+            return MembershipMessages.versionMismatch(hello, settings)
         }
         if let token = settings.joinToken, hello.token != token {
             return Refusal(
@@ -43,11 +43,11 @@ extension Membership {
         // The place of a worker that is expected back is taken, unless this one comes for it.
         let awaited = expectedSlots.filter { $0 != hello.slot }
         if members.count + awaited.count >= settings.replicaCount {
-            return MembershipWords.runFull(settings)
+            return MembershipMessages.runFull(settings)
         }
         let isKnown = settings.arithmeticLevels.contains(hello.arithmetic)
         if !isKnown || highestLevel(hello) < boundArithmetic.map(level) ?? 0 {
-            return MembershipWords.arithmeticMismatch(hello, settings, bound: boundArithmetic)
+            return MembershipMessages.arithmeticMismatch(hello, settings, bound: boundArithmetic)
         }
         return nil
     }
@@ -80,7 +80,7 @@ extension Membership {
             [
                 Action.restart(id, arithmetic: arithmetic),
                 .note(
-                    "\(MembershipWords.name(hello)) runs \(hello.arithmetic); it starts anew with "
+                    "\(MembershipMessages.name(hello)) runs \(hello.arithmetic); it starts anew with "
                         + "\(arithmetic), which all workers have"),
             ]
         }

@@ -204,13 +204,13 @@ package struct Membership: Sendable {
             return now >= until ? conclude(outcome) : []
         case .gathering(let until) where now >= until:
             return fail(
-                4, MembershipWords.startDeadline(settings, present: bySlot, lastRefusal), now)
+                4, MembershipMessages.startDeadline(settings, present: bySlot, lastRefusal), now)
         case .waiting(let until, nil) where now >= until:
-            return fail(4, MembershipWords.nobodyCame(settings, lastRefusal), now)
+            return fail(4, MembershipMessages.nobodyCame(settings, lastRefusal), now)
         case .preparing(let until) where now >= until:
             let late = ring.filter { $0.ready == nil }
             if generation?.number == 1 {
-                return fail(4, MembershipWords.notReady(settings, late: late), now)
+                return fail(4, MembershipMessages.notReady(settings, late: late), now)
             }
             for member in late { actions += lost(member.id, .stuck(settings.startTimeout), now) }
         case .regrouping(let until, _) where now >= until:
@@ -252,7 +252,7 @@ package struct Membership: Sendable {
                     + (report.stopped ? " (stopped)" : "")
             )
         }
-        if let difference = MembershipWords.difference(of: ends) {
+        if let difference = MembershipMessages.difference(of: ends) {
             return fail(1, "the workers' weights differ at the end: \(difference)", now)
         }
         var summary = reports[0]
@@ -269,7 +269,7 @@ package struct Membership: Sendable {
         case .gathering:
             return fail(130, "\(reason): stopped before the first step", now)
         case .waiting:
-            return fail(130, MembershipWords.stoppedWithoutWorkers(reason), now)
+            return fail(130, MembershipMessages.stoppedWithoutWorkers(reason), now)
         case .attaching where ring.isEmpty:
             return fail(130, "\(reason): stopped before the workers were back", now)
         default:

@@ -81,7 +81,7 @@ package struct StallWatch {
         // 5 s, 10 s, 20 s, ... after the last step: a long stall does not fill the log.
         lineCount += 1
         nextLine = lastCommit + silence * 2
-        return StallWords.line(
+        return StallMessages.line(
             silence: silence, median: medianSeconds,
             suspects: suspects(membership, now, processState), membership)
     }

@@ -2,7 +2,7 @@
 
 import WireFormat
 
-enum StallWords {
+enum StallMessages {
     private static let suspectLimit = 4
 
     /// "no step for 12.1 s (they take 0.2 s): worker 1 (host alpha, pid 42) in forward and backward
@@ -41,7 +41,7 @@ enum StallWords {
     }
 
     private static func describe(_ suspect: StallSuspect, _ membership: Membership) -> String {
-        var text = MembershipWords.name(suspect.member)
+        var text = MembershipMessages.name(suspect.member)
         if let silence = suspect.silence {
             text += ", last seen in \(place(suspect)), has said nothing for \(seconds(silence)) s"
         } else {

@@ -4,7 +4,7 @@
 
 import WireFormat
 
-enum MembershipWords {
+enum MembershipMessages {
     /// "worker 1 (host alpha, pid 42)": the number is that of its place, which stays while ranks change.
     static func name(_ member: Membership.Member) -> String {
         "worker \(member.slot) (host \(member.hello.hostName), pid \(member.hello.processID))"

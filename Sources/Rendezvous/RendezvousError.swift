@@ -1,5 +1,5 @@
-// What can end a worker's part in a run from outside, as data: the code for the program, the message
-// for people, the exit code for the parent process.
+// What can end a worker's part in a run from outside, as data: the code for the program, the
+// message for people, the exit code for the parent process.
 
 import WireFormat
 
@@ -36,8 +36,8 @@ package struct RendezvousError: Error, Equatable, Sendable, CustomStringConverti
 
     package var description: String { message }
 
-    /// Whether the worker's part in the run may go on once a coordinator answers again, this one or one
-    /// that takes its place.
+    /// Whether the worker's part in the run may go on once a coordinator answers again, this one or
+    /// one that takes its place.
     package var isPassing: Bool {
         switch code {
         case .unreachable, .coordinatorLost, .coordinatorSilent, .timedOut, .closed: true

@@ -20,8 +20,8 @@ package enum TransferResult: Equatable, Sendable {
 package protocol LinkEnd: AnyObject, Sendable {
     /// The descriptor to wait on until bytes can move.
     var pollDescriptor: Int32 { get }
-    /// Whether the bytes are copied by the two processes themselves, with nothing on the way between
-    /// them.
+    /// Whether the bytes are copied by the two processes themselves, with nothing on the way
+    /// between them.
     var isMemory: Bool { get }
     /// Ends the link in both directions; callable from any thread, wakes a waiting one.
     func shutdown()
@@ -39,8 +39,8 @@ package protocol IncomingLink: LinkEnd {
         _ first: UnsafeMutableRawBufferPointer, _ second: UnsafeMutableRawBufferPointer
     ) throws(TransportError) -> TransferResult
     /// Bytes that have arrived and can be used where they lie until `consume`; nil when there are
-    /// none, or when the link keeps them elsewhere and only `tryReceive` gets at them. The other side
-    /// may write to them at any time: what is checked must be copied first.
+    /// none, or when the link keeps them elsewhere and only `tryReceive` gets at them. The other
+    /// side may write to them at any time: what is checked must be copied first.
     func arrived() throws(TransportError) -> UnsafeRawBufferPointer?
     /// Gives the room of the first `byteCount` arrived bytes back.
     func consume(_ byteCount: Int) throws(TransportError)
@@ -70,12 +70,12 @@ extension IncomingLink {
 package protocol OutgoingLink: LinkEnd {
     /// What to wait for on the descriptor before sending again.
     var sendInterest: Poller.Interest { get }
-    /// Sends `first`, then `second`, as many bytes as fit. Either may be empty, not both. A call that
-    /// would have blocked is repeated with the same bytes.
+    /// Sends `first`, then `second`, as many bytes as fit. Either may be empty, not both. A call
+    /// that would have blocked is repeated with the same bytes.
     func trySend(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer
     ) throws(TransportError) -> TransferResult
-    /// What the bytes go through, in words.
+    /// What the bytes go through, for people: "TCP".
     var medium: String { get }
     /// Announces a wait; false when something can be sent, so that waiting is wrong.
     func announceSendWait() throws(TransportError) -> Bool

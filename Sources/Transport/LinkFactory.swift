@@ -1,11 +1,12 @@
 // The one place where a connection becomes a link. The control channel, the question for a run's
 // status and the ring's links all open theirs through a factory, so that a link that encrypts is a
-// type that implements `Link`, a factory that makes it, and the line below that chooses the factory.
+// type that implements `Link`, a factory that makes it, and the line below that chooses the
+// factory.
 //
-// What a wrapper has to know: `open` must not block. A wrapper that shakes hands does so in the first
-// transfers, which answer `wouldBlock` meanwhile, and says in `receiveInterest` and `sendInterest`
-// what it waits for. Every transfer may read and write the connection. Once a link has said
-// `wouldBlock` to a receiver, it holds no received bytes back.
+// What a wrapper has to know: `open` must not block. A wrapper that shakes hands does so in the
+// first transfers, which answer `wouldBlock` meanwhile, and says in `receiveInterest` and
+// `sendInterest` what it waits for. Every transfer may read and write the connection. Once a link
+// has said `wouldBlock` to a receiver, it holds no received bytes back.
 
 /// Which side of a connection a link is on.
 package enum LinkRole: Sendable {

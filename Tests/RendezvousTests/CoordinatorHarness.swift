@@ -166,7 +166,7 @@ struct CoordinatorHarness {
         return client
     }
 
-    /// A worker as a thread: joins for the slot, becomes ready, then does as told.
+    /// A worker as a thread: joins for the slot, becomes ready, then runs `body`.
     func worker<Value: Sendable>(
         slot: Int,
         _ body: @escaping @Sendable (WorkerSession, Assignment) throws -> Value

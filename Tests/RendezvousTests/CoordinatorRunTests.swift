@@ -136,7 +136,7 @@ struct CoordinatorRunTests {
 
     // MARK: - Failing
 
-    /// What a worker does that is told to leave its ring and then finishes in the next one.
+    /// A worker that is asked to leave its ring and then finishes in the next one.
     private static func survive(
         _ client: WorkerSession, _ assignment: Assignment, kept: [Int]
     ) throws -> Assignment {

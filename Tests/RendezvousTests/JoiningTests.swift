@@ -35,7 +35,7 @@ struct JoiningTests {
         ) { try harness.join(5, arithmetic: "middle") }
         harness.service.requestAbort(exitCode: 1, reason: "enough")
         #expect(try harness.outcome() == .failed(exitCode: 1, message: "enough"))
-        // A client that nobody holds leaves the run.
+        // A session that is let go of leaves the run.
         withExtendedLifetime(members) {}
     }
 
@@ -68,14 +68,14 @@ struct JoiningTests {
         #expect(try harness.outcome() == .finished(report()))
     }
 
-    /// A port that nobody listens on.
+    /// A port on which no process listens.
     private func freeAddress() throws -> SocketAddress {
         let listener = try Listener(try SocketAddress(host: "127.0.0.1", port: 0))
         defer { listener.close() }
         return listener.localAddress
     }
 
-    @Test func nobodyListeningIsToldAtTheDeadline() throws {
+    @Test func aMissingCoordinatorIsReportedAtTheDeadline() throws {
         let address = try freeAddress()
         var waits = 0
         #expect(
@@ -130,15 +130,15 @@ struct JoiningTests {
         return (try joining.value(), connection)
     }
 
-    @Test func aLostCoordinatorIsToldAtOnce() throws {
+    @Test func aLostCoordinatorIsNoticedAtOnce() throws {
         let (client, coordinator) = try welcomed(timeout: .seconds(20))
-        let told = DispatchSemaphore(value: 0)
+        let noticed = DispatchSemaphore(value: 0)
         client.onConnectionLost { error in
-            if error.code == .coordinatorLost { told.signal() }
+            if error.code == .coordinatorLost { noticed.signal() }
         }
         let waiting = Background { try client.awaitAssignment(deadline: .after(patience)) }
         coordinator.close()
-        #expect(told.wait(timeout: .now() + 10) == .success)
+        #expect(noticed.wait(timeout: .now() + 10) == .success)
         #expect(code { _ = try waiting.value() } == .coordinatorLost)
         #expect(
             code {
@@ -150,7 +150,7 @@ struct JoiningTests {
         #expect(late.wait(timeout: .now() + 10) == .success)
     }
 
-    @Test func aCoordinatorThatNeitherReadsNorSpeaksBlocksNobodyForEver() throws {
+    @Test func aCoordinatorThatNeitherReadsNorSendsBlocksNoWorkerForEver() throws {
         let (client, coordinator) = try welcomed(timeout: .milliseconds(500))
         // Far more than the client's queue and the kernel's buffers hold.
         let bytes = Data(count: 64 << 20)

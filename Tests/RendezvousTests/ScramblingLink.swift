@@ -1,6 +1,7 @@
-// A link that wraps a connection as one that encrypts would: it shakes hands in the first transfers,
-// then carries records of its own, whose bytes are changed by a key for each direction. It keeps what
-// a record holds beyond what was asked for, and takes bytes only when their whole record has left.
+// A link that wraps a connection as one that encrypts would: it shakes hands in the first
+// transfers, then carries records of its own, whose bytes are changed by a key for each direction.
+// It keeps what a record holds beyond what was asked for, and takes bytes only when their whole
+// record has left.
 
 import Transport
 

@@ -56,7 +56,7 @@ private let deadline = Deadline.after(.seconds(30))
             arithmetic: "any", token: token, key: "k")
     }
 
-    @Test func whoeverAsksIsToldAndIsNoWorker() throws {
+    @Test func aQuestionForTheStatusIsAnsweredAndMakesNoWorker() throws {
         try withCoordinator { address in
             let empty = try StatusClient.ask(address, deadline: deadline)
             #expect(empty.run == "a run" && empty.state == "gathering")
@@ -72,9 +72,10 @@ private let deadline = Deadline.after(.seconds(30))
                 seen = try StatusClient.ask(address, deadline: deadline)
             }
             #expect(seen.workers.count == 1)
-            let told = try #require(seen.workers.first)
-            #expect(told.slot == 1 && told.rank == nil && told.pid == 42 && told.host == "alpha")
-            #expect(told.step == 3 && told.firstReplica == nil && told.silenceSeconds < 30)
+            let shown = try #require(seen.workers.first)
+            #expect(
+                shown.slot == 1 && shown.rank == nil && shown.pid == 42 && shown.host == "alpha")
+            #expect(shown.step == 3 && shown.firstReplica == nil && shown.silenceSeconds < 30)
         }
     }
 
@@ -94,7 +95,7 @@ private let deadline = Deadline.after(.seconds(30))
         listener.close()
         do {
             _ = try StatusClient.ask(address, deadline: deadline)
-            Issue.record("an answer from nobody")
+            Issue.record("an answer from nowhere")
         } catch {
             #expect(error.code == .unreachable)
             #expect(error.message.hasPrefix("no coordinator can be reached at 127.0.0.1:"))
@@ -111,7 +112,7 @@ private let deadline = Deadline.after(.seconds(30))
         thread.start()
         do {
             _ = try StatusClient.ask(listener.localAddress, deadline: deadline)
-            Issue.record("an answer from somebody else")
+            Issue.record("an answer from something else")
         } catch {
             #expect(error.code == .protocolViolation)
         }

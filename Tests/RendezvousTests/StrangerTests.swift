@@ -1,5 +1,5 @@
-// Connections that are not workers. Whatever they send, and however many they are, a run in progress
-// ends as if they had not been there; each is dropped, and the log says why.
+// Connections that are not workers. Whatever they send, and however many they are, a run in
+// progress ends as if they had not been there; each is dropped, and the log says why.
 
 import Foundation
 import Rendezvous

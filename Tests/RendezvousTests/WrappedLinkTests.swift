@@ -1,5 +1,5 @@
-// The place where encryption can be put in: everything that two processes of a run say to each other
-// goes through links of whatever kind the factory makes.
+// Encryption can be put in where links are made: all that two processes of a run send to each other
+// goes through the links of their factory.
 
 import Collectives
 import Foundation

@@ -74,7 +74,7 @@ final class RingCaller {
             }
             let link = try context.links.open(connection, as: .caller)
             let segment = try context.offer(on: link)
-            let greeting = try context.greeting(segment.map { .offered($0.place) } ?? .none)
+            let greeting = try context.greeting(segment.map { .offered($0.location) } ?? .none)
             state = .greeting(link, segment, greeting, sent: 0)
         case .greeting(let link, let segment, let greeting, let sent):
             let result = try greeting.withUnsafeBytes { bytes in

@@ -1,12 +1,12 @@
 // Opens a worker's two links: it calls the next rank and is called by the previous one, both in one
 // loop on the caller's thread, so that no order of starting can lock the ring up.
 //
-// The listening port is open to anybody who can reach it. What calls there must show a handshake for
-// this run, generation and rank; everything else is turned away without a word and without
-// disturbing the ring. Strangers cost at most `candidateLimit` descriptors, 128 bytes each, and a few
-// seconds before they are forgotten. The called worker answers with its own handshake, so the caller
-// knows that it was taken. A worker that is turned away, or comes before the other is there, tries
-// again until the deadline: the next rank may still be closing the generation before.
+// The listening port is open to every process that can reach it. A caller must show a handshake for
+// this run, generation and rank; all others are turned away silently and without disturbing the
+// ring. Strangers cost at most `candidateLimit` descriptors, 128 bytes each, and a few seconds
+// before they are forgotten. The called worker answers with its own handshake, so the caller knows
+// that it was taken. A worker that is turned away, or comes before the other is there, tries again
+// until the deadline: the next rank may still be closing the generation before.
 
 import Foundation
 import Transport
@@ -19,10 +19,10 @@ package enum RingConnector {
     /// How long a caller may take for its 128 bytes.
     package static let handshakeTimeout = Duration.seconds(5)
 
-    /// The kernel's send buffer of a link within one host. Left alone it grows to megabytes and every
-    /// byte passes through main memory; bounded, it stays in the cache. (2 workers on 2 cores, median
-    /// of an all-reduce: 4 MB 1.7 instead of 2.7 ms, 64 MB 33 instead of 42 ms.) Links between
-    /// hosts keep the kernel's own choice, which follows the round-trip time.
+    /// The kernel's send buffer of a link within one host. Left alone it grows to megabytes and
+    /// every byte passes through main memory; bounded, it stays in the cache. (2 workers on 2
+    /// cores, median of an all-reduce: 4 MB 1.7 instead of 2.7 ms, 64 MB 33 instead of 42 ms.)
+    /// Links between hosts keep the kernel's own choice, which follows the round-trip time.
     static let sendBufferByteCount = 512 << 10
 
     /// Builds the group of one generation.

@@ -1,5 +1,5 @@
-// The called half of RingConnector: whoever connects is a candidate until it has shown the handshake
-// of the previous rank. A candidate holds one descriptor and at most 128 bytes, for a few seconds.
+// The called half of RingConnector: a connection is a candidate until it has shown the handshake of
+// the previous rank. A candidate holds one descriptor and at most 128 bytes, for a few seconds.
 
 import Transport
 import WireFormat

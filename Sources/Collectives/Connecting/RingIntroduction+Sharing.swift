@@ -1,12 +1,13 @@
-// Shared memory for a link, as a part of its handshake: the caller offers memory that it has made, the called
-// worker looks for it. What fails in this is no failure of the link, which then goes over TCP.
+// Shared memory for a link, as a part of its handshake: the caller offers memory that it has made,
+// the called worker looks for it. A failure of this does not fail the link, which then goes over
+// TCP.
 
 import Transport
 import WireFormat
 
 extension RingIntroduction {
-    /// Memory to offer to the worker at the other end of a link. Only within a host, and as the kernel
-    /// sees it: workers in network namespaces of their own have addresses of their own.
+    /// Memory to offer to the worker at the other end of a link. Only within a host, and as the
+    /// kernel sees it: workers in network namespaces of their own have addresses of their own.
     ///
     /// - Throws: `notShared`, for a ring that must share.
     func offer(on link: any Link) throws(CollectiveError) -> SharedSegment? {
@@ -28,16 +29,17 @@ extension RingIntroduction {
             case .offered(let processID, let descriptor, let firstKey, let secondKey) = sharing
         else { return nil }
         return try? SharedSegment(
-            at: SharedSegment.Place(
+            at: SharedSegment.Location(
                 processID: processID, descriptor: descriptor, firstKey: firstKey,
                 secondKey: secondKey))
     }
 }
 
 extension FrameHandshake.Sharing {
-    static func offered(_ place: SharedSegment.Place) -> Self {
+    static func offered(_ location: SharedSegment.Location) -> Self {
         .offered(
-            processID: place.processID, descriptor: place.descriptor, firstKey: place.firstKey,
-            secondKey: place.secondKey)
+            processID: location.processID, descriptor: location.descriptor,
+            firstKey: location.firstKey,
+            secondKey: location.secondKey)
     }
 }

@@ -1,7 +1,7 @@
 import Transport
 import WireFormat
 
-/// Who this worker is and whom it expects.
+/// How this worker introduces itself, and what it demands of its neighbours.
 struct RingIntroduction {
     let rank: Int
     let generation: UInt32

@@ -1,8 +1,8 @@
-// Additions of replicas that lie in this worker's memory. Everything goes segment by segment, so that
-// a sum stays in the cache while replica after replica is added to it.
+// Additions of replicas that lie in this worker's memory. They go segment by segment, so that a sum
+// stays in the cache while replica after replica is added to it.
 
-/// Adds `count` floats: `destination[i] = first[i] + second[i]`, where the destination may be one of the
-/// two. Must give the same bits on every host.
+/// Adds `count` floats: `destination[i] = first[i] + second[i]`, where the destination may be one
+/// of the two. Must give the same bits on every host.
 package typealias AddFunction =
     @Sendable (
         _ destination: UnsafeMutablePointer<Float>, _ first: UnsafePointer<Float>,
@@ -30,7 +30,8 @@ func sumReplicas(
         into: destination, add: add)
 }
 
-/// Adds replicas in ascending order to `start` and puts the sum into `destination`, which may be `start`.
+/// Adds replicas in ascending order to `start` and puts the sum into `destination`, which may be
+/// `start`.
 ///
 /// - Parameters:
 ///   - start: the floats at `offset`.
@@ -62,8 +63,8 @@ func addReplicas(
     }
 }
 
-/// The whole all-reduce of replicas that are all here, with the ring's additions in the ring's order:
-/// chunk c is c+1, ..., R-1, 0, ..., c.
+/// The whole all-reduce of replicas that are all here, with the ring's additions in the ring's
+/// order: chunk c is c+1, ..., R-1, 0, ..., c.
 ///
 /// - Parameters:
 ///   - call: its inputs are all R replicas.

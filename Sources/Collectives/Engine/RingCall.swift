@@ -1,4 +1,5 @@
-// What one call of a collective works on: memory, block borders and the stamp that its frames carry.
+// What one call of a collective works on: memory, block borders, and the step and bucket that its
+// frames carry.
 
 /// The arguments of one collective.
 struct RingCall {

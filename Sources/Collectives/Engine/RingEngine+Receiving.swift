@@ -1,9 +1,9 @@
-// The receiving half of RingEngine: where the next frame goes, its check against the schedule, and the
-// addition of what has arrived of it.
+// The receiving half of RingEngine: where the next frame goes, its check against the schedule, and
+// the addition of what has arrived of it.
 //
-// Bytes to be added are added out of the link's own memory where the link shows it, and else out of a
-// scratch segment that stays in the L2 cache: either way each float of the output is written once.
-// Addition of two floats commutes bit for bit, so the partial sum may come first or second.
+// Bytes to be added are added out of the link's own memory where the link shows it, and else out of
+// a scratch segment that stays in the L2 cache: either way each float of the output is written
+// once. Addition of two floats commutes bit for bit, so the partial sum may come first or second.
 
 import Transport
 import WireFormat
@@ -84,9 +84,9 @@ extension RingEngine {
         }
     }
 
-    /// Adds what lies in the link's memory, if this frame is to be added and the link shows its memory.
-    /// Frames of other collectives may have left the floats at odd addresses, or the first bytes of a
-    /// float are in the scratch segment already: such pieces go the other way.
+    /// Adds what lies in the link's memory, if this frame is to be added and the link shows its
+    /// memory. Frames of other collectives may have left the floats at odd addresses, or the first
+    /// bytes of a float are in the scratch segment already: such pieces go the other way.
     private func addWhereItLies(
         _ payload: UnsafeMutableRawBufferPointer
     ) throws(RingFailure) -> Int {
@@ -122,8 +122,8 @@ extension RingEngine {
         return moved
     }
 
-    /// Adds the whole floats that have been copied since the last time: at once, not at the end of the
-    /// segment, while the kernel's copy of them is still in the nearest cache.
+    /// Adds the whole floats that have been copied since the last time: at once, not at the end of
+    /// the segment, while the kernel's copy of them is still in the nearest cache.
     private func addCopied(_ payload: UnsafeMutableRawBufferPointer) {
         let floatByteCount = MemoryLayout<Float>.size
         let end = (receivedByteCount - FrameHeader.byteCount) / floatByteCount * floatByteCount
@@ -133,8 +133,8 @@ extension RingEngine {
         addToOutput(UnsafeRawPointer(start) + addedByteCount, byteCount: end - addedByteCount)
     }
 
-    /// Adds the replicas to the next floats of the frame and puts the sums into the output. In place the
-    /// output is the first of the replicas.
+    /// Adds the replicas to the next floats of the frame and puts the sums into the output. In
+    /// place the output is the first of the replicas.
     private func addToOutput(_ received: UnsafeRawPointer, byteCount: Int) {
         guard let output = call.output else { return }
         let receive = schedule.receives[receiveIndex]

@@ -1,19 +1,20 @@
 // Runs a schedule over the two links: one thread, one loop.
 //
-// Each turn tries to send and to receive; when neither moves a byte, the thread looks again for some
-// microseconds if it may, and then sleeps in poll(2) on exactly what could help. A segment is one frame; what
-// arrives of it is added at once, and when it is complete it can be sent on while the next one arrives
-// (cut-through), so receiving, adding and sending overlap.
-// Header and payload leave in one system call and are taken in by one: the receiver knows from the
-// schedule what comes next and where it belongs, and checks the header against that afterwards. A
-// wrong frame may so have scribbled on the output, but the call then fails and the output is void.
+// Each turn tries to send and to receive; when neither moves a byte, the thread spins for some
+// microseconds if it may, and then sleeps in poll(2) on exactly what could help. A segment is one
+// frame; what arrives of it is added at once, and when it is complete it can be sent on while the
+// next one arrives (cut-through), so receiving, adding and sending overlap. Header and payload
+// leave in one system call and are taken in by one: the receiver knows from the schedule what comes
+// next and where it belongs, and checks the header against that afterwards. A wrong frame may thus
+// have overwritten the output, but the call then fails and the output is undefined.
 //
 // Receiving never waits for sending: there is always room for the next segment. So every worker
 // drains its incoming link whatever its outgoing link does, and the ring cannot lock up.
 //
-// Bytes that are to be added go from the link, or from a scratch segment, together with the replicas
-// into the output. In place the output holds the first replica. A first segment that sums several replicas
-// is formed in another scratch segment, because its place in the output may still hold a replica.
+// Bytes that are to be added go from the link, or from a scratch segment, together with the
+// replicas into the output. In place the output holds the first replica. A first segment that sums
+// several replicas is formed in another scratch segment, because its place in the output may still
+// hold a replica.
 
 import Synchronization
 import Transport
@@ -24,8 +25,9 @@ final class RingEngine {
     /// After moving this much, a link that had nothing to do is tried again before waiting. Below
     /// it the try would mostly be wasted, and short messages are a matter of counting system calls.
     private static let longTransferByteCount = 16 << 10
-    /// How long a wait begins with looking again: about what it takes to sleep and be woken. Over shared memory
-    /// two workers that look sum 4 KB in 1.4 us, two that sleep in 17 us and more.
+    /// How long a wait spins before it sleeps: about as long as it takes to sleep and be woken.
+    /// Over shared memory, two workers that spin sum 4 KB in 1.4 us, two that sleep in 17 us and
+    /// more.
     private static let spinDuration = Duration.microseconds(20)
 
     let previous: any IncomingLink
@@ -40,10 +42,10 @@ final class RingEngine {
     let segmentByteCount: Int
     let generation: UInt32
     let add: AddFunction
-    /// Whether a wait may begin with looking again; may be set while a call is under way.
+    /// Whether a wait may begin by spinning; may be set while a call is under way.
     let maySpin = Atomic<Bool>(false)
-    /// Looking again that was of no use, one time after another, and how many waits go without it for that:
-    /// where other processes keep the cores busy, the neighbour does not answer sooner for being waited for.
+    /// Consecutive spins without success, and how many waits skip spinning because of them: where
+    /// other processes keep the cores busy, spinning does not make the neighbour answer sooner.
     private var failedSpinCount = 0
     private var spinsToSkip = 0
     private static let failedSpinLimit = 4
@@ -160,7 +162,7 @@ final class RingEngine {
         }
     }
 
-    /// Whether to look again before sleeping.
+    /// Whether to spin on instead of sleeping.
     private func continuesSpin(_ end: inout ContinuousClock.Instant?) -> Bool {
         guard maySpin.load(ordering: .relaxed) else { return false }
         if let current = end {
@@ -181,14 +183,14 @@ final class RingEngine {
     private func wait(
         isReceiving: Bool, isSending: Bool, canSend: Bool, until deadline: Deadline
     ) throws(RingFailure) {
-        // Also where something wakes this side again and again, and nothing moves.
+        // Checked here too, for wake-ups again and again without a byte moving.
         if deadline.hasPassed {
             throw RingFailure(.stalled(timeout: timeout), canSend ? .next : .previous)
         }
         poller.removeAll()
         let wakeSlot = poller.add(wake.pollDescriptor, .read)
         if isReceiving { poller.add(previous.pollDescriptor, previous.receiveInterest) }
-        // A worker that still has to be sent something has no business closing: notice it now and
+        // A worker that still has to be sent something must not close: its end is noticed now and
         // not when the data for it arrives, which may be never.
         let nextSlot =
             isSending

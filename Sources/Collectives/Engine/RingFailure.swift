@@ -1,5 +1,5 @@
-// What went wrong on a link, before it is known which ranks the neighbours are, and how a frame that
-// belongs to something else is described.
+// What went wrong on a link, before it is known which ranks the neighbours are, and how a frame
+// that belongs to something else is described.
 
 import Transport
 import WireFormat

@@ -5,11 +5,12 @@
 // one addition after another, whatever N is and wherever the ranges end: so the bits of the result
 // depend on the replicas alone.
 //
-// Replicas lie on the ring in order, so a partial sum visits each worker once and goes forward only.
-// Its path starts at the owner of replica c+1 and ends at the owner of replica c. When these are one
-// worker (c is not the last replica of its range), the partial sum makes a full round and that worker
-// adds twice: c+1... at the start and ...c at the end. The finished chunk then goes on round the ring
-// until every worker has it. A path is therefore one unbroken walk; its hops are numbered from 1:
+// Replicas lie on the ring in order, so a partial sum visits each worker once and goes forward
+// only. Its path starts at the owner of replica c+1 and ends at the owner of replica c. When these
+// are one worker (c is not the last replica of its range), the partial sum makes a full round and
+// that worker adds twice: c+1... at the start and ...c at the end. The finished chunk then goes on
+// round the ring until every worker has it. A path is therefore one unbroken walk; its hops are
+// numbered from 1:
 //
 //     R = 4, N = 2, replicas {0, 1} on worker 0 and {2, 3} on worker 1
 //
@@ -19,7 +20,8 @@
 //     chunk 2:  w1 [3]           -1->  w0 [+0+1]  -2->  w1 [+2]  -3->  w0     (3 hops)
 //
 // On each link transfers are ordered by (hop, chunk). Both ends compute the same list, so a frame
-// needs no negotiation, and there is no deadlock: hop h waits for hop h-1 only, and hop 1 for nothing.
+// needs no negotiation, and there is no deadlock: hop h waits for hop h-1 only, and hop 1 for
+// nothing.
 //
 // Bytes: chunk c crosses N links (N-1 when c is the last of its range) while it is summed and N-1
 // while it is spread; over all chunks that is S x [(R-1)/R + (N-1)/N] per link on average, and on
@@ -80,7 +82,7 @@ package struct RingPlan: Hashable, Sendable {
         let worldSize = deal.worldSize
         guard worldSize > 1 else { return RingSchedule(sends: [], receives: []) }
         let replicaCount = deal.replicaCount
-        let own = deal.ranges[rank]
+        let local = deal.ranges[rank]
         var sends: [RingSchedule.Send] = []
         var receives: [RingSchedule.Receive] = []
         for (owner, range) in deal.ranges.enumerated() {
@@ -96,16 +98,18 @@ package struct RingPlan: Hashable, Sendable {
                         // `received` is filled in below, when the receives have their order.
                         let source: RingSchedule.Source =
                             hop == 1
-                            ? .replicas(first - own.lowerBound..<own.count) : .received(-1)
+                            ? .replicas(first - local.lowerBound..<local.count) : .received(-1)
                         sends.append(.init(hop: hop, chunk: chunk, phase: phase, source: source))
                     }
                     if (sender + 1) % worldSize == rank {
-                        let addends =
-                            phase == .gather
-                            ? 0..<0
-                            : hop == reduceHops ? 0..<chunk - own.lowerBound + 1 : 0..<own.count
+                        let addendCount =
+                            switch hop {
+                            case ..<reduceHops: local.count
+                            case reduceHops: chunk - local.lowerBound + 1
+                            default: 0
+                            }
                         receives.append(
-                            .init(hop: hop, chunk: chunk, phase: phase, addends: addends))
+                            .init(hop: hop, chunk: chunk, phase: phase, addends: 0..<addendCount))
                     }
                 }
             }
@@ -124,8 +128,8 @@ package struct RingPlan: Hashable, Sendable {
         }
     }
 
-    /// Points each forwarding send at the receive of the same chunk one hop earlier. Both lists have
-    /// the same order, so the receives that are forwarded are met in the order of the sends.
+    /// Points each forwarding send at the receive of the same chunk one hop earlier. Both lists
+    /// have the same order, so the forwarded receives come in the order of the sends.
     private static func linked(
         _ sends: [RingSchedule.Send], to receives: [RingSchedule.Receive]
     ) -> [RingSchedule.Send] {

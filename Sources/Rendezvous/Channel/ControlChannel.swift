@@ -3,7 +3,7 @@
 // moved.
 //
 // The output queue is bounded: a peer that stops reading fills it and is then given up by the
-// owner, instead of filling the memory.
+// owner, so that it cannot fill the memory.
 
 import Transport
 import WireFormat
@@ -34,8 +34,8 @@ struct ControlChannel {
     private var queue: [[UInt8]] = []
     private var sentOfFirst = 0
     private(set) var queuedByteCount = 0
-    /// Whether the last `receive` stopped at its limit. What is left may lie in the link already, where
-    /// a wait on the descriptor does not see it: receive again before waiting.
+    /// Whether the last `receive` stopped at its limit. What is left may lie in the link already,
+    /// where a wait on the descriptor does not see it: receive again before waiting.
     private(set) var mayHoldMore = false
 
     init(link: any Link) {

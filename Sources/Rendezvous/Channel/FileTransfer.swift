@@ -1,6 +1,6 @@
 // The sending half of a file transfer: cuts files into the pieces that WireFormat's FileAssembly
-// puts together. Pieces are made one at a time, as the output queue empties, so that a large
-// checkpoint never lies in the queue a second time.
+// puts together. Pieces are made one at a time, as the output queue empties, so that the queue
+// never holds a second copy of a large checkpoint.
 
 import Foundation
 import WireFormat

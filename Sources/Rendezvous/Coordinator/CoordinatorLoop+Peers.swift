@@ -1,5 +1,5 @@
-// What the loop does with single connections: reading frames, telling workers from strangers,
-// passing run data on, and ending connections.
+// What the loop does with single connections: reading frames, distinguishing workers from
+// strangers, passing run data on, and ending connections.
 
 import Foundation
 import Transport
@@ -29,7 +29,8 @@ extension CoordinatorLoop {
         if let ending { end(id, ending) }
     }
 
-    /// A stranger's first frame: a hello, or the end of it.
+    /// A stranger's first frame: with anything but a hello or a question for the status it is
+    /// dropped.
     private func introduce(_ id: MemberID, _ frame: ControlFrame) {
         guard frame.kind == .message else { return dropStranger(id, "it sent a file's bytes") }
         do {
@@ -96,8 +97,8 @@ extension CoordinatorLoop {
         }
     }
 
-    /// Metrics are sums over all workers, so any member's stand for the run; after a change of members
-    /// some come twice.
+    /// Metrics are sums over all workers, so any member's stand for the run; after a change of
+    /// members some come twice.
     private func take(_ reports: [StepReport], from id: MemberID) {
         guard takesPart(id) else { return }
         note(stepRecord.take(reports, after: record.reportedStep, now: ContinuousClock.now))
@@ -149,8 +150,8 @@ extension CoordinatorLoop {
         }
     }
 
-    /// Whether run data from this worker counts: as a member of the open generation, until the outcome
-    /// is settled.
+    /// Whether run data from this worker counts: as a member of the open generation, until the
+    /// outcome is settled.
     private func takesPart(_ id: MemberID) -> Bool {
         membership.isUnderWay && membership.members[id]?.rank != nil
     }
@@ -163,14 +164,15 @@ extension CoordinatorLoop {
         do {
             try delegate.checkpointReceived(
                 step: header.step, isFinal: header.isFinal, files: files)
-            let line = StallMessages.checkpoint(step: header.step, took: ContinuousClock.now - start)
+            let line = StallMessages.checkpoint(
+                step: header.step, took: ContinuousClock.now - start)
             if let line { delegate.log(line) }
             record.checkpointStep = max(record.checkpointStep, header.step)
             events.append(.saved(step: header.step))
         } catch {
             let message = "cannot store the checkpoint of step \(header.step): \(error)"
-            // One on the way is a loss only if all workers are lost before the next; the last one is the
-            // run's result, or all that a stop leaves.
+            // One on the way is a loss only if all workers are lost before the next; the last one
+            // is the run's result, or all that a stop leaves.
             if header.isFinal || membership.stopReason != nil {
                 events.append(.runFailed(exitCode: 1, message: message))
             } else {
@@ -199,7 +201,7 @@ extension CoordinatorLoop {
 
     // MARK: - Ending
 
-    /// The connection is of no more use: forgets a stranger, reports a member's loss.
+    /// The connection can no longer be used: forgets a stranger, reports a member's loss.
     private func end(_ id: MemberID, _ error: ChannelError) {
         guard let peer = peers[id] else { return }
         switch peer.standing {
@@ -208,15 +210,15 @@ extension CoordinatorLoop {
         case .stranger:
             switch error {
             case .closed: dropStranger(id, "it closed without introducing itself")
-            case .transport(let words), .notProtocol(let words): dropStranger(id, words)
+            case .transport(let reason), .notProtocol(let reason): dropStranger(id, reason)
             case .queueFull: dropStranger(id, "it does not read")
             }
         case .member:
             let cause: LossCause
             switch error {
             case .closed: cause = .connectionClosed
-            case .transport(let words): cause = .connectionFailed(words)
-            case .notProtocol(let words): cause = .protocolViolation(words)
+            case .transport(let reason): cause = .connectionFailed(reason)
+            case .notProtocol(let reason): cause = .protocolViolation(reason)
             case .queueFull: cause = .notReading
             }
             // The connection goes at once, so that it is not polled again before the event is

@@ -5,8 +5,8 @@
 // suspended machine) finds its workers' heartbeats before it judges their silence. Events wait in a
 // queue and are handled one after another, because performing an action may itself cause an event.
 //
-// Strangers (CoordinatorLoop+Peers.swift) are told from workers by their first frame. They are
-// bounded in number and in time, and nothing they send reaches the membership.
+// Strangers (CoordinatorLoop+Peers.swift) are distinguished from workers by their first frame. They
+// are bounded in number and in time, and nothing they send reaches the membership.
 
 import Foundation
 import Transport
@@ -83,7 +83,7 @@ final class CoordinatorLoop {
             do {
                 try waitAndRead()
             } catch {
-                // Without poll nobody can be told; the closing connections tell it.
+                // Without poll no message can be sent; the workers notice the closing connections.
                 return .failed(exitCode: 1, message: "the coordinator failed: \(error)")
             }
             events += takeRequests()
@@ -112,8 +112,8 @@ final class CoordinatorLoop {
         }
         let planned = nextInstant()
         try poller.wait(until: Deadline(planned))
-        // This process, perhaps with its whole machine, was suspended: who was silent meanwhile may have
-        // been so too.
+        // This process, perhaps with its whole machine, was suspended: workers that were silent
+        // meanwhile may have been suspended too.
         if ContinuousClock.now > planned + Self.oversleeping { events.append(.overslept) }
         if !poller.readiness(at: wakeSlot).isEmpty { wake.drain() }
         for (id, slot) in slots
@@ -203,7 +203,7 @@ final class CoordinatorLoop {
         case .stop(let members, let reason):
             for id in members { enqueue(.stop(StopRequest(reason: reason)), to: id) }
         case .end(let members):
-            // With the outcome settled nobody is to take this coordinator's place.
+            // With the outcome settled, no coordinator is to take over from this one.
             if case .ending = membership.phase { delegate.runIsEnding() }
             for id in members { enqueue(.end, to: id) }
         case .abort(let members, let report):
@@ -222,7 +222,7 @@ final class CoordinatorLoop {
         record.rewind(to: generation.startStep)
         stepRecord.rewind(to: generation.startStep)
         do {
-            // Before anybody hears of the generation: whoever takes this coordinator's place must know it.
+            // Before a member learns of the generation: a coordinator that takes over must know it.
             try delegate.journal(journal(of: generation, members))
         } catch {
             events.append(.stopRequested(reason: "\(error)"))
@@ -248,7 +248,7 @@ final class CoordinatorLoop {
         }
     }
 
-    /// Sends another deal, after it was kept for whoever takes this coordinator's place.
+    /// Sends another deal, after it was kept for a coordinator that takes over.
     private func announce(_ change: DealChange, to members: [MemberID]) {
         guard var generation = membership.generation else { return }
         generation.deal = change.deal

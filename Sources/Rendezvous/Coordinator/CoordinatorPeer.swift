@@ -12,7 +12,7 @@ final class CoordinatorPeer {
         case stranger(until: ContinuousClock.Instant)
         /// Has introduced itself; the membership decides what it is.
         case member
-        /// Has been told to go: what it still sends is read and ignored until it closes.
+        /// Has been turned away: what it still sends is read and ignored until it closes.
         case leaving(until: ContinuousClock.Instant)
     }
 

@@ -1,5 +1,5 @@
-// The coordinator's outside: a value that can be run on one thread and asked to stop from any
-// other. The work is done by CoordinatorLoop, which exists only while `run` does.
+// The coordinator as the program around it sees it: run on one thread, asked to stop from any
+// other. CoordinatorLoop, which exists only while `run` does, does the work.
 
 import Synchronization
 import Transport
@@ -18,7 +18,7 @@ package final class CoordinatorService: @unchecked Sendable {
 
     /// Events from other threads, and how many more will be taken.
     private struct Requests {
-        /// A few are as good as many: the first stop and the first abort decide.
+        /// A few are enough: the first stop and the first abort decide.
         static let limit = 16
         var events: [Membership.Event] = []
     }
@@ -33,7 +33,8 @@ package final class CoordinatorService: @unchecked Sendable {
         wake = try WakeSignal()
     }
 
-    /// Waits for the workers, leads them through the run and returns when all have left.
+    /// Waits for the workers, opens one generation after another and returns when all workers have
+    /// left.
     package func run() -> RunOutcome {
         defer { listener.close() }
         if let problem = settings.problem { return .failed(exitCode: 2, message: problem) }

@@ -21,8 +21,8 @@ package struct CoordinatorSettings: Sendable {
     package var coordinatorTimeout: Duration
     /// Stop after this many steps in all, though the configuration asks for more.
     package var stopAfterStep: Int?
-    /// The generation of another coordinator whose place this one takes, and how far its run is recorded;
-    /// nil for a run of its own.
+    /// The generation of another coordinator that this one takes over from, and how far its run is
+    /// recorded; nil when it begins or resumes a run itself.
     package var takeover: (journal: MembershipJournal, record: RecordPosition)?
     /// The files to resume from; empty for a run from the start.
     package var resumeState: [(name: String, bytes: Data)]
@@ -32,7 +32,7 @@ package struct CoordinatorSettings: Sendable {
     package var strangerLimit: Int
     /// Makes links of the connections that are accepted.
     package var links: any LinkFactory
-    /// For those who ask how the run goes.
+    /// What the answer to a question for the run's status says.
     package var runName: String
     package var totalSteps: Int
 

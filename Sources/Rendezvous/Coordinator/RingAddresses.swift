@@ -1,6 +1,6 @@
-// Where a worker finds its peers. Nobody tells the coordinator an address: a worker's host is where
-// its control connection comes from, which is an address that works by construction, and only the
-// data port is told.
+// Where a worker finds its peers. No worker sends the coordinator an address: a worker's host is
+// where its control connection comes from, which is an address that works by construction; the
+// hello only names the data port.
 //
 // One case needs care: a worker on the coordinator's own host may have connected over loopback. To
 // a worker elsewhere that address would mean itself; it is given the address under which it reaches

@@ -1,6 +1,6 @@
-// Reports of steps in the order of the steps. After a change of members the first rank's new steps and
-// the root's repeated ones come on two connections, in any order; what is early waits for what is
-// missing, because the record of a run has no gaps.
+// Puts reports of steps in the order of the steps. After a change of members the first rank's new
+// steps and the root's repeated ones come on two connections, in any order; early reports wait for
+// the missing ones, because the record of a run has no gaps.
 
 import WireFormat
 
@@ -8,7 +8,8 @@ import WireFormat
 package struct StepRecord {
     /// Reports kept that are early; a sound run has far fewer.
     private static let earlyLimit = 1 << 16
-    /// A gap that has not been filled for so long never will be: whoever knew of it is lost.
+    /// A gap that has not been filled for this long never will be: the workers that had its reports
+    /// are lost.
     package static let patience = Duration.seconds(5)
 
     private var early: [StepReport] = []
@@ -44,7 +45,8 @@ package struct StepRecord {
         return result
     }
 
-    /// Gives up on a gap that has lasted too long: the reports behind it, and the steps it holds.
+    /// Gives up on a gap that has lasted too long: returns the reports behind it, and the steps of
+    /// the gap.
     package mutating func takeBehindGap(
         after recorded: Int, now: ContinuousClock.Instant
     ) -> (reports: [StepReport], missing: ClosedRange<Int>)? {

@@ -1,6 +1,6 @@
-// Which replicas each member computes next. What members hold already decides it: a deal that lets
-// them keep their gradients computes only the lost ones again. The result of the run does not depend
-// on the deal, so any choice is right and a good one is fast.
+// Decides which replicas each member computes next, by what the members hold: a deal that lets them
+// keep their gradients computes only the lost ones again. The result of the run does not depend on
+// the deal, so any choice is right and a good one is fast.
 
 import WireFormat
 
@@ -8,8 +8,8 @@ package enum RecoveryDeal {
     /// Above this much work the search is not worth it and replicas are dealt out equally.
     private static let workLimit = 20_000_000
 
-    /// The contiguous deal with the smallest largest share, and among those the one that computes the
-    /// fewest replicas that some member holds or others do.
+    /// The contiguous deal with the smallest largest share, and among those the one that computes
+    /// the fewest replicas that some member holds or others do.
     ///
     /// - Parameters:
     ///   - kept: by rank, the replicas of the coming step that the member holds.
@@ -24,8 +24,8 @@ package enum RecoveryDeal {
         return search(replicaCount, kept, largest) ?? equal
     }
 
-    /// cost[m][end]: the fewest replicas that members 0 ... m compute when they share 0 ..< end, each
-    /// with 1 to `largest` of them.
+    /// cost[m][end]: the fewest replicas that members 0 ... m compute when they share 0 ..< end,
+    /// each with 1 to `largest` of them.
     private static func search(
         _ replicaCount: Int, _ kept: [Set<Int>], _ largest: Int
     ) -> ReplicaDeal? {
@@ -40,7 +40,7 @@ package enum RecoveryDeal {
                 var computed = 0
                 for first in stride(from: end - 1, through: max(0, end - largest), by: -1) {
                     if !held.contains(first) { computed += 1 }
-                    // Strictly less: of equals the most even one from the back is taken.
+                    // Strictly less: of equal costs the most even deal from the back is taken.
                     if costs[first] + computed < next[end] {
                         next[end] = costs[first] + computed
                         start[end] = first

@@ -18,7 +18,7 @@ package enum SpeedDeal {
             var bestTime = Double.infinity
             for (rank, seconds) in secondsPerReplica.enumerated() {
                 let time = Double(counts[rank] + 1) * seconds
-                // Of equals the first, so that equal speeds give the usual deal.
+                // Of equal times the first, so that equal speeds give the usual deal.
                 if time < bestTime * (1 - 1e-9) {
                     best = rank
                     bestTime = time
@@ -34,7 +34,7 @@ package enum SpeedDeal {
         return try? ReplicaDeal(ranges: ranges)
     }
 
-    /// The longest part of a step.
+    /// The time of the slowest member's part of a step.
     package static func seconds(_ deal: ReplicaDeal, _ secondsPerReplica: [Double]) -> Double {
         zip(deal.ranges, secondsPerReplica).map { Double($0.count) * $1 }.max() ?? 0
     }

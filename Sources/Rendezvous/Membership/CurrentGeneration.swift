@@ -6,7 +6,8 @@ extension Membership {
         let description: GenerationDescription
         /// Whether its members were asked to leave after the step.
         var isPauseRequested = false
-        /// Until when members that all want to leave wait for a newcomer's data; nil while they do not.
+        /// Until when members that all want to leave wait for a newcomer's data; nil while they do
+        /// not.
         var newcomerDeadline: Instant?
         /// The last change of its deal.
         var announcedDeal: DealChange?

@@ -8,12 +8,13 @@ package struct GenerationDescription: Hashable, Sendable {
     package var workers: [WorkerDescription]
     package var startStep: Int
     package var arithmetic: String
-    /// How members that are not at `startStep` get there, and from which rank.
+    /// How members that are not at `startStep` get there.
     package var transfer: StateTransfer
+    /// The rank whose state or reduced gradient the others take.
     package var root: Int
     /// Whether the root gets its state from the run's last checkpoint.
     package var restores: Bool
-    /// Replicas of the coming step that have been computed before and must be once more.
+    /// Replicas of the coming step that were computed already and have to be computed again.
     package var recomputedCount: Int
 
     package init(

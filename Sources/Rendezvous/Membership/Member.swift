@@ -5,7 +5,7 @@ extension Membership {
     struct Member: Sendable {
         let id: MemberID
         let hello: WorkerHello
-        /// The place it fills: its name for people, and what the order on the ring goes by.
+        /// The slot that it fills: its name for people, and what orders the ring.
         let slot: Int
         var lastHeard: Instant
         var progress: WorkerHeartbeat?

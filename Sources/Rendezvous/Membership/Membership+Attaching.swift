@@ -1,7 +1,7 @@
-// Workers without a coordinator: it is gone and this one takes its place, or it lives and all connections to
-// them have broken. They are still training, or wait in a broken ring; they call again and say
-// where they stand. Those who have not come back in time are lost; what the others need then is
-// decided as after any loss.
+// Workers that come back: another coordinator is gone and this one takes over, or all connections
+// to the workers have broken. They are still training, or wait in a broken ring; they call again
+// and say where they stand. Those that have not come back in time are lost; what the others need
+// then is decided as after any loss.
 
 import WireFormat
 
@@ -40,7 +40,7 @@ extension Membership {
                 rank: rank, ready: standing.ready, halted: standing.halted,
                 finished: standing.finished)
         } else {
-            // It never heard of the open generation and waits in the one before.
+            // It has not heard of the open generation and waits in the one before.
             member.part = .init(
                 rank: rank, halted: standing.halted ?? standing.finished.map(HaltReport.init))
             guard member.halted != nil else { return nil }
@@ -50,7 +50,8 @@ extension Membership {
         return [.attach(id, member.description)] + stop
     }
 
-    /// The last of the open generation's workers is lost, but not all of them need be gone.
+    /// The last of the open generation's connections is lost, but some of its workers may still
+    /// live.
     mutating func expectBack(_ now: Instant) {
         let connected = Set(members.values.map(\.hello.key))
         let departed = current?.departed ?? [:]
@@ -60,8 +61,8 @@ extension Membership {
         phase = .attaching(until: now + settings.attachTimeout)
     }
 
-    /// A newcomer for a place that somebody is expected back in: whoever started it knows that the other is
-    /// gone.
+    /// A newcomer for a slot whose worker is expected back: the process that started it knows that
+    /// the other is gone.
     mutating func stopExpecting(slot: Int?) {
         guard let slot, let current else { return }
         self.current?.expected = current.expected.filter { _, rank in
@@ -69,7 +70,7 @@ extension Membership {
         }
     }
 
-    /// Goes on once all workers are back, or those who are not are given up.
+    /// Goes on once all workers are back, or the missing ones are given up.
     mutating func endAttaching(_ now: Instant) -> [Action] {
         guard case .attaching(let until) = phase, let current else { return [] }
         let generation = current.description
@@ -79,27 +80,29 @@ extension Membership {
         let missing = current.expected
         self.current?.expected = [:]
         guard !ring.isEmpty else {
-            // Nobody is left of that generation: the last checkpoint is gone on from with those who come.
-            // Some may have left for good, so that it need not be as many as at the start.
+            // No worker is left of that generation: the run goes on from the last checkpoint with
+            // the workers that come. Some may have left for good, so that there may be fewer than
+            // at the start.
             disturb(now)
             if let stopReason {
                 return fail(130, MembershipMessages.stoppedWithoutWorkers(stopReason), now)
             }
             phase = .waiting(until: now + settings.startTimeout, openAt: nil)
-            return [.note(MembershipMessages.nobodyLeft(savedStep: savedStep))] + openAfterReturn(now)
+            return [.note(MembershipMessages.noWorkerLeft(savedStep: savedStep))]
+                + openAfterReturn(now)
         }
         let isWhole = ring.count == generation.workers.count
         if isWhole { recovery.since = nil } else { disturb(now) }
         var actions: [Action] = missing.values.sorted().map { rank in
             .note(
-                "lost \(MembershipMessages.name(generation.workers[rank])): it has not come back to the"
-                    + " coordinator")
+                "lost \(MembershipMessages.name(generation.workers[rank])): it has not come back to "
+                    + "the coordinator")
         }
         actions.append(
             .note(
                 "generation \(generation.number) goes on: \(ring.count) of"
                     + " \(generation.workers.count) workers are back"))
-        // The last words of those who had finished may be lost, with the model among them: they say and
+        // The last messages of those that had finished may be lost, with the model among them: they
         // send them again in a generation of their own.
         phase = .running
         if !isWhole || ring.contains(where: \.hasLeftRing) {
@@ -113,7 +116,7 @@ extension Membership {
 }
 
 extension HaltReport {
-    /// A worker that has done its part stands at its end.
+    /// A worker that has done its part, as one that waits at that step.
     fileprivate init(_ finished: FinishedReport) {
         self.init(
             generation: 0, step: finished.step, hasState: true, keptReplicas: [], cause: nil,

@@ -1,11 +1,11 @@
-// The deal follows the members' speed while a generation lasts. Workers tell with their signs of life what
-// a replica takes them; a better deal that is seen twice in a row is sent to all of them and comes into
-// effect, without this machine, after the first step at which all have it.
+// The deal follows the members' speed while a generation lasts. A worker's heartbeats say how long
+// it computes for a replica. A better deal that is seen twice in a row is sent to all members; they
+// adopt it, without this machine, after the first step at which all have it.
 
 import WireFormat
 
 extension Membership {
-    /// How often the deal is thought about, and how long a change must have looked worthwhile.
+    /// How often the deal is looked at, and so how long a change must have been worthwhile.
     static let dealingInterval = Duration.seconds(1)
 
     mutating func dealBySpeed(_ now: Instant) -> [Action] {
@@ -16,7 +16,8 @@ extension Membership {
         let generation = current.description
         let announcedDeal = current.announcedDeal
         let members = ring
-        // The last change is still on its way to somebody, or somebody has not computed yet.
+        // Not while the last change is still on its way to a member, or a member has not computed
+        // yet.
         let progress = members.compactMap(\.progress)
         guard members.count == generation.workers.count, members.count > 1,
             progress.count == members.count,

@@ -1,14 +1,14 @@
-// Opening generations, and what makes the next one necessary: a worker that is lost, comes or goes.
+// Opens generations, and makes the members leave the ring for the next one.
 
 import WireFormat
 
 extension Membership {
     // MARK: - Opening
 
-    /// Opens the next generation with everybody who has left the ring or is prepared to join.
+    /// Opens the next generation with the workers that have left the ring or are prepared to join.
     mutating func openNext(_ now: Instant) -> [Action] {
         var actions: [Action] = []
-        // A leaver that alone has the last state hands it over in one more generation.
+        // A leaver that is the only one with the last state hands it over in one more generation.
         let lastStep = ring.compactMap(\.stateStep).max()
         let isHeldByOthers = ring.contains { $0.leaveReason == nil && $0.stateStep == lastStep }
         for member in bySlot where member.leaveReason != nil && (isHeldByOthers || lastStep == nil)
@@ -19,24 +19,25 @@ extension Membership {
                 .note("\(MembershipMessages.name(member)) has left: \(member.leaveReason ?? "")"),
             ]
         }
-        // A newcomer that had not yet been given the state stands at the beginning, behind what is saved.
+        // A newcomer that had not yet been given the state stands at the beginning, behind what is
+        // saved.
         let holders = ring.compactMap(\.stateStep).filter { $0 >= savedStep }
         let isFirst = generation == nil
         if holders.isEmpty, !isFirst { for id in members.keys { members[id]?.part = nil } }
         let next = members.values.filter { $0.isPrepared || $0.rank != nil }
             .sorted { $0.slot < $1.slot }
         if holders.isEmpty, !isFirst, let stopReason {
-            // Nobody may join any more, and the last checkpoint is all that is left to stop with.
+            // No worker may join any more, and only the last checkpoint is left.
             return actions + fail(130, MembershipMessages.stoppedWithoutWorkers(stopReason), now)
         }
         guard !next.isEmpty, !isFirst || next.count >= settings.workerCount else {
             phase = .waiting(until: now + settings.startTimeout, openAt: nil)
             disturb(now)
-            return actions + [.note(MembershipMessages.nobodyLeft(savedStep: savedStep))]
+            return actions + [.note(MembershipMessages.noWorkerLeft(savedStep: savedStep))]
         }
         if holders.isEmpty, !isFirst, !isReturnComplete(next.count, now) {
             phase = .waiting(until: now + settings.startTimeout, openAt: nil)
-            return actions + [.note(MembershipMessages.nobodyLeft(savedStep: savedStep))]
+            return actions + [.note(MembershipMessages.noWorkerLeft(savedStep: savedStep))]
         }
         let description = describe(next, holders: holders)
         current = CurrentGeneration(description, nextDealing: now + Self.dealingInterval)
@@ -44,7 +45,8 @@ extension Membership {
         recovery.fruitlessCount += 1
         guard recovery.fruitlessCount <= Self.fruitlessLimit else {
             return actions
-                + fail(4, MembershipMessages.fruitless(Self.fruitlessLimit, recovery.lastCause), now)
+                + fail(
+                    4, MembershipMessages.fruitless(Self.fruitlessLimit, recovery.lastCause), now)
         }
         phase = .preparing(until: now + settings.startTimeout)
         return actions + [.openGeneration(description, members: next.map(\.id))]
@@ -66,7 +68,7 @@ extension Membership {
         } else {
             root = next.firstIndex { $0.stateStep == step } ?? 0
             let states = next.map(\.stateStep)
-            // Whoever was only given its state has no gradient that led to it.
+            // A member that was given its state does not have the gradient that led to it.
             let wasGiven = generation.map { $0.transfer == .state && $0.startStep == step } ?? false
             let isFar = states.contains { $0 == nil || $0 ?? 0 < step - 1 }
             transfer =
@@ -118,24 +120,24 @@ extension Membership {
 
     // MARK: - Coming and going
 
-    /// Asks the members to leave the ring after the step, for those who wait to join or to go.
+    /// Asks the members to leave the ring after the step, when workers wait to join or to leave.
     mutating func pauseForChange(_ now: Instant) -> [Action] {
         guard stopReason == nil, let current, !current.isPauseRequested else { return [] }
         let leavers = ring.filter { $0.leaveReason != nil }
         let joiners = bySlot.filter { $0.rank == nil && $0.isPrepared && $0.leaveReason == nil }
         guard !leavers.isEmpty || !joiners.isEmpty else { return [] }
         if leavers.count == ring.count, joiners.isEmpty {
-            // A newcomer that still reads its data can take over the state, if it does not take too long.
+            // A newcomer that still reads its data can take over the state, if it does not take too
+            // long.
             if bySlot.contains(where: { $0.rank == nil && $0.leaveReason == nil }) {
                 let deadline = current.newcomerDeadline ?? now + Self.newcomerPatience
                 self.current?.newcomerDeadline = deadline
                 if now < deadline { return [] }
             }
-            // Nobody would have the state: it is saved, and the run can be resumed.
+            // No worker would have the state: it is saved, and the run can be resumed.
             let last = leavers[0]
-            return stop(
-                "\(MembershipMessages.name(last)) leaves as the last (\(last.leaveReason ?? "no reason"))",
-                now)
+            let reason = last.leaveReason ?? "no reason"
+            return stop("\(MembershipMessages.name(last)) leaves as the last (\(reason))", now)
         }
         self.current?.isPauseRequested = true
         return [.pause(ring.map(\.id), generation: current.description.number)]
@@ -167,13 +169,15 @@ extension Membership {
             let accused = ring.first { $0.rank == suspect }?.slot ?? -1
             return [
                 .note(
-                    "\(MembershipMessages.name(member)) cannot join the ring: \(report.cause ?? "")")
+                    "\(MembershipMessages.name(member)) cannot join the ring: \(report.cause ?? "")"
+                )
             ] + regroup(isBroken: true, now) + cutOff(accused, by: members[id] ?? member, now)
         }
         return regroup(isBroken: report.cause != nil, now)
     }
 
-    /// A ring that does not come to stand twice in a row goes on without whoever could not be reached.
+    /// When the ring cannot be connected twice in a row, the run goes on without the worker that
+    /// could not be reached.
     private mutating func cutOff(
         _ accusedSlot: Int, by accuser: Member, _ now: Instant
     ) -> [Action] {
@@ -184,7 +188,7 @@ extension Membership {
             return []
         }
         recovery.failedRing = 0
-        // Of two that cannot reach each other, the one goes that has nothing to lose.
+        // Of two that cannot reach each other, the newcomer has to go, as it has no state to lose.
         let isNewcomer = (accuser.stateStep ?? 0) < generation?.startStep ?? 0
         return lost(isNewcomer ? accuser.id : accused.id, .cutOff, now)
     }
@@ -192,7 +196,7 @@ extension Membership {
     /// Waits for all members to leave the ring, and makes them do it at once if it is broken.
     mutating func regroup(isBroken: Bool, _ now: Instant) -> [Action] {
         guard let generation, isUnderWay else { return [] }
-        // What has been said by then is looked at when all are back.
+        // The reports that have come are looked at when all are back.
         if case .attaching = phase { return [] }
         disturb(now)
         var wasBroken = false
@@ -203,72 +207,6 @@ extension Membership {
         return others.isEmpty ? [] : [.halt(others, generation: generation.number)]
     }
 
-    // MARK: - Losing
-
-    mutating func failed(_ id: MemberID, _ report: FailureReport, _ now: Instant) -> [Action] {
-        guard let member = members[id], !isEnding else { return [] }
-        let words = "\(MembershipMessages.name(member)) failed: \(report.message)"
-        // Lost peers are no fault of its own. What one worker cannot read, or finds to be no number,
-        // is the run's affair; of a newcomer to a run that goes well it is its own.
-        if report.exitCode == 4 || (member.rank == nil && generation != nil) {
-            return lost(id, .gaveUp(report.message), now)
-        }
-        if case .gathering = phase, report.exitCode != 2, report.exitCode != 3 {
-            members[id] = nil
-            return [.drop(id), .note(words)]
-        }
-        return fail(report.exitCode, words, now)
-    }
-
-    mutating func lost(_ id: MemberID, _ cause: LossCause, _ now: Instant) -> [Action] {
-        guard let member = members.removeValue(forKey: id) else { return [] }
-        let words = MembershipMessages.loss(of: member, cause)
-        switch phase {
-        case .gathering:
-            return [.drop(id), .note(words)]
-        case .waiting:
-            // Nobody trains meanwhile: whoever is lost here again and again keeps the run from going on.
-            return [.drop(id), .note(words)] + (endsTheRun(member, cause, words, now) ?? [])
-        case .attaching:
-            // It may come back once more, by its key.
-            if let rank = member.rank { current?.expected[member.hello.key] = rank }
-            return [.drop(id), .note(words)]
-        case .preparing, .running, .regrouping:
-            let actions: [Action] = [.drop(id), .note(words)]
-            guard let rank = member.rank else { return actions }
-            if let end = endsTheRun(member, cause, words, now) { return actions + end }
-            if cause.isOfTheConnection { current?.departed[member.hello.key] = rank }
-            if ring.isEmpty, current?.departed.isEmpty == false {
-                expectBack(now)
-                return actions
-            }
-            return actions + regroup(isBroken: true, now)
-        case .ending(_, let outcome):
-            return [.drop(id)] + (members.isEmpty ? conclude(outcome) : [])
-        case .over:
-            return []
-        }
-    }
-
-    /// A place whose workers are lost at one step again and again will not get beyond it.
-    private mutating func endsTheRun(
-        _ member: Member, _ cause: LossCause, _ words: String, _ now: Instant
-    ) -> [Action]? {
-        switch cause {
-        case .connectionClosed, .connectionFailed, .gaveUp: break
-        case .silent, .protocolViolation, .notReading, .stuck, .cutOff: return nil
-        }
-        let step = member.progress?.step ?? generation?.startStep ?? 0
-        let before = losses[member.slot]
-        let count = before?.step == step ? (before?.count ?? 0) + 1 : 1
-        losses[member.slot] = (step, count)
-        guard count >= Self.lossLimit else { return nil }
-        return fail(
-            4, "\(words); that was the \(count). worker in this place lost at step \(step)", now)
-    }
-
     /// Generations in a row that may break before the first step.
     private static let fruitlessLimit = 20
-    /// Losses of one place at one step after which the run is given up.
-    private static let lossLimit = 3
 }

@@ -1,4 +1,4 @@
-// Who may take part, and when the first generation opens.
+// Decides who may take part, and when the first generation opens.
 
 import WireFormat
 
@@ -40,7 +40,7 @@ extension Membership {
         }
         if isEnding { return Refusal(reason: .runOver, message: "the run is ending") }
         if stopReason != nil { return Refusal(reason: .runOver, message: "the run is stopping") }
-        // The place of a worker that is expected back is taken, unless this one comes for it.
+        // The slot of a worker that is expected back is taken, unless this worker comes for it.
         let awaited = expectedSlots.filter { $0 != hello.slot }
         if members.count + awaited.count >= settings.replicaCount {
             return MembershipMessages.runFull(settings)
@@ -80,13 +80,13 @@ extension Membership {
             [
                 Action.restart(id, arithmetic: arithmetic),
                 .note(
-                    "\(MembershipMessages.name(hello)) runs \(hello.arithmetic); it starts anew with "
-                        + "\(arithmetic), which all workers have"),
+                    "\(MembershipMessages.name(hello)) runs \(hello.arithmetic); it starts anew "
+                        + "with \(arithmetic), which all workers have"),
             ]
         }
     }
 
-    /// Once every place is taken: workers that run another level than they have in common start anew.
+    /// Once every slot is taken: workers that run another level than the common one start anew.
     private mutating func settleArithmetic() -> [Action] {
         guard case .gathering = phase, members.count >= settings.workerCount else { return [] }
         let arithmetic = commonArithmetic
@@ -99,15 +99,16 @@ extension Membership {
         return restart(others.map { ($0.id, $0.hello) }, with: arithmetic)
     }
 
-    /// The highest level that anybody prefers, as far as all of them can run it: a worker that came with less
-    /// than it can run loses little by going up, one that came with more much by going down.
+    /// The highest level that a worker prefers, as far as all of them can run it: a worker that
+    /// came with less than it can run loses little by going up; one that came with more loses much
+    /// by going down.
     var commonArithmetic: String {
         let preferred = members.values.map { level($0.hello.arithmetic) }.max() ?? 0
         let possible = members.values.map { highestLevel($0.hello) }.min() ?? 0
         return settings.arithmeticLevels[min(preferred, possible)]
     }
 
-    /// Opens the first generation once every place is taken by a worker that has read its data.
+    /// Opens the first generation once every slot has a worker that has read its data.
     mutating func openFirst(_ now: Instant) -> [Action] {
         guard members.count >= settings.workerCount,
             members.values.allSatisfy({
@@ -117,7 +118,7 @@ extension Membership {
         return openNext(now)
     }
 
-    /// After the loss of all workers: opens with those who are back, a moment after the first.
+    /// After the loss of all workers: opens with those that are back, a moment after the first.
     mutating func openAfterReturn(_ now: Instant) -> [Action] {
         guard case .waiting(let until, let openAt) = phase else { return [] }
         let prepared = members.values.filter(\.isPrepared).count

@@ -1,27 +1,29 @@
-// Who takes part in the run: a state machine without sockets, threads or a clock of its own.
-// Events go in with the present instant, actions come out, and whoever owns the sockets performs
-// them; so every transition can be tested with made-up instants.
+// Who takes part in the run: a state machine without sockets, threads or a clock of its own. Events
+// go in with the present instant, and actions come out that the owner of the sockets performs; so
+// every transition can be tested with made-up instants.
 //
-//     gathering --all places taken, one arithmetic, all prepared--> preparing
-//                        .------------------------------------------^  |
-//                        |  all members have left the ring             | all ready
-//                        |                                             v
-//                   regrouping <--a member is lost, comes or goes-- running --all finished--> ending
-//                        |                                                                      |
-//                        | no member has the state any more                                     v
-//                        v                                                                    over
-//                     waiting --workers have come back--> preparing
+//    gathering --all slots taken, one arithmetic, all prepared--> preparing
+//                       .------------------------------------------^  |
+//                       |  all members have left the ring             | all ready
+//                       |                                             v
+//                  regrouping <--a member is lost, comes or goes-- running --all finished--> ending
+//                       |                                                                      |
+//                       | no member has the state any more                                     v
+//                       v                                                                    over
+//                    waiting --workers have come back--> preparing
 //
 // A set of members that trains together is a *generation*: a number, a rank per member and a deal
 // of the replicas. Steps need no coordinator; it is asked when the set has to change. Then all
 // members leave the ring, say which step they have committed and which gradients of the next one
-// they hold, and the next generation opens with a deal that computes the lost replicas only. Members
-// are at the same step or one behind, because a step needs everybody: those behind get the reduced
-// gradient of that step from a peer, newcomers the whole state. Only when nobody has a state any more
-// is the run's last checkpoint needed.
+// they hold, and the next generation opens with a deal that computes the lost replicas only.
+// Members are at the same step or one behind, because a step needs all of them: those behind get
+// the reduced gradient of that step from a peer, newcomers the whole state. The run's last
+// checkpoint is only needed when no member has a state any more.
 //
-// The halves of the machine: Membership+Joining (who may take part), Membership+Generations (opening,
-// regrouping, losing), this file (the phases, the clock, the end).
+// The parts of the machine: Membership+Joining (who may take part), Membership+Generations
+// (opening, regrouping), Membership+Losses (losing workers), Membership+Dealing (deals that follow
+// the speed), Membership+Attaching (taking over from another coordinator), this file (the phases,
+// the clock, the end).
 
 import WireFormat
 
@@ -52,15 +54,15 @@ package struct Membership: Sendable {
     /// The open generation; nil before the first.
     package var generation: GenerationDescription? { current?.description }
 
-    /// How long members that have all been asked to leave wait for a newcomer's data: a third of the
-    /// 30 s that Slurm and Kubernetes give between the request and the end.
+    /// How long members that have all been asked to leave wait for a newcomer's data: a third of
+    /// the 30 s that Slurm and Kubernetes give between the request and the end.
     package static let newcomerPatience = Duration.seconds(10)
 
     package enum Phase: Hashable, Sendable {
-        /// The workers of the open generation are expected back: they were another coordinator's, or the
-        /// connections to all of them are lost.
+        /// The workers of the open generation are expected back: they belong to another
+        /// coordinator's generation, or the connections to all of them are lost.
         case attaching(until: Instant)
-        /// Places are free, or workers read their data.
+        /// Slots are free, or workers read their data.
         case gathering(until: Instant)
         /// No worker has the state; new ones are waited for, further ones until `openAt`.
         case waiting(until: Instant, openAt: Instant?)
@@ -69,7 +71,7 @@ package struct Membership: Sendable {
         case running
         /// Members leave the ring: at once if it is broken, else after the step.
         case regrouping(until: Instant, isBroken: Bool)
-        /// The outcome is settled; workers are told and may leave.
+        /// The outcome is settled; workers learn of it and may leave.
         case ending(until: Instant, RunOutcome)
         case over(RunOutcome)
     }
@@ -82,7 +84,7 @@ package struct Membership: Sendable {
         phase = .gathering(until: now + settings.startTimeout)
     }
 
-    /// Takes one event at the instant `now` and answers with what must be done, in order.
+    /// Takes one event at the instant `now` and returns what must be done, in order.
     package mutating func handle(_ event: Event, now: Instant) -> [Action] {
         if case .over = phase { return [] }
         return take(event, now) + settle(now)
@@ -150,7 +152,7 @@ package struct Membership: Sendable {
         return earliest
     }
 
-    /// The connected workers, in the order of their places.
+    /// The connected workers, in the order of their slots.
     package var roster: [WorkerDescription] { bySlot.map(\.description) }
 
     /// The member with a rank in the open generation.
@@ -162,7 +164,7 @@ package struct Membership: Sendable {
 
     var bySlot: [Member] { members.values.sorted { $0.slot < $1.slot } }
 
-    /// The members of the open generation that are still there, by rank.
+    /// The members of the open generation that are still connected, by rank.
     var ring: [Member] { bySlot.filter { $0.rank != nil } }
 
     /// Whether a generation is open or about to be replaced.
@@ -183,7 +185,7 @@ package struct Membership: Sendable {
 
     // MARK: - The clock
 
-    /// What was waited for while the coordinator slept had no chance to come.
+    /// A coordinator that did not run for a while gives what it waits for the whole time again.
     private mutating func renewDeadline(_ now: Instant) {
         switch phase {
         case .attaching: phase = .attaching(until: now + settings.attachTimeout)
@@ -206,7 +208,7 @@ package struct Membership: Sendable {
             return fail(
                 4, MembershipMessages.startDeadline(settings, present: bySlot, lastRefusal), now)
         case .waiting(let until, nil) where now >= until:
-            return fail(4, MembershipMessages.nobodyCame(settings, lastRefusal), now)
+            return fail(4, MembershipMessages.noWorkerCame(settings, lastRefusal), now)
         case .preparing(let until) where now >= until:
             let late = ring.filter { $0.ready == nil }
             if generation?.number == 1 {

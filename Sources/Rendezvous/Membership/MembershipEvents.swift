@@ -1,5 +1,5 @@
-// What goes into the membership's state machine and what comes out of it, and the bounds it works
-// with. Plain data, so that a test can write down a transition as two lists.
+// What goes into the membership's state machine and what comes out of it. Plain data, so that a
+// test can write down a transition as two lists.
 
 import WireFormat
 
@@ -11,7 +11,7 @@ extension Membership {
         /// The coordinator itself has not run for a while: silences count from now on.
         case overslept
         case joined(MemberID, WorkerHello)
-        /// Anything came from the worker; with the progress when it was a heartbeat.
+        /// A message came from the worker; with the progress when it was a heartbeat.
         case heard(MemberID, WorkerHeartbeat?)
         /// The worker has read its data.
         case prepared(MemberID)
@@ -23,13 +23,13 @@ extension Membership {
         case finished(MemberID, FinishedReport)
         /// The worker says that it cannot go on.
         case failed(MemberID, FailureReport)
-        /// The worker's connection is of no more use.
+        /// The worker's connection can no longer be used.
         case lost(MemberID, LossCause)
         /// The state after this step can be restored from now on.
         case saved(step: Int)
-        /// Somebody wants the run to end after the current step.
+        /// A request to end the run after the current step.
         case stopRequested(reason: String)
-        /// The coordinator itself cannot go on, or shall not.
+        /// The coordinator itself cannot or must not go on.
         case runFailed(exitCode: Int32, message: String)
     }
 
@@ -38,19 +38,20 @@ extension Membership {
         case welcome(MemberID, WorkerDescription)
         /// The worker goes on in the open generation.
         case attach(MemberID, WorkerDescription)
-        /// Tell the worker and close its connection.
+        /// Send the worker the reason and close its connection.
         case refuse(MemberID, Refusal)
-        /// Tell the worker and close its connection; it will join again.
+        /// Send the worker the arithmetic and close its connection; it will join again.
         case restart(MemberID, arithmetic: String)
         /// Send every member (listed in rank order) its assignment.
         case openGeneration(GenerationDescription, members: [MemberID])
-        /// All members of the generation train from the same state; `pause` is how long nobody did.
+        /// All members of the generation train from the same state; `pause` is how long no step
+        /// could be made.
         case running(GenerationDescription, pause: Duration?)
-        /// Tell the members of a generation of another deal.
+        /// Send the members of a generation another deal.
         case redeal([MemberID], DealChange)
-        /// Tell the workers to leave the ring of that generation at once.
+        /// Ask the workers to leave the ring of that generation at once.
         case halt([MemberID], generation: UInt32)
-        /// Tell the workers to leave the ring of that generation after the step.
+        /// Ask the workers to leave the ring of that generation after the step.
         case pause([MemberID], generation: UInt32)
         case stop([MemberID], reason: String)
         case end([MemberID])

@@ -1,12 +1,13 @@
-// What a coordinator has to know of the one whose place it takes: small, written whenever a generation
-// opens, before anybody is told of it. How far the run is recorded, the run's folder tells.
+// What a coordinator has to know of the one that it takes over from: small, written whenever a
+// generation opens, before its members learn of it. The run's folder says how far the run is
+// recorded.
 
 import WireFormat
 
 /// The open generation and who is in it.
 package struct MembershipJournal: Codable, Hashable, Sendable {
     package struct Entry: Codable, Hashable, Sendable {
-        /// The worker's own, from its hello.
+        /// The worker's key, from its hello.
         package var key: String
         package var slot: Int
         package var hostName: String
@@ -39,7 +40,7 @@ package struct MembershipJournal: Codable, Hashable, Sendable {
     package var arithmetic: String
     /// By rank.
     package var members: [Entry]
-    /// Changes of the deal that have been announced to them.
+    /// Changes of the deal that have been announced to the members.
     package var changes: [Change]?
 
     package init(
@@ -55,11 +56,11 @@ package struct MembershipJournal: Codable, Hashable, Sendable {
         self.changes = changes
     }
 
-    /// Far beyond what a run can come to, and far enough from the end of its numbers to count on.
+    /// Far beyond what a run can reach, and far enough from the largest number to count on.
     private static let generationLimit: UInt32 = 1 << 30
 
-    /// What makes it unusable for a run of so many replicas and these levels of arithmetic, nil when nothing
-    /// does.
+    /// What makes the journal unusable for a run with this number of replicas and these levels of
+    /// arithmetic; nil when it can be used.
     package func problem(replicaCount: Int, arithmeticLevels: [String]) -> String? {
         if members.count != deal.worldSize {
             return "\(members.count) members in a deal for \(deal.worldSize)"

@@ -1,11 +1,10 @@
-// The sentences of the membership: who was lost and how that was noticed, why a worker may not
-// join, what the start is still waiting for. One place, so that the same thing is always said the
-// same way.
+// The messages of the membership: who was lost and how that was noticed, why a worker may not join,
+// what the start is still waiting for. Together, so that one thing is always said in one way.
 
 import WireFormat
 
 enum MembershipMessages {
-    /// "worker 1 (host alpha, pid 42)": the number is that of its place, which stays while ranks change.
+    /// "worker 1 (host alpha, pid 42)": the number is its slot, which stays while ranks change.
     static func name(_ member: Membership.Member) -> String {
         "worker \(member.slot) (host \(member.hello.hostName), pid \(member.hello.processID))"
     }
@@ -14,20 +13,20 @@ enum MembershipMessages {
         "worker \(worker.slot) (host \(worker.hostName), pid \(worker.processID))"
     }
 
-    /// For a worker that has no place.
+    /// For a worker that has no slot.
     static func name(_ hello: WorkerHello) -> String {
         "the worker on host \(hello.hostName) (pid \(hello.processID))"
     }
 
     static func loss(of member: Membership.Member, _ cause: LossCause) -> String {
-        var place = ""
+        var position = ""
         if let progress = member.progress {
-            place = " after step \(progress.step) (\(progress.phase))"
+            position = " after step \(progress.step) (\(progress.phase))"
         }
-        return "lost \(name(member))\(place): \(words(for: cause))"
+        return "lost \(name(member))\(position): \(message(for: cause))"
     }
 
-    private static func words(for cause: LossCause) -> String {
+    private static func message(for cause: LossCause) -> String {
         switch cause {
         case .connectionClosed: "its connection was closed"
         case .connectionFailed(let reason): reason
@@ -72,7 +71,7 @@ enum MembershipMessages {
                 + "its results would not be the same bits")
     }
 
-    static func nobodyLeft(savedStep: Int) -> String {
+    static func noWorkerLeft(savedStep: Int) -> String {
         "no worker is left; the run goes on from "
             + (savedStep > 0 ? "the checkpoint of step \(savedStep)" : "its beginning")
             + " as soon as one is there"
@@ -87,7 +86,7 @@ enum MembershipMessages {
         "\(reason): stopped while no worker was there"
     }
 
-    static func nobodyCame(_ settings: MembershipSettings, _ lastRefusal: String?) -> String {
+    static func noWorkerCame(_ settings: MembershipSettings, _ lastRefusal: String?) -> String {
         "all workers are lost and none has stayed for \(seconds(settings.startTimeout)) s"
             + (lastRefusal.map { "; one was refused: \($0)" } ?? "")
     }
@@ -102,12 +101,12 @@ enum MembershipMessages {
                 + unprepared.map { name($0) }.joined(separator: ", ")
         }
         let missing = Set(0..<settings.workerCount).subtracting(present.map(\.slot)).sorted()
-        var words =
+        var message =
             "only \(present.count) of \(settings.workerCount) "
             + "worker\(settings.workerCount == 1 ? "" : "s") joined \(time); missing: "
             + workers(missing)
-        if let lastRefusal { words += "; one was refused: \(lastRefusal)" }
-        return words
+        if let lastRefusal { message += "; one was refused: \(lastRefusal)" }
+        return message
     }
 
     static func notReady(

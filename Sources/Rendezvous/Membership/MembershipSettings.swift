@@ -8,26 +8,26 @@ package struct MembershipSettings: Hashable, Sendable {
     package var replicaCount: Int
     /// Workers of any other version are refused.
     package var productVersion: String
-    /// The secret a worker must tell when it joins; nil asks for none.
+    /// The secret that a worker must know to join; nil asks for none.
     package var joinToken: String?
     /// The levels of arithmetic that workers may run, lowest first. A worker can start
     /// itself anew with any level up to the highest that it names.
     package var arithmeticLevels: [String]
-    /// The level that the run is bound to, because it goes on from a state made with it.
+    /// The level that the run is bound to, because the state it goes on from was made with it.
     package var requiredArithmetic: String?
-    /// How long workers may take to join, and then once more to become ready; how long a run without
-    /// workers waits for new ones.
+    /// How long workers may take to join, and then once more to become ready; how long a run
+    /// without workers waits for new ones.
     package var startTimeout: Duration
     /// A silence after which a worker is taken for lost.
     package var heartbeatTimeout: Duration
-    /// How long a worker that shows signs of life may take to leave a broken ring: it ends the replica
-    /// that it computes first.
+    /// How long a worker that shows signs of life may take to leave a broken ring: it ends the
+    /// replica that it computes first.
     package var haltTimeout: Duration
     /// How long a run that has lost all workers waits for further ones after the first is back.
     package var returnGrace: Duration
     /// How long workers may take to leave once the outcome is settled.
     package var closingGrace: Duration
-    /// How long a coordinator that takes another's place waits for its workers.
+    /// How long a coordinator that takes over from another waits for its workers.
     package var attachTimeout: Duration
     /// Steps that are committed already.
     package var startStep: Int

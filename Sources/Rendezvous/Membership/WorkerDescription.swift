@@ -1,7 +1,8 @@
 /// A member of the run.
 package struct WorkerDescription: Hashable, Sendable {
     package var rank: Int
-    /// Its name for people and in the logs' names; it stays while ranks change.
+    /// The slot that it fills: its name for people and in the names of logs. It stays while ranks
+    /// change.
     package var slot: Int
     package var hostName: String
     package var processID: Int32

@@ -1,4 +1,4 @@
-// The sentences about stalls, in one place.
+// The messages about stalls.
 
 import WireFormat
 
@@ -43,23 +43,24 @@ enum StallMessages {
     private static func describe(_ suspect: StallSuspect, _ membership: Membership) -> String {
         var text = MembershipMessages.name(suspect.member)
         if let silence = suspect.silence {
-            text += ", last seen in \(place(suspect)), has said nothing for \(seconds(silence)) s"
+            text +=
+                ", last seen in \(position(suspect)), has said nothing for \(seconds(silence)) s"
         } else {
-            text += " in \(place(suspect))"
+            text += " in \(position(suspect))"
             if let time = suspect.phaseTime { text += " for \(seconds(time)) s" }
         }
         return text + ": \(cause(suspect))"
     }
 
-    private static func place(_ suspect: StallSuspect) -> String {
-        let words =
+    private static func position(_ suspect: StallSuspect) -> String {
+        let phase =
             switch suspect.phase {
             case "compute": "forward and backward"
             case "ring":
                 "the ring"
             default: suspect.phase
             }
-        return "\(words) at step \(suspect.step)"
+        return "\(phase) at step \(suspect.step)"
     }
 
     private static func cause(_ suspect: StallSuspect) -> String {

@@ -1,13 +1,13 @@
 // Every stall has a name: when no step has come for much longer than steps take, this finds out who
 // is waited for, what that worker was last seen doing, and what class of cause fits.
 //
-// In a ring everybody waits for everybody, so the one to name is whoever is *not* waiting in the
-// ring: it computes, reads data, saves, or says nothing at all. Only if all of them wait in the ring
-// is it a link between two of them. Pure: the membership and the time are passed in.
+// In a ring all workers wait for each other, so the one to name is the one that is *not* waiting in
+// the ring: it computes, reads data, saves, or is silent. Only if all of them wait in the ring is
+// it a link between two of them. Pure: the membership and the time are passed in.
 
 import WireFormat
 
-/// Watches the steps that come, and speaks up when none does.
+/// Watches the steps that come, and says so when none does.
 package struct StallWatch {
     package typealias Instant = ContinuousClock.Instant
 
@@ -56,7 +56,7 @@ package struct StallWatch {
         nextLine = nil
     }
 
-    /// Of the last steps.
+    /// The speed of the last steps.
     package var samplesPerSecond: Double {
         let seconds = recent.reduce(0) { $0 + $1.seconds }
         let count = recent.reduce(0) { $0 + $1.sampleCount }
@@ -106,7 +106,7 @@ package struct StallWatch {
         }
     }
 
-    /// Those for whom the others wait.
+    /// The workers for which the others wait.
     private func suspects(
         _ membership: Membership, _ now: Instant,
         _ processState: (String, Int32) -> ProcessState
@@ -129,7 +129,7 @@ package struct StallWatch {
         let silent = all.filter { $0.silence != nil }
         if !silent.isEmpty { return silent }
         let busy = all.filter { $0.phase != "ring" }
-        // Of those who are busy the one furthest behind holds the others up.
+        // The busy worker that is furthest behind holds the others up.
         let lowest = busy.map(\.step).min()
         return busy.isEmpty ? all : busy.filter { $0.step == lowest }
     }

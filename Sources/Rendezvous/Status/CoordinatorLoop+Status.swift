@@ -1,14 +1,15 @@
-// What the loop tells of the run: the answer to whoever asks, and the line for a stall.
+// What the loop says about the run: the answer to a question for its status, and the line about a
+// stall.
 
 import Foundation
 import WireFormat
 
 extension CoordinatorLoop {
-    /// Answers whoever asks how the run goes, and lets it go.
+    /// Answers a question for the status and ends its connection.
     func answer(_ request: StatusRequest, to id: MemberID) {
         if let token = settings.membership.joinToken, request.token != token {
             let refusal = Refusal(
-                reason: .wrongToken, message: "whoever asks does not know the run's token")
+                reason: .wrongToken, message: "the question for the status lacks the run's token")
             enqueue(.refused(refusal), to: id)
         } else {
             enqueue(.status(status(at: ContinuousClock.now)), to: id)
@@ -29,7 +30,7 @@ extension CoordinatorLoop {
             workers: membership.bySlot.map { $0.status(in: membership.generation, now) })
     }
 
-    /// Says why no step comes, if it is time to.
+    /// Logs why no step comes, if it is time to.
     func watchForStalls() {
         let now = ContinuousClock.now
         if let line = stalls.line(of: membership, now: now, processState: ProcessState.init) {

@@ -32,8 +32,8 @@ package enum StatusClient {
         } catch {
             throw RendezvousError(
                 .protocolViolation,
-                "what listens at \(coordinator) does not answer as a coordinator of this version does"
-            )
+                "what listens at \(coordinator) does not answer as a coordinator of this "
+                    + "version does")
         }
         guard let first = frames.first else {
             throw RendezvousError(

@@ -1,6 +1,6 @@
 // What a worker did last, kept in memory and written out when it dies of an error: the phases it
-// went through, the generations it entered and left. Old events give way to new ones, so that the
-// trail costs the same in a long run as in a short one.
+// went through, the generations it entered and left. New events replace old ones, so that the trail
+// costs the same in a long run as in a short one.
 
 import Synchronization
 
@@ -10,7 +10,7 @@ package final class EventTrail: Sendable {
 
     private struct Event {
         let instant: ContinuousClock.Instant
-        let words: String
+        let description: String
         let step: Int?
     }
 
@@ -25,9 +25,9 @@ package final class EventTrail: Sendable {
     package init() {}
 
     package func record(
-        _ words: String, step: Int? = nil, at instant: ContinuousClock.Instant = .now
+        _ description: String, step: Int? = nil, at instant: ContinuousClock.Instant = .now
     ) {
-        let event = Event(instant: instant, words: words, step: step)
+        let event = Event(instant: instant, description: description, step: step)
         state.withLock { state in
             if state.events.count < Self.limit {
                 state.events.append(event)
@@ -44,7 +44,7 @@ package final class EventTrail: Sendable {
         return events.map { event in
             let milliseconds = Int(((now - event.instant) / .milliseconds(1)).rounded())
             let fraction = String(milliseconds % 1000 + 1000).dropFirst()
-            return "-\(milliseconds / 1000).\(fraction) s \(event.words)"
+            return "-\(milliseconds / 1000).\(fraction) s \(event.description)"
                 + (event.step.map { ", step \($0)" } ?? "")
         }
     }

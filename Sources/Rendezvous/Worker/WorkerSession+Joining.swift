@@ -9,8 +9,8 @@ extension WorkerSession {
     /// The pause between two attempts to connect.
     private static let retryPause = Duration.milliseconds(200)
 
-    /// Connects, introduces the worker and waits for the answer. A coordinator that cannot be reached
-    /// yet is tried again until the deadline, so that it may be started after its workers.
+    /// Connects, introduces the worker and waits for the answer. A coordinator that cannot be
+    /// reached yet is tried again until the deadline, so that it may be started after its workers.
     ///
     /// - Parameter onWaiting: called once, when the first attempt has failed.
     /// - Throws: `unreachable`, `refused` with the coordinator's reason, `restart` when the worker
@@ -116,7 +116,7 @@ extension WorkerSession {
 }
 
 extension RendezvousError {
-    /// The end of a channel, as a worker tells it.
+    /// The end of a channel, as a worker reports it.
     static func lost(_ error: ChannelError) -> RendezvousError {
         switch error {
         case .closed:

@@ -1,28 +1,28 @@
-// A worker's conversation with one coordinator. `join` introduces the worker and returns once it is a
-// member; from then on a thread of the session's own receives, sends what is queued and shows a sign
-// of life in every heartbeat interval, so that the training thread may compute for as long as it
-// likes.
+// A worker's conversation with one coordinator. `join` introduces the worker and returns once it is
+// a member; from then on a thread of the session's own receives, sends what is queued and shows a
+// sign of life in every heartbeat interval, so that the training thread may compute for as long as
+// it likes.
 //
-// That thread alone uses the channel (WorkerSession+Conversation). All else is `State`, guarded by one
-// condition: callers change it and wake the thread, the thread changes it and broadcasts. No lock is
-// held while a handler runs or a system call waits. A caller waits only where it asks for something
-// (`awaitNext`, `awaitState`) and where the queue is full (a checkpoint that is larger than the
-// queue).
+// That thread alone uses the channel (WorkerSession+Conversation). All else is `State`, guarded by
+// one condition: callers change it and wake the thread, the thread changes it and broadcasts. No
+// lock is held while a handler runs or a system call waits. A caller waits only where it asks for
+// something (`awaitNext`, `awaitState`) and where the queue is full (a checkpoint that is larger
+// than the queue).
 
 import Foundation
 import Transport
 import WireFormat
 
-/// One worker's side of the control plane, from joining to the end of the connection. All methods may
-/// be called from any thread. A session that is let go of closes within a heartbeat interval.
+/// One worker's side of the control plane, from joining to the end of the connection. All methods
+/// may be called from any thread. A session that is let go of closes within a heartbeat interval.
 ///
-/// Unchecked: `state` is only touched with `condition` locked; the rest is constant or belongs to the
-/// session's thread.
+/// Unchecked: `state` is only touched with `condition` locked; the rest is constant or belongs to
+/// the session's thread.
 package final class WorkerSession: @unchecked Sendable {
     /// A caller waits while this much is queued: four blobs.
     static let outgoingByteLimit = 1 << 20
 
-    /// What the run is about, as told in the welcome.
+    /// What the run is about, from the welcome.
     package let description: RunDescription
     let condition = NSCondition()
     let wake: WakeSignal
@@ -103,8 +103,8 @@ package final class WorkerSession: @unchecked Sendable {
         locked { $0.dealChange.flatMap { $0.generation == generation ? $0 : nil } }
     }
 
-    /// Calls `handler`, from the session's thread, with the number of a generation whose ring is to be
-    /// left at once; at once when that has been asked already. There is one handler.
+    /// Calls `handler`, from the session's thread, with the number of a generation whose ring is to
+    /// be left at once; at once when that has been asked already. There is one handler.
     package func onHalt(_ handler: @escaping @Sendable (_ generation: UInt32) -> Void) {
         let generation = locked { state in
             state.haltHandler = handler
@@ -145,7 +145,8 @@ package final class WorkerSession: @unchecked Sendable {
         }
     }
 
-    /// Waits for the files to resume from; only after an assignment with `stateFollows`, at the root.
+    /// Waits for the files to resume from; only after an assignment with `stateFollows`, at the
+    /// root.
     package func awaitState(deadline: Deadline) throws(RendezvousError) -> [TransferredFile] {
         try wait(for: "the state to resume from", until: deadline) { state in
             state.receivedFiles.isEmpty ? nil : state.receivedFiles.removeFirst()
@@ -213,8 +214,8 @@ package final class WorkerSession: @unchecked Sendable {
         }
     }
 
-    /// Reports a failure and waits until the report is on its way, two seconds at most. Never throws:
-    /// the worker is about to end anyway.
+    /// Reports a failure and waits until the report is on its way, two seconds at most. Never
+    /// throws: the worker is about to end anyway.
     package func sendFailure(exitCode: Int32, message: String) {
         let exitCode = (1...255).contains(exitCode) ? exitCode : 1
         do {
@@ -227,8 +228,8 @@ package final class WorkerSession: @unchecked Sendable {
         }
     }
 
-    /// Queues a frame, waiting while the queue is full. The wait has no deadline of its own: it ends
-    /// when the coordinator reads, is lost, or falls silent for the heartbeat timeout.
+    /// Queues a frame, waiting while the queue is full. The wait has no deadline of its own: it
+    /// ends when the coordinator reads, is lost, or falls silent for the heartbeat timeout.
     private func queue(_ frame: ControlFrame) throws(RendezvousError) {
         condition.lock()
         defer { condition.unlock() }

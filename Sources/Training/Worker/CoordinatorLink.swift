@@ -4,12 +4,13 @@ import Transport
 import WireFormat
 
 // A worker's way to the coordinator, whichever process it is at the moment. Steps do not need it:
-// while no coordinator answers, the ring goes on and the link calls again, from a thread of its own.
-// A coordinator that takes the place of a lost one learns where the worker stands and lets it go on;
-// one that has given the worker up makes it a newcomer, and its ring ends.
+// while no coordinator answers, the ring goes on and the link calls again, from a thread of its
+// own. A coordinator that takes the place of a lost one learns where the worker stands and lets it
+// go on; one that has given the worker up makes it a newcomer, and its ring ends.
 //
-// Reports that must arrive are kept and sent again to the next coordinator (KeptReports). Reports that
-// may be lost on the way (of steps) are asked for by the record that the coordinator sends back.
+// Reports that must arrive are kept and sent again to the next coordinator (KeptReports). Reports
+// that may be lost on the way (of steps) are asked for by the record that the coordinator sends
+// back.
 
 /// From any thread; waits are for the worker's main thread.
 ///
@@ -103,8 +104,8 @@ final class CoordinatorLink: @unchecked Sendable {
 
     // MARK: - Losing and finding a coordinator
 
-    /// - Parameter told: the standing in the hello of this session.
-    private func adopt(_ session: WorkerSession, told: WorkerStanding? = nil) {
+    /// - Parameter known: the standing in the hello of this session.
+    private func adopt(_ session: WorkerSession, known: WorkerStanding? = nil) {
         let (isExpelled, progress, missing) = locked { state in
             state.session = session
             // A coordinator that began anew has another secret for the ring.
@@ -114,7 +115,7 @@ final class CoordinatorLink: @unchecked Sendable {
                 state.reports.leaveGeneration()
                 state.isExpelled = true
             }
-            return (state.isExpelled, state.progress, state.reports.missing(from: told))
+            return (state.isExpelled, state.progress, state.reports.missing(from: known))
         }
         if isExpelled { ring.haltCurrent() }
         session.setProgress(progress)
@@ -158,7 +159,7 @@ final class CoordinatorLink: @unchecked Sendable {
                     coordinator: coordinator, hello: makeHello(standing), links: links,
                     deadline: .earliest(deadline, .after(Self.answerTimeout)))
                 log("the coordinator at \(coordinator) is there again")
-                return adopt(session, told: standing)
+                return adopt(session, known: standing)
             } catch {
                 if !error.isPassing { return end(error) }
                 if deadline.hasPassed { return abandon(after: patience) }
@@ -172,8 +173,8 @@ final class CoordinatorLink: @unchecked Sendable {
         ring.close()
     }
 
-    /// The ring stays open: workers whose coordinator stays away end their step together, and one of
-    /// them saves the state.
+    /// The ring stays open: workers whose coordinator stays away end their step together, and one
+    /// of them saves the state.
     private func abandon(after patience: Duration) {
         locked { state in
             state.isAbandoned = true
@@ -186,8 +187,8 @@ final class CoordinatorLink: @unchecked Sendable {
 
     // MARK: - What the coordinator asks for
 
-    /// Whether the run is to stop after the step: because it was asked to, or because no coordinator
-    /// leads it.
+    /// Whether the run is to stop after the step: because of a request, or because its coordinator
+    /// stays away.
     var stopRequested: Bool {
         locked { $0.isAbandoned || $0.isStopRequested || $0.session?.stopReason != nil }
     }
@@ -253,8 +254,8 @@ final class CoordinatorLink: @unchecked Sendable {
     private static let overdue = RendezvousError(
         .timedOut, "waited too long for the coordinator")
 
-    /// Returns once the loss of which a session's error tells has been noticed here too; throws all
-    /// other errors.
+    /// Returns once the loss behind a session's error has been noticed here too; throws all other
+    /// errors.
     private func awaitLoss(of session: WorkerSession, _ error: RendezvousError)
         throws(RendezvousError)
     {

@@ -1,7 +1,7 @@
 import WireFormat
 
-/// The reports that must reach the coordinator, whichever process it is at the moment: they are kept,
-/// and sent again to a coordinator that may not have them.
+/// The reports that must reach the coordinator, whichever process it is at the moment: they are
+/// kept, and sent again to a coordinator that may not have them.
 struct KeptReports {
     /// This worker's part in the generation that it was last assigned to, with what it has reported
     /// there; nil for a newcomer. It goes with the hello to a coordinator that is called again.
@@ -19,8 +19,8 @@ struct KeptReports {
 
     /// Keeps a report.
     ///
-    /// - Returns: whether it is to be sent now: a newcomer has nothing to report of a generation, and a
-    ///   member is known to be prepared.
+    /// - Returns: whether it is to be sent now: a newcomer has nothing to report of a generation,
+    ///   and a member is known to be prepared.
     mutating func keep(_ message: WorkerMessage) -> Bool {
         switch message {
         case .prepared:
@@ -37,16 +37,16 @@ struct KeptReports {
         return standing != nil
     }
 
-    /// What a coordinator does not know that was given `told` with the hello.
-    func missing(from told: WorkerStanding?) -> [WorkerMessage] {
+    /// What a coordinator does not know that was given `known` with the hello.
+    func missing(from known: WorkerStanding?) -> [WorkerMessage] {
         var messages: [WorkerMessage] = []
         if isPrepared, standing == nil { messages.append(.prepared) }
         if let leaveRequest { messages.append(.leaving(leaveRequest)) }
-        if let ready = standing?.ready, ready != told?.ready { messages.append(.ready(ready)) }
-        if let halted = standing?.halted, halted != told?.halted {
+        if let ready = standing?.ready, ready != known?.ready { messages.append(.ready(ready)) }
+        if let halted = standing?.halted, halted != known?.halted {
             messages.append(.halted(halted))
         }
-        if let finished = standing?.finished, finished != told?.finished {
+        if let finished = standing?.finished, finished != known?.finished {
             messages.append(.finished(finished))
         }
         return messages

@@ -1,8 +1,8 @@
 import Synchronization
 import WireFormat
 
-/// Asks a worker to leave the run after the step that is under way: its replicas go to the others. From any
-/// thread, at any moment of the worker's life.
+/// Asks a worker to leave the run after the step that is under way, and so to hand its replicas to
+/// the others. From any thread, at any moment of the worker's life.
 package final class LeaveSwitch: Sendable {
     private struct State {
         var reason: String?

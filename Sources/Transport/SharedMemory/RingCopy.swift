@@ -2,14 +2,15 @@ import CTransport
 
 /// Copies to a ring in shared memory, by the faster of two ways.
 ///
-/// A plain store has to take the line away from the core that has read it last. Where the two cores share a
-/// cache that is quick; where they do not (other half of a socket, other socket), it crawls: 64 KB took 4 us and
-/// 25 to 40 us on one machine, whose virtual cores are now here and now there. Streaming stores bypass the caches
-/// and take 3 to 4 us in either case, but then the reader fetches from main memory. So plain copies are timed,
-/// and after one that crawled the next ones stream. (All-reduce of 1 MB, 2 workers: 72 us with plain copies and a
-/// common cache; without one 500 us with plain copies, 100 us with these.)
+/// A plain store has to take the line away from the core that has read it last. Where the two cores
+/// share a cache that is quick; where they do not (other half of a socket, other socket), it
+/// crawls: 64 KB took 4 us and 25 to 40 us on one machine, whose virtual cores move about.
+/// Streaming stores bypass the caches and take 3 to 4 us in either case, but then the reader
+/// fetches from main memory. So plain copies are timed, and after one that crawled the next ones
+/// stream. (All-reduce of 1 MB, 2 workers: 72 us with plain copies and a common cache; without one
+/// 500 us with plain copies, 100 us with these.)
 struct RingCopy {
-    /// Shorter ones are plain: a message of that size is a matter of latency.
+    /// Shorter copies are plain: latency decides for messages of that size.
     private static let timedByteCount = 16 << 10
     private var choice = CopyChoice()
 
@@ -31,12 +32,12 @@ struct RingCopy {
     }
 }
 
-/// Which way the next copy goes, from how long plain ones took.
+/// Decides which way the next copy goes by how long plain copies took.
 package struct CopyChoice {
     /// A plain copy of less than 4 GB/s crawls.
     private static let crawlNanosecondsPerByte = 0.25
-    /// How many copies stream after one that crawled: few when that may have been an interruption, more each
-    /// time that it is confirmed.
+    /// How many copies stream after one that crawled: few when that may have been an interruption,
+    /// more each time that it is confirmed.
     package static let streamedCounts = 16...1024
 
     private var streamedCount = streamedCounts.lowerBound
@@ -44,14 +45,14 @@ package struct CopyChoice {
 
     package init() {}
 
-    /// Whether the copy that comes now is to stream; else it is timed.
+    /// Whether the next copy streams; otherwise it is timed.
     package mutating func streams() -> Bool {
         guard streamsLeft > 0 else { return false }
         streamsLeft -= 1
         return true
     }
 
-    /// Takes in a plain copy.
+    /// Records how long a plain copy took.
     package mutating func record(nanoseconds: Double, byteCount: Int) {
         if nanoseconds < Double(byteCount) * Self.crawlNanosecondsPerByte {
             streamedCount = Self.streamedCounts.lowerBound

@@ -1,15 +1,15 @@
-// A one-way link through a ring in shared memory. The link over which the two sides have met
-// stays open beside it: it shows at once when the other process ends, and a byte on it wakes a side that
+// A one-way link through a ring in shared memory. The link over which the two sides have met stays
+// open beside it: it shows at once when the other process ends, and a byte on it wakes a side that
 // sleeps. As long as neither sleeps, no system call is made.
 //
 //     positions count bytes since the start:  read <= written <= read + ring size
 //     the sender owns `written`, the receiver `read`; each keeps its own in private memory too, and
 //     never believes more of the other's than that it must lie in these bounds
 //
-// A side announces that it sleeps, looks once more, and then waits for that link to become readable; the
-// other side looks for the announcement after each move. A sender that sleeps is woken when half of the
-// ring is free and not at each piece, so that two processes on one core do not take turns for every
-// piece.
+// A side announces that it sleeps, looks once more, and then waits for that link to become
+// readable; the other side looks for the announcement after each move. A sender that sleeps is
+// woken when half of the ring is free and not at each piece, so that two processes on one core do
+// not take turns for every piece.
 
 import CTransport
 import Synchronization
@@ -22,11 +22,11 @@ private final class Bell: Sendable {
 
     init(_ link: any Link) { self.link = link }
 
-    /// Nothing will come from the other side any more, or this side has ended.
+    /// Whether the other side is gone or this side has ended the link.
     var hasEnded: Bool { isOver.load(ordering: .acquiring) }
 
-    /// Wakes the other side. Bells that it has not heard yet are as good as a new one, so a full buffer is
-    /// no failure.
+    /// Wakes the other side. Bells that it has not heard yet do the same, so a full buffer is no
+    /// failure.
     func ring() throws(TransportError) {
         var bell: UInt8 = 1
         let result = withUnsafeBytes(of: &bell) { byte in
@@ -55,15 +55,15 @@ private final class Bell: Sendable {
     }
 }
 
-/// What one try moves at most: little enough that the other side begins while the rest is copied and that
-/// it is still in the nearest caches then.
+/// The most that one try moves: little enough that the other side begins while the rest is copied,
+/// with the bytes still in the nearest caches.
 private let pieceByteCount = 64 << 10
 
 /// The sending end of a ring in shared memory.
 package final class SharedMemorySender: OutgoingLink, @unchecked Sendable {
     private let bell: Bell
     private let segment: SharedSegment
-    // The sending thread's own.
+    // Used by the sending thread alone.
     private var written: UInt64 = 0
     private var copy = RingCopy()
 
@@ -125,7 +125,8 @@ package final class SharedMemorySender: OutgoingLink, @unchecked Sendable {
 package final class SharedMemoryReceiver: IncomingLink, @unchecked Sendable {
     private let bell: Bell
     private let segment: SharedSegment
-    /// The receiving thread's own, and how far it knows that the sender has written.
+    /// Used by the receiving thread alone: how far it has read, and how far it knows the sender to
+    /// have written.
     private var read: UInt64 = 0
     private var known: UInt64 = 0
 
@@ -158,7 +159,7 @@ package final class SharedMemoryReceiver: IncomingLink, @unchecked Sendable {
     }
 
     package func consume(_ byteCount: Int) throws(TransportError) {
-        // Not looked up anew: what the sender has written there meanwhile may be anything.
+        // `known` is not read anew: the sender's position may be anything by now.
         precondition(byteCount <= known &- read, "\(byteCount) bytes of \(known &- read)")
         read &+= UInt64(byteCount)
         rondo_ring_publish(segment.header, RONDO_RECEIVER, read)
@@ -172,7 +173,7 @@ package final class SharedMemoryReceiver: IncomingLink, @unchecked Sendable {
     package func tryReceive(
         _ first: UnsafeMutableRawBufferPointer, _ second: UnsafeMutableRawBufferPointer
     ) throws(TransportError) -> TransferResult {
-        // Before the look at the ring: what was written before the end is still received.
+        // Read before the ring is: what was written before the end is still received.
         let hasEnded = bell.hasEnded
         guard let source = try arrived(), let start = source.baseAddress else {
             return hasEnded ? .closed : .wouldBlock

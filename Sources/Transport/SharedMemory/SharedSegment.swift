@@ -1,11 +1,12 @@
 // Memory that two processes of one host share: a page with positions, and a ring of bytes.
 //
-// One process makes it and tells the other over TCP where it is: its process number, a descriptor and a
-// random key. The other opens that descriptor through /proc and looks for the key. If it finds it, the
-// two are looking at the same memory, which proves more than equal host names or boot numbers could; if
-// anything is in the way (another host behind a tunnel, another process namespace, another user),
-// it is not found, and the link stays with TCP. That is why no Unix socket with SCM_RIGHTS is needed,
-// nor a name anywhere: the memory is an anonymous file (memfd), gone with the last process.
+// One process makes it and sends the other, over their link, where it is: its process number, a
+// descriptor and a random key. The other opens that descriptor through /proc and looks for the key.
+// If it finds it, the two are looking at the same memory, which proves more than equal host names
+// or boot numbers could; if anything is in the way (another host behind a tunnel, another process
+// namespace, another user), it is not found, and the link stays with TCP. That is why no Unix
+// socket with SCM_RIGHTS is needed, nor a name anywhere: the memory is an anonymous file (memfd),
+// gone with the last process.
 //
 // The ring is mapped twice in a row, so that every piece of it is one piece of memory.
 
@@ -15,7 +16,7 @@ import Glibc
 /// A mapped segment. Its users see to it that each side is used by one thread.
 package final class SharedSegment: @unchecked Sendable {
     /// Where another process of this host finds a segment.
-    package struct Place: Hashable, Sendable {
+    package struct Location: Hashable, Sendable {
         package var processID: UInt32
         package var descriptor: UInt32
         package var firstKey: UInt64
@@ -50,11 +51,11 @@ package final class SharedSegment: @unchecked Sendable {
     /// Opens the segment that another process has made.
     ///
     /// - Throws: when it cannot be reached from here or is another one.
-    package convenience init(at place: Place) throws(TransportError) {
+    package convenience init(at location: Location) throws(TransportError) {
         try self.init(
             rondo_segment_open(
-                place.processID, place.descriptor, Self.headerByteCount + Self.ringByteCount))
-        guard header.pointee.key == (place.firstKey, place.secondKey) else {
+                location.processID, location.descriptor, Self.headerByteCount + Self.ringByteCount))
+        guard header.pointee.key == (location.firstKey, location.secondKey) else {
             throw TransportError.system(.share, nil, errno: EBADF)
         }
     }
@@ -81,8 +82,8 @@ package final class SharedSegment: @unchecked Sendable {
     }
 
     /// Where another process finds the segment while this object lives.
-    package var place: Place {
-        Place(
+    package var location: Location {
+        Location(
             processID: UInt32(getpid()), descriptor: UInt32(descriptor),
             firstKey: header.pointee.key.0, secondKey: header.pointee.key.1)
     }

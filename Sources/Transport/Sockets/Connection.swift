@@ -1,6 +1,6 @@
 // A TCP connection that never blocks by itself: transfers move what they can, and waiting is poll's
-// business. Small segments are latency-bound, so Nagle's algorithm is off; a peer that went away must
-// not kill the process, so every send carries MSG_NOSIGNAL.
+// business. Small segments are latency-bound, so Nagle's algorithm is off; a peer that went away
+// must not kill the process, so every send carries MSG_NOSIGNAL.
 
 import Glibc
 import Synchronization

@@ -1,5 +1,5 @@
 // A listening TCP socket. The port may be the system's choice (0), so that several runs on one host
-// never collide; `localAddress` then tells it.
+// never collide; `localAddress` then has it.
 
 import Glibc
 import Synchronization

@@ -1,5 +1,6 @@
-// Where a socket is: a numeric host and a port. Names are resolved once, at the edge (`resolve`);
-// everything after that, also on the wire, is numeric, so that all workers mean the same machine.
+// The address of a socket: a numeric host and a port. Names are resolved once, at the edge
+// (`resolve`); everything after that, also on the wire, is numeric, so that all workers mean the
+// same machine.
 
 import Glibc
 
@@ -68,7 +69,8 @@ package struct SocketAddress: Hashable, Sendable {
         host.hasPrefix("127.") || host == "::1" || host.hasPrefix("::ffff:127.")
     }
 
-    /// Whether the address stands for all of a host's addresses, so that nobody can connect to it.
+    /// Whether the address stands for all of a host's addresses, to which no connection can be
+    /// made.
     package var isWildcard: Bool { host == "0.0.0.0" || host == "::" }
 
     package var isIPv6: Bool { family == AF_INET6 }

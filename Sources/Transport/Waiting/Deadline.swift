@@ -1,5 +1,5 @@
-// Every wait ends at an instant, not after a duration: a wait that is resumed (after a signal, after
-// a partial transfer) must not start its time anew.
+// Every wait ends at an instant, not after a duration: a wait that is resumed (after a signal,
+// after a partial transfer) must not start its time anew.
 
 /// A point in monotonic time after which a wait fails.
 package struct Deadline: Hashable, Sendable {

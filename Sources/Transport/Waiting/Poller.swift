@@ -1,6 +1,6 @@
-// poll(2) over a handful of descriptors with a deadline. poll rather than epoll: a ring worker waits
-// on three descriptors and the coordinator on some dozens, the set changes with every wait (a sender
-// with nothing to send must not wake), and there is no registration to keep in step.
+// poll(2) over a handful of descriptors with a deadline. poll rather than epoll: a ring worker
+// waits on three descriptors and the coordinator on some dozens, the set changes with every wait (a
+// sender with nothing to send must not wake), and there is no registration to keep in step.
 
 import Glibc
 
@@ -25,8 +25,8 @@ package struct Poller {
         package static let peerClosed = Readiness(rawValue: 0x2000)
         package static let error = Readiness(rawValue: Int16(POLLERR))
         package static let hangUp = Readiness(rawValue: Int16(POLLHUP))
-        /// Any of `peerClosed`, `hangUp` and `error`. One number, because an array literal of options
-        /// would be allocated each time on the data path.
+        /// Any of `peerClosed`, `hangUp` and `error`. One number, because an array literal of
+        /// options would be allocated each time on the data path.
         package static let ended = Readiness(rawValue: 0x2000 | Int16(POLLERR) | Int16(POLLHUP))
         /// The descriptor is not open: a bug of the caller's.
         package static let invalid = Readiness(rawValue: Int16(POLLNVAL))

@@ -1,4 +1,4 @@
-// The counterpart of ByteWriter for bytes that somebody else wrote: every read is checked, and a
+// The counterpart of ByteWriter for bytes that another process wrote: every read is checked, and a
 // structure that ends too early is an error that names it.
 
 /// Reads fixed-width little-endian integers one after another.

@@ -21,13 +21,17 @@ package struct ByteWriter {
 
     @inline(__always)
     package mutating func write<Value: FixedWidthInteger>(_ value: Value) {
-        precondition(count + MemoryLayout<Value>.size <= destination.count, "encoding overflows")
+        precondition(
+            count + MemoryLayout<Value>.size <= destination.count,
+            "\(MemoryLayout<Value>.size) bytes at \(count) of \(destination.count)")
         destination.storeBytes(of: value.littleEndian, toByteOffset: count, as: Value.self)
         count += MemoryLayout<Value>.size
     }
 
     package mutating func write(bytes: some Collection<UInt8>) {
-        precondition(count + bytes.count <= destination.count, "encoding overflows")
+        precondition(
+            count + bytes.count <= destination.count,
+            "\(bytes.count) bytes at \(count) of \(destination.count)")
         for byte in bytes {
             destination[count] = byte
             count += 1

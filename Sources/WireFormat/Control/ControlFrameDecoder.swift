@@ -1,6 +1,6 @@
 // Bytes arrive from a socket in pieces of any size; frames come out. The decoder judges a peer as
-// early as the bytes allow (a wrong first byte is enough), so that a stranger is turned away without
-// being waited for, and it holds at most one unfinished frame plus the last piece.
+// early as the bytes allow (a wrong first byte is enough), so that a stranger is turned away
+// without being waited for, and it holds at most one unfinished frame plus the last piece.
 
 /// Turns pieces of a byte stream into control frames.
 ///

@@ -1,4 +1,4 @@
-// The control plane's vocabulary: what a worker and the coordinator may say to each other.
+// The control plane's messages between a worker and the coordinator.
 //
 // There is one enumeration per direction, so that neither side can be handed a message that only
 // it may send. On the wire a message is one JSON object in a control frame; its key "type" names
@@ -7,9 +7,10 @@
 //     {"type":"ready","generation":1,"step":0,"weightsDigest":"9f2c..."}
 //
 // Bodies live in ControlMessageWorker.swift, ControlMessageCoordinator.swift and
-// ControlMessageTransfer.swift, ControlMessageStatus.swift. Every body states its own bounds in `problem`; a message that
-// breaks them is refused while it is decoded, so that the layers above may do arithmetic on any
-// number that reaches them. The bytes of files travel beside the messages as blob frames.
+// ControlMessageTransfer.swift and ControlMessageStatus.swift. Every body states its own bounds in
+// `problem`; a message that breaks them is refused while it is decoded, so that the layers above
+// may do arithmetic on any number that reaches them. The bytes of files travel beside the messages
+// as blob frames.
 
 import Foundation
 
@@ -39,7 +40,7 @@ package protocol ControlMessageBody: Codable, Hashable, Sendable {
     var problem: String? { get }
 }
 
-/// What a worker says to the coordinator.
+/// A message from a worker to the coordinator.
 package enum WorkerMessage: Hashable, Sendable {
     /// The first message on a connection: who is asking to join.
     case hello(WorkerHello)
@@ -49,9 +50,9 @@ package enum WorkerMessage: Hashable, Sendable {
     case ready(ReadyReport)
     /// The worker has left its ring and waits for the next generation.
     case halted(HaltReport)
-    /// The worker wants to go; the next generation shall do without it.
+    /// The worker wants to leave before the next generation.
     case leaving(LeaveRequest)
-    /// A sign of life, with the place where the worker is.
+    /// A sign of life, with the step and phase that the worker is in.
     case heartbeat(WorkerHeartbeat)
     /// Steps that were committed since the last report (sent by rank 0).
     case steps(StepReports)
@@ -65,15 +66,15 @@ package enum WorkerMessage: Hashable, Sendable {
     case finished(FinishedReport)
     /// This worker cannot go on.
     case failed(FailureReport)
-    /// Not from a worker: somebody wants to know how the run goes. The first message if any.
+    /// Not from a worker: a question how the run goes. Always the first message of its connection.
     case status(StatusRequest)
 }
 
-/// What the coordinator says to a worker.
+/// A message from the coordinator to a worker.
 package enum CoordinatorMessage: Hashable, Sendable {
     /// The worker may not take part; the connection is closed next.
     case refused(Refusal)
-    /// The worker shall start itself anew with another arithmetic and join again.
+    /// The worker has to start itself anew with another arithmetic and join again.
     case restart(ArithmeticRestart)
     /// The worker is a member; what the run is about.
     case welcome(RunDescription)
@@ -145,7 +146,7 @@ extension TaggedMessage {
         do {
             self = try decoder.decode(Self.self, from: Data(bytes))
         } catch {
-            throw ControlMessageError("not a control message: \(Self.words(for: error))")
+            throw ControlMessageError("not a control message: \(Self.message(for: error))")
         }
         if let problem = body?.problem {
             throw ControlMessageError("bad '\(tag.rawValue)' message: \(problem)")
@@ -153,17 +154,17 @@ extension TaggedMessage {
     }
 
     /// Foundation's decoding errors in one short line; a peer's bytes are never quoted back.
-    private static func words(for error: any Error) -> String {
+    private static func message(for error: any Error) -> String {
         guard let error = error as? DecodingError else { return "unreadable" }
-        func place(_ context: DecodingError.Context) -> String {
+        func field(_ context: DecodingError.Context) -> String {
             let path = context.codingPath.map(\.stringValue).joined(separator: ".")
             return path.isEmpty ? "the message" : "'\(path)'"
         }
         switch error {
         case .keyNotFound(let key, _): return "'\(key.stringValue)' is missing"
-        case .typeMismatch(let type, let context): return "\(place(context)) is not a \(type)"
-        case .valueNotFound(let type, let context): return "\(place(context)) lacks a \(type)"
-        case .dataCorrupted(let context): return "\(place(context)) is unreadable"
+        case .typeMismatch(let type, let context): return "\(field(context)) is not a \(type)"
+        case .valueNotFound(let type, let context): return "\(field(context)) lacks a \(type)"
+        case .dataCorrupted(let context): return "\(field(context)) is unreadable"
         @unknown default: return "unreadable"
         }
     }

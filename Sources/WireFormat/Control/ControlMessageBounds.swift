@@ -40,7 +40,7 @@ enum ControlMessageBounds {
         value.isFinite && value >= 0 && value <= 1e11 ? nil : "'\(name)' is out of range: \(value)"
     }
 
-    /// An exit code that tells failure from success.
+    /// An exit code of a failure.
     static func exitCode(_ value: Int32) -> String? {
         (1...255).contains(value) ? nil : "'exitCode' is out of range: \(value)"
     }

@@ -1,16 +1,16 @@
-// The bodies of the messages that the coordinator sends: the run, a worker's place in it, and the
-// reasons for which a worker is turned away.
+// The bodies of the messages that the coordinator sends: the run, a worker's part in a generation,
+// and the reasons for which a worker is turned away.
 
 import Foundation
 
-/// Why a worker may not join. The words are for the person who started it.
+/// Why a worker may not join. The message is for the person who started it.
 package struct Refusal: ControlMessageBody {
     package enum Reason: String, Codable, Sendable, CaseIterable {
         /// The worker is another version of the program.
         case versionMismatch
         /// The worker cannot run the arithmetic that the run is bound to.
         case arithmeticMismatch
-        /// All places are taken, or the run has begun.
+        /// As many workers as replicas take part already.
         case runFull
         /// The run is ending.
         case runOver
@@ -50,8 +50,8 @@ package struct RunDescription: ControlMessageBody {
     package var heartbeatIntervalSeconds: Double
     /// After how long a silence either side takes the other for lost.
     package var heartbeatTimeoutSeconds: Double
-    /// How far the record goes, for a worker that is still a member of the open generation and goes on in
-    /// it; nil for a newcomer.
+    /// How far the record goes, for a worker that is still a member of the open generation and goes
+    /// on in it; nil for a newcomer.
     package var attachedRecord: RecordPosition?
 
     package init(
@@ -79,9 +79,9 @@ package struct RunDescription: ControlMessageBody {
     }
 }
 
-/// What goes from the root to the others at the start of a generation.
+/// What the root sends to the other members at the start of a generation.
 package enum StateTransfer: String, Codable, Sendable, CaseIterable {
-    /// Everybody is at the step already.
+    /// All members are at the step already.
     case none
     /// The reduced gradient of the last committed step, for those who are one step behind.
     case gradient
@@ -140,7 +140,7 @@ package struct HaltRequest: ControlMessageBody {
     package var problem: String? { nil }
 }
 
-/// A worker's place in a generation.
+/// A worker's part in a generation.
 package struct Assignment: ControlMessageBody {
     package var generation: UInt32
     package var rank: Int
@@ -200,7 +200,7 @@ package struct Assignment: ControlMessageBody {
     }
 }
 
-/// The run shall end after the current step.
+/// The run has to end after the current step.
 package struct StopRequest: ControlMessageBody {
     package var reason: String
 

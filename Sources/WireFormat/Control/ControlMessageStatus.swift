@@ -1,5 +1,6 @@
-// A question that anybody who reaches the control port may ask, and its answer: who takes part in
-// the run and what everybody does. Whoever asks is no member and is let go with the answer.
+// A question that any process which reaches the control port may ask, and its answer: who takes
+// part in the run and what each worker does. The process that asks becomes no member; its
+// connection ends with the answer.
 
 import Foundation
 
@@ -19,12 +20,12 @@ package struct StatusRequest: ControlMessageBody {
 
 /// The state of a run at one moment.
 package struct StatusReport: ControlMessageBody {
-    /// The most workers that one report tells of; far above what a run may have.
+    /// The most workers in one report; far above what a run may have.
     package static let workerLimit = 2 * ReplicaDeal.replicaCountLimit
 
     /// A connected worker.
     package struct Worker: Codable, Hashable, Sendable {
-        /// Its place.
+        /// The slot that it fills.
         package var slot: Int
         /// Its rank in the generation; nil while it waits to join.
         package var rank: Int?
@@ -34,10 +35,10 @@ package struct StatusReport: ControlMessageBody {
         package var phase: String
         /// Steps that it had committed then.
         package var step: Int
-        /// The replicas it computes.
+        /// The replicas that it computes.
         package var firstReplica: Int?
         package var replicaCount: Int?
-        /// How long ago anything came from it.
+        /// Time since its last message.
         package var silenceSeconds: Double
 
         package init(
@@ -73,22 +74,22 @@ package struct StatusReport: ControlMessageBody {
     package var run: String
     /// "gathering", "running", ...: the phase of the membership.
     package var state: String
-    /// 0 before the first.
+    /// 0 before the first generation.
     package var generation: UInt32
     /// Steps that were committed before the generation's first.
     package var startStep: Int
-    /// Committed steps that were reported.
+    /// The last committed step that was reported.
     package var step: Int
     package var totalSteps: Int
-    /// Of the last steps.
+    /// The speed of the last steps.
     package var samplesPerSecond: Double
-    /// How long no step has been reported.
+    /// Time since the last report of a step.
     package var sinceStepSeconds: Double
     /// The step whose checkpoint is on its way to the coordinator.
     package var arrivingCheckpoint: Int?
-    /// The coordinator's process.
+    /// Number of the coordinator's process.
     package var coordinatorPID: Int32
-    /// By place.
+    /// In the order of their slots.
     package var workers: [Worker]
 
     package init(

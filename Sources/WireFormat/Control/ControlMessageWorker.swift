@@ -4,13 +4,14 @@
 
 import Foundation
 
-/// Who asks to join, and with what.
+/// The worker that asks to join, and what it brings.
 package struct WorkerHello: ControlMessageBody {
     package var productVersion: String
     package var protocolVersion: Int
     package var hostName: String
     package var processID: Int32
-    /// The rank that the worker was started for; nil takes any.
+    /// The slot that the worker was started for: a place where `rondo train` keeps a worker
+    /// running. Nil takes any free one.
     package var slot: Int?
     /// The port of the worker's data listener, which was opened before it joined.
     package var dataPort: Int
@@ -20,9 +21,9 @@ package struct WorkerHello: ControlMessageBody {
     package var highestArithmetic: String?
     /// The secret that the coordinator may ask for.
     package var token: String?
-    /// Tells this process from all others, whatever connection it speaks on.
+    /// Identifies this process on all its connections.
     package var key: String
-    /// Where it stands in a run that it takes part in already; nil for a newcomer.
+    /// What it has done in a run that it takes part in already; nil for a newcomer.
     package var standing: WorkerStanding?
 
     package init(
@@ -60,7 +61,7 @@ package struct WorkerHello: ControlMessageBody {
     }
 }
 
-/// What a worker has told a coordinator that is gone, for the one that takes its place.
+/// What a worker has reported to a coordinator that is gone, for the one that takes over.
 package struct WorkerStanding: ControlMessageBody {
     /// The last generation that it was assigned to.
     package var generation: UInt32
@@ -115,7 +116,8 @@ package struct HaltReport: ControlMessageBody {
     package var generation: UInt32
     /// Steps that this worker has committed.
     package var step: Int
-    /// Whether its weights and optimizer state are those of `step`: false while a state was under way.
+    /// Whether its weights and optimizer state are those of `step`: false while a state was under
+    /// way.
     package var hasState: Bool
     /// Replicas of the step after `step` whose gradients it holds.
     package var keptReplicas: [Int]
@@ -158,7 +160,7 @@ package struct LeaveRequest: ControlMessageBody {
     package var problem: String? { ControlMessageBounds.text(reason, "reason") }
 }
 
-/// A sign of life with the last committed step and what the worker is busy with.
+/// A sign of life, with the last committed step and the phase of the present one.
 package struct WorkerHeartbeat: ControlMessageBody {
     package var step: Int
     package var phase: String

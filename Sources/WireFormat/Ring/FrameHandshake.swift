@@ -29,7 +29,7 @@ package struct FrameHandshake: Hashable, Sendable {
         case none
         /// By the caller: memory that it has made, and where a process of the same host finds it.
         case offered(processID: UInt32, descriptor: UInt32, firstKey: UInt64, secondKey: UInt64)
-        /// By the called worker, which has found it.
+        /// By the called worker, which has found that memory.
         case taken
     }
 
@@ -80,14 +80,14 @@ package struct FrameHandshake: Hashable, Sendable {
             case .offered: writer.write(UInt32(1))
             case .taken: writer.write(UInt32(2))
             }
-            var place: (UInt32, UInt32, UInt64, UInt64) = (0, 0, 0, 0)
+            var location: (UInt32, UInt32, UInt64, UInt64) = (0, 0, 0, 0)
             if case .offered(let process, let descriptor, let first, let second) = sharing {
-                place = (process, descriptor, first, second)
+                location = (process, descriptor, first, second)
             }
-            writer.write(place.0)
-            writer.write(place.1)
-            writer.write(place.2)
-            writer.write(place.3)
+            writer.write(location.0)
+            writer.write(location.1)
+            writer.write(location.2)
+            writer.write(location.3)
             writer.write(bytes: tokenBytes)
             let covered = Self.byteCount - MemoryLayout<UInt32>.size
             let checksum = CRC32.checksum(UnsafeRawBufferPointer(rebasing: destination[..<covered]))
@@ -128,7 +128,7 @@ package struct FrameHandshake: Hashable, Sendable {
         segmentByteCount = try reader.read()
         dealChecksum = try reader.read()
         let sharingNumber = try reader.read(UInt32.self)
-        let place = (
+        let location = (
             try reader.read(UInt32.self), try reader.read(UInt32.self),
             try reader.read(UInt64.self), try reader.read(UInt64.self)
         )
@@ -147,7 +147,8 @@ package struct FrameHandshake: Hashable, Sendable {
         case 0: sharing = .none
         case 1:
             sharing = .offered(
-                processID: place.0, descriptor: place.1, firstKey: place.2, secondKey: place.3)
+                processID: location.0, descriptor: location.1, firstKey: location.2,
+                secondKey: location.3)
         case 2: sharing = .taken
         default:
             throw .invalidField(structure: structure, field: "sharing", got: "\(sharingNumber)")

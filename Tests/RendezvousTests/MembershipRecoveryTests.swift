@@ -91,7 +91,7 @@ struct MembershipRecoveryTests {
                     "lost worker 2 (host host3, pid 103): it lives, but has not answered for 5 s")))
     }
 
-    @Test func threeLossesOfAPlaceAtOneStepEndTheRun() {
+    @Test func threeLossesInASlotAtOneStepEndTheRun() {
         var harness = MembershipHarness.running()
         for (loss, number) in [2, 3, 4].enumerated() {
             _ = harness.handle(.heard(MemberID(number), WorkerHeartbeat(step: 7, phase: "step")))

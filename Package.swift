@@ -169,7 +169,7 @@ let package = Package(
         tests(
             "CollectivesTests", ["TestSupport", "Collectives", "Transport", "WireFormat"],
             exclude: ["reference"]),
-        tests("RendezvousTests", ["Rendezvous", "Transport", "WireFormat"]),
+        tests("RendezvousTests", ["Rendezvous", "Collectives", "Transport", "WireFormat"]),
         tests("SimulationTests", ["Rendezvous", "WireFormat"]),
         tests("LaunchingTests", ["Launching", "Transport"]),
         tests("CommandLineToolTests", ["CommandLineTool", "Configuration"]),

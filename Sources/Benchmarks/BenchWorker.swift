@@ -17,7 +17,7 @@ import WireFormat
 package final class BenchWorker {
     private static let deadline = Duration.seconds(600)
 
-    private let client: WorkerControlClient
+    private let client: WorkerSession
     private let group: ProcessGroup
     private let assignment: Assignment
 
@@ -27,7 +27,7 @@ package final class BenchWorker {
         try ProcessArithmetic.ensure(level: ProcessArithmetic.wanted, threads: 1)
         let listener = try DataListener(coordinator: coordinator)
         defer { listener.close() }
-        let client = try WorkerControlClient.join(
+        let client = try WorkerSession.join(
             coordinator: coordinator,
             hello: WorkerHello(
                 productVersion: productVersion, hostName: ProcessInfo.processInfo.hostName,
@@ -46,17 +46,17 @@ package final class BenchWorker {
             let failure = WorkerFailure(
                 exitCode: WorkerRun.exitCode(of: error), message: WorkerRun.words(error))
             // Whatever it is: nobody can take this worker's place, so there is nothing to wait for.
-            client.sendFailed(exitCode: 1, message: failure.message)
+            client.sendFailure(exitCode: 1, message: failure.message)
             throw failure
         }
     }
 
     private init(
-        _ client: WorkerControlClient, _ listener: DataListener,
+        _ client: WorkerSession, _ listener: DataListener,
         _ transport: CommunicationConfiguration.Transport
     ) throws {
         self.client = client
-        try client.sendPrepared()
+        try client.send(.prepared)
         guard
             case .assignment(let assignment) = try client.awaitNext(deadline: .after(Self.deadline))
         else { throw BenchError(description: "the benchmark ended before it began") }
@@ -107,9 +107,10 @@ package final class BenchWorker {
             executor.leave()
         }
         func digest() -> String { Self.digest(of: store) }
-        try client.sendReady(
-            ReadyReport(
-                generation: assignment.generation, step: 0, weightsDigest: digest()))
+        try client.send(
+            .ready(
+                ReadyReport(
+                    generation: assignment.generation, step: 0, weightsDigest: digest())))
         var reports: [StepReport] = []
         var allocationsBefore = 0
         for step in 0..<(warmup + steps) {
@@ -149,11 +150,12 @@ package final class BenchWorker {
                 try JSONEncoder().encode(profiler.result(steps: steps))
                     .write(to: URL(fileURLWithPath: profilePath))
             }
-            try client.sendSteps(reports)
-            try client.sendEvaluation(
-                EvaluationReport(
-                    step: steps, epoch: 1, sampleCount: store.scalarCount,
-                    figures: [Double(allocations), peak], seconds: 0))
+            try client.send(.steps(StepReports(reports: reports)))
+            try client.send(
+                .evaluation(
+                    EvaluationReport(
+                        step: steps, epoch: 1, sampleCount: store.scalarCount,
+                        figures: [Double(allocations), peak], seconds: 0)))
         }
         try leave(step: steps, digest: digest())
     }
@@ -169,12 +171,13 @@ package final class BenchWorker {
 
     private func allReduces(_ byteCounts: [Int]) throws {
         let digest = "no weights"
-        try client.sendReady(
-            ReadyReport(generation: assignment.generation, step: 0, weightsDigest: digest))
+        try client.send(
+            .ready(
+                ReadyReport(generation: assignment.generation, step: 0, weightsDigest: digest)))
         let reports = try byteCounts.enumerated().map {
             try allReduce($0.offset, byteCount: $0.element)
         }
-        if assignment.rank == 0 { try client.sendSteps(reports) }
+        if assignment.rank == 0 { try client.send(.steps(StepReports(reports: reports))) }
         try leave(step: reports.count, digest: digest)
     }
 
@@ -207,10 +210,11 @@ package final class BenchWorker {
     }
 
     private func leave(step: Int, digest: String) throws {
-        try client.sendFinished(
-            FinishedReport(
-                step: step, epoch: 1, weightsDigest: digest, stopped: false,
-                peakResidentBytes: ProcessArithmetic.peakResidentByteCount))
+        try client.send(
+            .finished(
+                FinishedReport(
+                    step: step, epoch: 1, weightsDigest: digest, stopped: false,
+                    peakResidentBytes: ProcessArithmetic.peakResidentByteCount)))
         guard case .end = try client.awaitNext(deadline: .after(Self.deadline)) else {
             throw BenchError(description: "the benchmark lost a worker at its end")
         }

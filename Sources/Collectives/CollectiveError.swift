@@ -28,7 +28,8 @@ package struct CollectiveError: Error, Equatable, Sendable {
         case transport(TransportError)
         /// The ring did not stand before the deadline; the text says what was missing.
         case notConnected(String)
-        /// The ring is to go through shared memory alone, and two workers cannot share any; the text says why.
+        /// The ring is to go through shared memory alone, and two workers cannot share any; the
+        /// text says why.
         case notShared(String)
         /// `shutdown()` was called.
         case shutDown
@@ -80,8 +81,8 @@ extension CollectiveError: CustomStringConvertible {
         case .notConnected(let missing):
             missing
         case .notShared(let why):
-            "the two workers cannot share memory, which the transport \"shm\" demands (\(why)); \"auto\" goes"
-                + " over TCP then"
+            "the two workers cannot share memory, which the transport \"shm\" demands (\(why)); "
+                + "\"auto\" goes over TCP then"
         case .shutDown:
             "the group was shut down"
         }

@@ -1,4 +1,4 @@
-// The workers of one generation, joined in a ring, as the rest of the program sees them.
+// The workers of one generation, joined in a ring: what the layers above use of this target.
 
 import Synchronization
 import Transport
@@ -8,12 +8,13 @@ import WireFormat
 ///
 /// All workers make the same calls in the same order with equal steps, buckets and sizes; frames
 /// carry these, and a disagreement is an error and not a wrong sum. One caller at a time;
-/// `shutdown()` may come from any thread. After any error the group is dead: every later call throws
-/// the same error, and a new group is built for the next generation.
+/// `shutdown()` may come from any thread. After any error the group is dead: every later call
+/// throws the same error, and a new group is built for the next generation.
 package final class ProcessGroup: @unchecked Sendable {
-    /// Bytes of a frame's payload unless a test asks for less. Measured with 2 and 4 workers on 2 busy
-    /// cores: 512 KiB and 1 MiB are equally fast, 128 and 256 KiB up to a third slower at 4 and 64 MB
-    /// (more wake-ups per byte); the smaller of the fast ones lets a chunk be sent on earlier.
+    /// Bytes of a frame's payload unless a test asks for less. Measured with 2 and 4 workers on 2
+    /// busy cores: 512 KiB and 1 MiB are equally fast, 128 and 256 KiB up to a third slower at 4
+    /// and 64 MB (more wake-ups per byte); the smaller of the fast ones lets a chunk be sent on
+    /// earlier.
     package static let defaultSegmentByteCount = 512 << 10
 
     /// All replicas' buffers together up to which an all-reduce exchanges them whole.
@@ -27,10 +28,11 @@ package final class ProcessGroup: @unchecked Sendable {
     package var previousRank: Int { (rank + worldSize - 1) % worldSize }
     package var nextRank: Int { (rank + 1) % worldSize }
 
-    /// What leads to the next worker, in words; nil for a single worker.
+    /// What the link to the next worker goes through, for people; nil for a single worker.
     package var medium: String? { engine?.next.medium }
 
-    /// Whether this process copies all bytes itself, so that nothing goes on while it computes.
+    /// Whether this process copies all bytes itself, so that a transfer makes no progress while it
+    /// computes.
     package var isInMemory: Bool {
         guard let engine else { return true }
         return engine.previous.isMemory && engine.next.isMemory
@@ -55,7 +57,8 @@ package final class ProcessGroup: @unchecked Sendable {
     private let barrierSchedule: RingSchedule
     private let broadcastSchedules: [RingSchedule]
     private var borders: [Int] = []
-    /// An exchange needs the chunks' and the ranks' borders at once; sharing one array would copy it.
+    /// An exchange needs the chunks' and the ranks' borders at once; sharing one array would copy
+    /// it.
     private var rankBorders: [Int] = []
     private var failure: CollectiveError?
     private let sumScratch: UnsafeMutableRawPointer
@@ -69,10 +72,10 @@ package final class ProcessGroup: @unchecked Sendable {
     ///   - timeout: how long a call waits without a byte moving before it fails.
     ///   - segmentByteCount: payload of a frame, a positive multiple of 4 and equal on all workers.
     ///     The default is the measured one; tests go down to 4 bytes to reach every path cheaply.
-    ///   - exchangeByteCount: see `allReduce`; equal on all workers. Tests set 0 to send short buffers
-    ///     round the ring.
-    ///   - hasCores: whether this host has a core for each of its workers: then a wait begins with looking
-    ///     again for some microseconds, which would keep another worker from its work otherwise.
+    ///   - exchangeByteCount: see `allReduce`; equal on all workers. Tests set 0 to send short
+    ///     buffers round the ring.
+    ///   - hasCores: whether this host has a core for each of its workers: then a wait begins by
+    ///     spinning for some microseconds, which would keep another worker from its work otherwise.
     ///   - add: the addition; must give the same bits on every host.
     /// - Throws: `transport` when the system has no descriptor left.
     package init(
@@ -130,8 +133,8 @@ package final class ProcessGroup: @unchecked Sendable {
     /// How long later calls wait without a byte moving before they fail. From any thread.
     package func setStallTimeout(_ timeout: Duration) { engine?.timeout = timeout }
 
-    /// Whether this process computes while a call is under way: its core is not to be kept from that by
-    /// looking for bytes again and again. From any thread.
+    /// Whether this process computes while a call is under way: then waits do not spin, as they
+    /// would take the core from the computation. From any thread.
     package func setBusy(_ isBusy: Bool) {
         engine?.maySpin.store(hasCores && !isBusy, ordering: .relaxed)
     }
@@ -141,8 +144,8 @@ package final class ProcessGroup: @unchecked Sendable {
     package func adopt(_ deal: ReplicaDeal) {
         precondition(
             deal.worldSize == self.deal.worldSize && deal.replicaCount == self.deal.replicaCount,
-            "a deal of \(deal.replicaCount) to \(deal.worldSize) in place of \(self.deal.replicaCount)"
-                + " to \(self.deal.worldSize)")
+            "a deal of \(deal.replicaCount) to \(deal.worldSize) instead of "
+                + "\(self.deal.replicaCount) to \(self.deal.worldSize)")
         self.deal = deal
         reduceSchedule = RingPlan(deal: deal).schedule(of: rank)
     }
@@ -150,16 +153,16 @@ package final class ProcessGroup: @unchecked Sendable {
     /// Sums all replicas' buffers; every worker gets the sum.
     ///
     /// The additions and so the bits are the same for every deal of the same replicas. While all
-    /// replicas' buffers together are not above `exchangeByteCount`, the workers exchange them whole
-    /// and each does all the additions: such a call is a matter of latency, and this takes N-1 hops
-    /// where the ring takes 2(N-1) or one more.
+    /// replicas' buffers together are not above `exchangeByteCount`, the workers exchange them
+    /// whole and each does all the additions: latency decides for such a call, and this takes N-1
+    /// hops where the ring takes 2(N-1) or one more.
     /// - Parameters:
     ///   - inputs: one pointer per local replica, ascending, `elementCount` floats each; left as
     ///     they are, except in place.
-    ///   - output: `elementCount` floats; `inputs[0]` for in place, otherwise apart from all inputs.
-    ///     Undefined after an error.
-    ///   - addition: of elements that are no floats, but as large; must commute and give the same bits on every
-    ///     host. Nil is the group's addition.
+    ///   - output: `elementCount` floats; `inputs[0]` for in place, otherwise apart from all
+    ///     inputs. Undefined after an error.
+    ///   - addition: adds elements that are no floats but as large; must commute and give the same
+    ///     bits on every host. Nil is the group's addition.
     package func allReduce(
         step: UInt64, bucket: UInt32, inputs: [UnsafePointer<Float>],
         output: UnsafeMutablePointer<Float>, elementCount: Int, adding addition: AddFunction? = nil
@@ -223,7 +226,8 @@ package final class ProcessGroup: @unchecked Sendable {
 
     /// Gives every worker the root's bytes.
     ///
-    /// - Parameter buffer: equally long on all workers; undefined after an error, except the root's.
+    /// - Parameter buffer: equally long on all workers; undefined after an error, except the
+    ///   root's.
     package func broadcast(
         step: UInt64, root: Int, buffer: UnsafeMutableRawBufferPointer
     ) throws(CollectiveError) {
@@ -258,8 +262,8 @@ package final class ProcessGroup: @unchecked Sendable {
         engine?.next.close()
     }
 
-    /// Throws once a call has failed or the group was shut down: what is computed between two calls need not
-    /// be carried to its end then. On the thread of the calls, or while none is under way.
+    /// Throws once a call has failed or the group was shut down: what is computed between two calls
+    /// may be given up then. On the thread of the calls, or while none is under way.
     package func checkIsOpen(step: UInt64) throws(CollectiveError) {
         try checkUsable(RingCall(operation: .barrier, step: step))
     }
@@ -313,8 +317,7 @@ package final class ProcessGroup: @unchecked Sendable {
 
     /// Gathers all replicas' buffers and sums them here.
     private func exchangeAndSum(_ call: RingCall, byteCount: Int) throws(CollectiveError) {
-        let own = deal.ranges[rank]
-        for (replica, input) in zip(own, call.inputs) {
+        for (replica, input) in zip(deal.ranges[rank], call.inputs) {
             (exchanged + replica * byteCount).copyMemory(from: input, byteCount: byteCount)
         }
         rankBorders.removeAll(keepingCapacity: true)

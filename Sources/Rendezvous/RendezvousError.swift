@@ -1,5 +1,5 @@
 // What can end a worker's part in a run from outside, as data: the code for the program, the
-// message for the person, the exit code for whoever started the process.
+// message for people, the exit code for the parent process.
 
 import WireFormat
 
@@ -10,7 +10,7 @@ package struct RendezvousError: Error, Equatable, Sendable, CustomStringConverti
         case unreachable
         /// The coordinator turned this worker away.
         case refused(Refusal.Reason)
-        /// Not a failure as such: the worker shall start itself anew with this arithmetic.
+        /// Not a failure as such: the worker has to start itself anew with this arithmetic.
         case restart(arithmetic: String)
         /// The connection was closed from the other side or broke.
         case coordinatorLost
@@ -35,6 +35,15 @@ package struct RendezvousError: Error, Equatable, Sendable, CustomStringConverti
     }
 
     package var description: String { message }
+
+    /// Whether the worker's part in the run may go on once a coordinator answers again, this one or
+    /// one that takes its place.
+    package var isPassing: Bool {
+        switch code {
+        case .unreachable, .coordinatorLost, .coordinatorSilent, .timedOut, .closed: true
+        case .refused, .restart, .aborted, .protocolViolation: false
+        }
+    }
 
     /// What the worker's process should end with.
     package var exitCode: Int32 {

@@ -1,9 +1,10 @@
-// The two halves of a ring link as the collectives see them: something that takes or gives bytes
-// without blocking, and a descriptor to wait on. A TCP connection is both, a ring in shared memory has
-// a type for each end; a test's scripted double can stand in.
+// Links as the layers above see them: something that takes or gives bytes without blocking, and a
+// descriptor to wait on. A TCP connection carries bytes both ways, a ring in shared memory has a
+// type for each end, and a test's scripted double can stand in for either.
 //
-// Whoever waits on the descriptor says so before and afterwards (`announce...Wait`, `end...Wait`): a
-// ring in memory makes its descriptor ready only for a side that has announced that it sleeps.
+// A thread that waits on the descriptor of a ring's link says so before and afterwards
+// (`announce...Wait`, `end...Wait`): shared memory makes its descriptor ready only for a side that
+// has announced that it sleeps.
 
 /// What a non-blocking transfer did.
 package enum TransferResult: Equatable, Sendable {
@@ -15,22 +16,31 @@ package enum TransferResult: Equatable, Sendable {
     case closed
 }
 
-/// The receiving end of a link.
-package protocol IncomingLink: AnyObject, Sendable {
-    /// The descriptor that becomes ready when bytes can be received.
+/// What all ends of links have.
+package protocol LinkEnd: AnyObject, Sendable {
+    /// The descriptor to wait on until bytes can move.
     var pollDescriptor: Int32 { get }
-    /// What to wait for on the descriptor.
-    var receiveInterest: Poller.Interest { get }
-    /// Whether the bytes are copied by the two processes themselves, with nothing on the way between them.
+    /// Whether the bytes are copied by the two processes themselves, with nothing on the way
+    /// between them.
     var isMemory: Bool { get }
+    /// Ends the link in both directions; callable from any thread, wakes a waiting one.
+    func shutdown()
+    /// Gives the descriptor back; by the thread that uses the link, any number of times.
+    func close()
+}
+
+/// The receiving end of a link.
+package protocol IncomingLink: LinkEnd {
+    /// What to wait for on the descriptor before receiving again.
+    var receiveInterest: Poller.Interest { get }
     /// Receives into `first`, then into `second`, as many bytes as there are. Either may be empty,
     /// not both.
     func tryReceive(
         _ first: UnsafeMutableRawBufferPointer, _ second: UnsafeMutableRawBufferPointer
     ) throws(TransportError) -> TransferResult
-    /// Bytes that have arrived and can be used where they lie until `consume`; nil when there are none, or
-    /// when the link keeps them elsewhere and only `tryReceive` gets at them. The other side may write
-    /// to them at any time: what is checked must be copied first.
+    /// Bytes that have arrived and can be used where they lie until `consume`; nil when there are
+    /// none, or when the link keeps them elsewhere and only `tryReceive` gets at them. The other
+    /// side may write to them at any time: what is checked must be copied first.
     func arrived() throws(TransportError) -> UnsafeRawBufferPointer?
     /// Gives the room of the first `byteCount` arrived bytes back.
     func consume(_ byteCount: Int) throws(TransportError)
@@ -40,10 +50,6 @@ package protocol IncomingLink: AnyObject, Sendable {
     ///
     /// - Parameter hasWaited: whether the descriptor has really been waited on.
     func endReceiveWait(hasWaited: Bool) throws(TransportError)
-    /// Ends the link in both directions; callable from any thread, wakes a waiting one.
-    func shutdown()
-    /// Gives the descriptor back; by the thread that uses the link, any number of times.
-    func close()
 }
 
 extension IncomingLink {
@@ -51,35 +57,55 @@ extension IncomingLink {
     package func consume(_ byteCount: Int) throws(TransportError) {}
     package func announceReceiveWait() throws(TransportError) -> Bool { true }
     package func endReceiveWait(hasWaited: Bool) throws(TransportError) {}
+
+    /// Receives into one buffer.
+    package func tryReceive(
+        _ buffer: UnsafeMutableRawBufferPointer
+    ) throws(TransportError) -> TransferResult {
+        try tryReceive(buffer, UnsafeMutableRawBufferPointer(start: nil, count: 0))
+    }
 }
 
 /// The sending end of a link.
-package protocol OutgoingLink: AnyObject, Sendable {
-    /// The descriptor that becomes ready when bytes can be sent.
-    var pollDescriptor: Int32 { get }
-    /// What to wait for on the descriptor.
+package protocol OutgoingLink: LinkEnd {
+    /// What to wait for on the descriptor before sending again.
     var sendInterest: Poller.Interest { get }
-    /// Sends `first`, then `second`, as many bytes as fit. Either may be empty, not both.
+    /// Sends `first`, then `second`, as many bytes as fit. Either may be empty, not both. A call
+    /// that would have blocked is repeated with the same bytes.
     func trySend(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer
     ) throws(TransportError) -> TransferResult
-    /// What the bytes go through, in words.
+    /// What the bytes go through, for people: "TCP".
     var medium: String { get }
-    /// As of an incoming link.
-    var isMemory: Bool { get }
     /// Announces a wait; false when something can be sent, so that waiting is wrong.
     func announceSendWait() throws(TransportError) -> Bool
     /// Ends what `announceSendWait` began.
     ///
     /// - Parameter hasWaited: whether the descriptor has really been waited on.
     func endSendWait(hasWaited: Bool) throws(TransportError)
-    /// Ends the link in both directions; callable from any thread, wakes a waiting one.
-    func shutdown()
-    /// Gives the descriptor back; by the thread that uses the link, any number of times.
-    func close()
 }
 
 extension OutgoingLink {
     package func announceSendWait() throws(TransportError) -> Bool { true }
     package func endSendWait(hasWaited: Bool) throws(TransportError) {}
+
+    /// Sends from one buffer.
+    package func trySend(
+        _ buffer: UnsafeRawBufferPointer
+    ) throws(TransportError) -> TransferResult {
+        try trySend(buffer, UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+}
+
+/// A link that carries bytes both ways between two processes: a TCP connection, or what wraps one.
+package protocol Link: IncomingLink, OutgoingLink {
+    var localAddress: SocketAddress { get }
+    var remoteAddress: SocketAddress { get }
+}
+
+extension Link {
+    /// Whether both ends are on this host.
+    package var isWithinHost: Bool {
+        remoteAddress.isLoopback || remoteAddress.host == localAddress.host
+    }
 }

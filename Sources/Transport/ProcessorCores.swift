@@ -2,7 +2,7 @@ import CTransport
 
 /// Which of the machine's cores this process may use.
 package enum ProcessorCores {
-    /// Their numbers, ascending; empty where the system does not tell.
+    /// Their numbers, ascending; empty where the system does not say.
     package static var available: [Int] {
         var set = rondo_core_set()
         guard rondo_get_cores(&set) == 0 else { return [] }

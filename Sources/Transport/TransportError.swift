@@ -1,5 +1,5 @@
 // What can go wrong between two sockets, as data: what was being done, to whom, and the kernel's
-// reason. The sentence for people is put together in `description` and nowhere else.
+// reason. Only `description` puts the message for people together.
 
 import Glibc
 
@@ -8,7 +8,7 @@ package struct TransportError: Error, Equatable, Sendable {
     package enum Code: Equatable, Sendable {
         /// The deadline passed.
         case timedOut
-        /// Nobody listens at the address.
+        /// No process listens at the address.
         case refused
         /// The peer closed or reset the connection.
         case closed
@@ -98,18 +98,18 @@ extension TransportError: CustomStringConvertible {
         case .timedOut: "no answer before the deadline"
         case .refused: "connection refused; is the process there running and listening?"
         case .closed: "the other side closed the connection"
-        case .unreachable: "\(systemWords); check the network and the address"
+        case .unreachable: "\(systemMessage); check the network and the address"
         case .addressInUse: "the port is in use; choose another one, or 0 for any free port"
         case .invalidAddress: "expected HOST:PORT or [IPV6]:PORT with a port from 0 to 65535"
         case .nameNotFound: "no address is known for this name"
         case .shutDown: "this side was shut down"
         case .corrupted: "the positions in the shared memory are impossible"
-        case .system: systemWords
+        case .system: systemMessage
         }
     }
 
-    private var systemWords: String {
-        guard let words = strerror(errorNumber) else { return "error \(errorNumber)" }
-        return String(cString: words)
+    private var systemMessage: String {
+        guard let message = strerror(errorNumber) else { return "error \(errorNumber)" }
+        return String(cString: message)
     }
 }

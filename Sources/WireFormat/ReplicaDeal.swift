@@ -10,7 +10,8 @@ package struct ReplicaDeal: Hashable, Sendable {
     /// By rank: contiguous, in order, together 0..<replicaCount, none empty.
     package let ranges: [Range<Int>]
 
-    /// - Throws: `invalidDeal` when the ranges leave a gap, overlap, are empty or do not start at 0.
+    /// - Throws: `invalidDeal` when the ranges leave a gap, overlap, are empty or do not start at
+    ///   0.
     package init(ranges: [Range<Int>]) throws(WireFormatError) {
         guard !ranges.isEmpty else { throw .invalidDeal("it has no worker") }
         var next = 0

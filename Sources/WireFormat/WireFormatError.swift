@@ -1,11 +1,11 @@
-// What can be wrong with bytes that a peer sent, as data. The words are written here and nowhere
-// else, so that every layer above reports the same fault in the same way.
+// What can be wrong with bytes that a peer sent, as data. The messages are written here alone, so
+// that every layer above reports the same fault in the same way.
 
 /// Bytes that are not what this version of the protocol sends.
 package enum WireFormatError: Error, Equatable, Sendable {
     /// Fewer bytes than the structure needs.
     case truncated(structure: String, needed: Int, available: Int)
-    /// The first four bytes are not ours: the peer is something other than Rondo.
+    /// The first four bytes are not those of the protocol: the peer is something other than Rondo.
     case wrongMagic(structure: String, expected: UInt32, got: UInt32)
     case unsupportedVersion(structure: String, expected: Int, got: Int)
     /// A field holds a value outside its set or range.

@@ -97,7 +97,8 @@ func collectiveError<Value>(_ result: Result<Value, any Error>) -> CollectiveErr
     @Test(arguments: transports)
     func shutdownFromAnotherThreadEndsACall(_ transport: LinkTransport) throws {
         let results = try onRing(Self.pair, transport: transport) { group in
-            // Each waits for the other's bytes; only the shutdown can end it, and its news reach rank 1.
+            // Each waits for the other's bytes; only the shutdown can end it, and its news reach
+            // rank 1.
             var bytes = [UInt8](repeating: 0, count: 8)
             if group.rank == 0 { Thread { group.shutdown() }.start() }
             try bytes.withUnsafeMutableBytes {

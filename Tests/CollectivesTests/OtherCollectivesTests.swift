@@ -65,7 +65,7 @@ import WireFormat
     }
 
     @Test(arguments: 1...8, transports)
-    func nobodyLeavesABarrierBeforeAllHaveEntered(
+    func noRankLeavesABarrierBeforeAllHaveEntered(
         _ worldSize: Int, _ transport: LinkTransport
     ) throws {
         let deal = ReplicaDeal.equal(replicaCount: worldSize, worldSize: worldSize)

@@ -66,7 +66,7 @@ import WireFormat
                 timeout: .seconds(1), deadline: .after(.milliseconds(80)), add: plainAdd)
         }
         guard case .failure(let error) = result else {
-            Issue.record("joined nobody")
+            Issue.record("joined a ring alone")
             return
         }
         #expect(error.neighbour == 1)

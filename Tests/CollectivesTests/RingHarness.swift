@@ -1,6 +1,6 @@
 // Rings for tests: every rank is a thread, the links are TCP over loopback with ports from the
-// system, or shared memory. A rank that fails hands its error out instead of ending the test, so that a test can say
-// what each rank must see.
+// system, or shared memory. A rank that fails hands its error out instead of ending the test, so
+// that a test can say what each rank must see.
 
 import Dispatch
 import Foundation
@@ -66,7 +66,8 @@ func replicaBuffer(_ replica: Int, elementCount: Int, seed: UInt64, wholeNumbers
     }
 }
 
-/// The sum as the definition has it: chunk c of R is summed in replica order c+1, ..., R-1, 0, ..., c.
+/// The sum as the definition has it: chunk c of R is summed in replica order c+1, ..., R-1, 0, ...,
+/// c.
 func sequentialSum(_ replicas: [[Float]]) -> [Float] {
     let elementCount = replicas[0].count
     var sum = [Float](repeating: 0, count: elementCount)

@@ -1,5 +1,5 @@
-// What is peculiar to rings through shared memory: which links share, and floats at odd addresses. That
-// they compute the same as others is in the tests of the collectives, which run over both.
+// What is peculiar to rings through shared memory: which links share, and floats at odd addresses.
+// That they compute the same as others is in the tests of the collectives, which run over both.
 
 import Collectives
 import TestSupport
@@ -47,8 +47,8 @@ import WireFormat
         }
     }
 
-    /// A broadcast of an odd number of bytes leaves the ring's position odd; pieces of a float may lie
-    /// apart then, and every position in the ring is met.
+    /// A broadcast of an odd number of bytes leaves the ring's position odd; pieces of a float may
+    /// lie apart then, and every position in the ring is met.
     @Test func floatsMayLieAnywhere() throws {
         let deal = ReplicaDeal.equal(replicaCount: 3, worldSize: 2)
         let replicas = (0..<3).map {

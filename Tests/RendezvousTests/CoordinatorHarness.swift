@@ -157,27 +157,28 @@ struct CoordinatorHarness {
 
     func join(
         _ number: Int, arithmetic: String = "high", slot: Int? = nil, version: String = "1.0"
-    ) throws -> WorkerControlClient {
-        let client = try WorkerControlClient.join(
+    ) throws -> WorkerSession {
+        let client = try WorkerSession.join(
             coordinator: address,
             hello: hello(number, arithmetic: arithmetic, slot: slot, version: version),
             deadline: .after(patience))
-        try client.sendPrepared()
+        try client.send(.prepared)
         return client
     }
 
-    /// A worker as a thread: joins for the slot, becomes ready, then does as told.
+    /// A worker as a thread: joins for the slot, becomes ready, then runs `body`.
     func worker<Value: Sendable>(
         slot: Int,
-        _ body: @escaping @Sendable (WorkerControlClient, Assignment) throws -> Value
+        _ body: @escaping @Sendable (WorkerSession, Assignment) throws -> Value
     ) -> Background<Value> {
         Background { [self] in
             let client = try join(slot, slot: slot)
             let assignment = try client.awaitAssignment(deadline: .after(patience))
-            try client.sendReady(
-                ReadyReport(
-                    generation: assignment.generation, step: assignment.startStep,
-                    weightsDigest: "start"))
+            try client.send(
+                .ready(
+                    ReadyReport(
+                        generation: assignment.generation, step: assignment.startStep,
+                        weightsDigest: "start")))
             return try body(client, assignment)
         }
     }
@@ -185,13 +186,13 @@ struct CoordinatorHarness {
     /// A worker that finishes at once with a digest and waits for the end.
     func finishingWorker(slot: Int, digest: String = "bbb") -> Background<Void> {
         worker(slot: slot) { client, _ in
-            try client.sendFinished(report(digest: digest))
+            try client.send(.finished(report(digest: digest)))
             try client.awaitEnd(deadline: .after(patience))
         }
     }
 }
 
-extension WorkerControlClient {
+extension WorkerSession {
     struct Unexpected: Error {}
 
     func awaitAssignment(deadline: Deadline) throws -> Assignment {
@@ -206,7 +207,48 @@ extension WorkerControlClient {
     }
 }
 
-/// A connection without a client behind it, for peers that behave badly.
+extension WorkerSession {
+    /// Asks again and again until there is an answer; nil when there is none in time.
+    func awaitAnswer<Value>(within limit: Duration = patience, _ ask: () -> Value?) -> Value? {
+        let deadline = Deadline.after(limit)
+        let pause = DispatchSemaphore(value: 0)
+        while true {
+            if let answer = ask() { return answer }
+            if deadline.hasPassed { return nil }
+            _ = pause.wait(timeout: .now() + 0.005)
+        }
+    }
+
+    /// Waits for the request to stop; answers with its reason.
+    func awaitStop() throws -> String {
+        guard let reason = awaitAnswer({ stopReason }) else { throw Unexpected() }
+        return reason
+    }
+
+    func awaitPause(generation: UInt32) throws {
+        guard awaitAnswer({ isPauseRequested(generation: generation) ? true : nil }) != nil else {
+            throw Unexpected()
+        }
+    }
+
+    /// Waits for the loss of the coordinator, or its abort.
+    func awaitLoss(within limit: Duration = patience) -> RendezvousError? {
+        let lost = DispatchSemaphore(value: 0)
+        let loss = Loss()
+        onConnectionLost { error in
+            loss.error = error
+            lost.signal()
+        }
+        return lost.wait(timeout: .now() + (limit / .seconds(1))) == .success ? loss.error : nil
+    }
+}
+
+/// Written before a semaphore is signalled, read after it was waited for.
+private final class Loss: @unchecked Sendable {
+    var error: RendezvousError?
+}
+
+/// A connection without a session behind it, for peers that behave badly.
 struct RawPeer {
     let connection: Connection
 

@@ -17,17 +17,18 @@ struct CoordinatorRunTests {
             harness.worker(slot: slot) { client, assignment in
                 client.setProgress(WorkerHeartbeat(step: 2, phase: "step"))
                 // Only rank 0's metrics stand for the run; all send them here.
-                try client.sendSteps((1...2000).map(stepReport))
-                try client.sendEvaluation(
-                    EvaluationReport(
-                        step: 2000, epoch: 1, sampleCount: 10, figures: [0.9, 0.3],
-                        seconds: 1))
+                try client.send(.steps(StepReports(reports: (1...2000).map(stepReport))))
+                try client.send(
+                    .evaluation(
+                        EvaluationReport(
+                            step: 2000, epoch: 1, sampleCount: 10, figures: [0.9, 0.3],
+                            seconds: 1)))
                 if assignment.rank == 0 {
                     try client.sendCheckpoint(
                         step: 2000, isFinal: true,
                         files: [("model.safetensors", weights), ("empty", Data())])
                 }
-                try client.sendFinished(report(bytes: 100 + slot))
+                try client.send(.finished(report(bytes: 100 + slot)))
                 try client.awaitEnd(deadline: .after(patience))
                 return (client.description, assignment)
             }
@@ -70,9 +71,11 @@ struct CoordinatorRunTests {
                 if assignment.stateFollows {
                     files = try client.awaitState(deadline: .after(patience))
                 }
-                try client.sendReady(
-                    ReadyReport(generation: 1, step: assignment.startStep, weightsDigest: "start"))
-                try client.sendFinished(report())
+                try client.send(
+                    .ready(
+                        ReadyReport(
+                            generation: 1, step: assignment.startStep, weightsDigest: "start")))
+                try client.send(.finished(report()))
                 try client.awaitEnd(deadline: .after(patience))
                 return (assignment, files)
             }
@@ -90,18 +93,19 @@ struct CoordinatorRunTests {
         let harness = try CoordinatorHarness()
         let workers = (0..<2).map { slot in
             harness.worker(slot: slot) { client, assignment in
-                if assignment.rank == 0 { try client.sendSteps([stepReport(1)]) }
-                let reason = try client.awaitStop(deadline: .after(patience))
-                let isRequested = client.stopRequested
-                try client.sendFinished(report(stopped: true))
+                if assignment.rank == 0 {
+                    try client.send(.steps(StepReports(reports: [stepReport(1)])))
+                }
+                let reason = try client.awaitStop()
+                try client.send(.finished(report(stopped: true)))
                 try client.awaitEnd(deadline: .after(patience))
-                return "\(reason) \(isRequested)"
+                return reason
             }
         }
         #expect(harness.delegate.wait { !$0.steps.isEmpty })
         harness.service.requestStop(reason: "interrupted")
         harness.service.requestStop(reason: "again")
-        #expect(try workers.map { try $0.value() } == ["interrupted true", "interrupted true"])
+        #expect(try workers.map { try $0.value() } == ["interrupted", "interrupted"])
         #expect(try harness.outcome() == .stopped(report(stopped: true)))
     }
 
@@ -132,9 +136,9 @@ struct CoordinatorRunTests {
 
     // MARK: - Failing
 
-    /// What a worker does that is told to leave its ring and then finishes in the next one.
+    /// A worker that is asked to leave its ring and then finishes in the next one.
     private static func survive(
-        _ client: WorkerControlClient, _ assignment: Assignment, kept: [Int]
+        _ client: WorkerSession, _ assignment: Assignment, kept: [Int]
     ) throws -> Assignment {
         let halted = DispatchSemaphore(value: 0)
         client.onHalt { generation in
@@ -143,14 +147,17 @@ struct CoordinatorRunTests {
         guard halted.wait(timeout: .now() + (patience / .seconds(1))) == .success else {
             throw Background<Void>.Overdue()
         }
-        try client.sendHalted(
-            HaltReport(
-                generation: assignment.generation, step: 38, hasState: true, keptReplicas: kept,
-                cause: "shut down", suspect: nil))
+        try client.send(
+            .halted(
+                HaltReport(
+                    generation: assignment.generation, step: 38, hasState: true, keptReplicas: kept,
+                    cause: "shut down", suspect: nil)))
         let next = try client.awaitAssignment(deadline: .after(patience))
-        try client.sendReady(
-            ReadyReport(generation: next.generation, step: next.startStep, weightsDigest: "38"))
-        try client.sendFinished(report())
+        try client.send(
+            .ready(
+                ReadyReport(generation: next.generation, step: next.startStep, weightsDigest: "38"))
+        )
+        try client.send(.finished(report()))
         try client.awaitEnd(deadline: .after(patience))
         return next
     }
@@ -204,26 +211,23 @@ struct CoordinatorRunTests {
     @Test func aNewcomerIsTakenInAfterTheStep() throws {
         let harness = try CoordinatorHarness(CoordinatorHarness.settings(workerCount: 1))
         let first = harness.worker(slot: 0) { client, assignment in
-            let end = ContinuousClock.now + patience
-            while !client.isPauseRequested(generation: assignment.generation) {
-                guard ContinuousClock.now < end else { throw Background<Void>.Overdue() }
-                // The pause comes with the steps, for which a worker asks after each.
-                _ = client.awaitLoss(deadline: .after(.milliseconds(5)))
-            }
-            try client.sendHalted(
-                HaltReport(
-                    generation: assignment.generation, step: 12, hasState: true, keptReplicas: [],
-                    cause: nil, suspect: nil))
+            try client.awaitPause(generation: assignment.generation)
+            try client.send(
+                .halted(
+                    HaltReport(
+                        generation: assignment.generation, step: 12, hasState: true,
+                        keptReplicas: [],
+                        cause: nil, suspect: nil)))
             let next = try client.awaitAssignment(deadline: .after(patience))
             // The newcomer's digest is that of the state that it was given.
-            try client.sendReady(ReadyReport(generation: 2, step: 12, weightsDigest: "start"))
-            try client.sendFinished(report())
+            try client.send(.ready(ReadyReport(generation: 2, step: 12, weightsDigest: "start")))
+            try client.send(.finished(report()))
             try client.awaitEnd(deadline: .after(patience))
             return next
         }
         #expect(harness.delegate.wait { $0.running == [1] })
         let newcomer = harness.worker(slot: 3) { client, assignment in
-            try client.sendFinished(report())
+            try client.send(.finished(report()))
             try client.awaitEnd(deadline: .after(patience))
             return assignment
         }
@@ -239,29 +243,27 @@ struct CoordinatorRunTests {
 
     @Test func aWorkerThatAsksToLeaveIsLetGoAfterTheStep() throws {
         let harness = try CoordinatorHarness()
-        let paused = { @Sendable (client: WorkerControlClient, assignment: Assignment) in
-            let end = ContinuousClock.now + patience
-            while !client.isPauseRequested(generation: assignment.generation) {
-                guard ContinuousClock.now < end else { throw Background<Void>.Overdue() }
-                _ = client.awaitLoss(deadline: .after(.milliseconds(5)))
-            }
-            try client.sendHalted(
-                HaltReport(
-                    generation: assignment.generation, step: 12, hasState: true, keptReplicas: [],
-                    cause: nil, suspect: nil))
+        let paused = { @Sendable (client: WorkerSession, assignment: Assignment) in
+            try client.awaitPause(generation: assignment.generation)
+            try client.send(
+                .halted(
+                    HaltReport(
+                        generation: assignment.generation, step: 12, hasState: true,
+                        keptReplicas: [],
+                        cause: nil, suspect: nil)))
         }
         let stayer = harness.worker(slot: 0) { client, assignment in
             try paused(client, assignment)
             let next = try client.awaitAssignment(deadline: .after(patience))
-            try client.sendReady(ReadyReport(generation: 2, step: 12, weightsDigest: "12"))
-            try client.sendFinished(report())
+            try client.send(.ready(ReadyReport(generation: 2, step: 12, weightsDigest: "12")))
+            try client.send(.finished(report()))
             try client.awaitEnd(deadline: .after(patience))
             return next
         }
         let leaver = harness.worker(slot: 1) { client, assignment in
             guard harness.delegate.wait(until: { $0.running == [1] })
             else { throw Background<Void>.Overdue() }
-            try client.sendLeaving(reason: "it was asked to")
+            try client.send(.leaving(LeaveRequest(reason: "it was asked to")))
             try paused(client, assignment)
             try client.awaitEnd(deadline: .after(patience))
         }
@@ -295,11 +297,12 @@ struct CoordinatorRunTests {
                 let files =
                     assignment.stateFollows
                     ? try client.awaitState(deadline: .after(patience)) : []
-                try client.sendReady(
-                    ReadyReport(
-                        generation: assignment.generation, step: assignment.startStep,
-                        weightsDigest: "7"))
-                try client.sendFinished(report())
+                try client.send(
+                    .ready(
+                        ReadyReport(
+                            generation: assignment.generation, step: assignment.startStep,
+                            weightsDigest: "7")))
+                try client.send(.finished(report()))
                 try client.awaitEnd(deadline: .after(patience))
                 return (assignment, files)
             }
@@ -318,7 +321,7 @@ struct CoordinatorRunTests {
             try client.awaitEnd(deadline: .after(patience))
         }
         let failing = harness.worker(slot: 1) { client, _ in
-            client.sendFailed(exitCode: 3, message: "train-images is truncated")
+            client.sendFailure(exitCode: 3, message: "train-images is truncated")
         }
         try failing.value()
         let message = "worker 1 (host host1, pid 101) failed: train-images is truncated"
@@ -347,7 +350,7 @@ struct CoordinatorRunTests {
                 if assignment.rank == 0 {
                     try client.sendCheckpoint(step: 9, isFinal: false, files: [("a", Data([1]))])
                 }
-                try client.sendFinished(report())
+                try client.send(.finished(report()))
                 try client.awaitEnd(deadline: .after(patience))
             }
         }
@@ -368,7 +371,7 @@ struct CoordinatorRunTests {
                 if assignment.rank == 0 {
                     if !isFinal {
                         harness.service.requestStop(reason: "interrupted")
-                        _ = try client.awaitStop(deadline: .after(patience))
+                        _ = try client.awaitStop()
                     }
                     try client.sendCheckpoint(step: 9, isFinal: isFinal, files: [("a", Data([1]))])
                 }
@@ -386,12 +389,14 @@ struct CoordinatorRunTests {
         let harness = try CoordinatorHarness(delegate: RecordingDelegate(refusesSteps: true))
         let workers = (0..<2).map { slot in
             harness.worker(slot: slot) { client, assignment in
-                if assignment.rank == 0 { try client.sendSteps([stepReport(1)]) }
-                let reason = try client.awaitStop(deadline: .after(patience))
+                if assignment.rank == 0 {
+                    try client.send(.steps(StepReports(reports: [stepReport(1)])))
+                }
+                let reason = try client.awaitStop()
                 if assignment.rank == 0 {
                     try client.sendCheckpoint(step: 1, isFinal: false, files: [("a", Data([1]))])
                 }
-                try client.sendFinished(report(stopped: true))
+                try client.send(.finished(report(stopped: true)))
                 try client.awaitEnd(deadline: .after(patience))
                 return reason
             }

@@ -22,7 +22,7 @@ import WireFormat
     @Test func slowMembersGetFewerReplicas() {
         #expect(deal(4, [1, 3]) == [3, 1])
         #expect(deal(8, [3, 1, 1]) == [1, 4, 3])
-        // Nobody goes without.
+        // Every worker has a replica.
         #expect(deal(4, [1, 1, 1000]) == [2, 1, 1])
     }
 
@@ -111,7 +111,7 @@ import WireFormat
         #expect(record.take(reports(4...6), after: 3, now: start).map(\.step) == [4, 5, 6])
     }
 
-    @Test func aGapThatNobodyFillsIsNamed() throws {
+    @Test func aGapThatIsNotFilledIsNamed() throws {
         var record = StepRecord()
         #expect(record.take(reports(7...8), after: 3, now: start).isEmpty)
         #expect(record.takeBehindGap(after: 3, now: start) == nil)

@@ -35,7 +35,7 @@ struct JoiningTests {
         ) { try harness.join(5, arithmetic: "middle") }
         harness.service.requestAbort(exitCode: 1, reason: "enough")
         #expect(try harness.outcome() == .failed(exitCode: 1, message: "enough"))
-        // A client that nobody holds leaves the run.
+        // A session that is let go of leaves the run.
         withExtendedLifetime(members) {}
     }
 
@@ -49,9 +49,10 @@ struct JoiningTests {
                     do {
                         let client = try harness.join(slot, arithmetic: arithmetic, slot: slot)
                         let assignment = try client.awaitAssignment(deadline: .after(patience))
-                        try client.sendReady(
-                            ReadyReport(generation: 1, step: 0, weightsDigest: "start"))
-                        try client.sendFinished(report())
+                        try client.send(
+                            .ready(
+                                ReadyReport(generation: 1, step: 0, weightsDigest: "start")))
+                        try client.send(.finished(report()))
                         try client.awaitEnd(deadline: .after(patience))
                         return "\(assignment.rank) \(assignment.arithmetic)"
                     } catch let error as RendezvousError {
@@ -67,19 +68,19 @@ struct JoiningTests {
         #expect(try harness.outcome() == .finished(report()))
     }
 
-    /// A port that nobody listens on.
+    /// A port on which no process listens.
     private func freeAddress() throws -> SocketAddress {
         let listener = try Listener(try SocketAddress(host: "127.0.0.1", port: 0))
         defer { listener.close() }
         return listener.localAddress
     }
 
-    @Test func nobodyListeningIsToldAtTheDeadline() throws {
+    @Test func aMissingCoordinatorIsReportedAtTheDeadline() throws {
         let address = try freeAddress()
         var waits = 0
         #expect(
             code {
-                _ = try WorkerControlClient.join(
+                _ = try WorkerSession.join(
                     coordinator: address, hello: hello(1), deadline: .after(.milliseconds(500)),
                     onWaiting: { waits += 1 })
             } == .unreachable)
@@ -90,10 +91,10 @@ struct JoiningTests {
         let address = try freeAddress()
         let isWaiting = DispatchSemaphore(value: 0)
         let joining = Background {
-            let client = try WorkerControlClient.join(
+            let client = try WorkerSession.join(
                 coordinator: address, hello: hello(1), deadline: .after(patience),
                 onWaiting: { isWaiting.signal() })
-            try client.sendPrepared()
+            try client.send(.prepared)
             return client
         }
         #expect(isWaiting.wait(timeout: .now() + 10) == .success)
@@ -102,7 +103,7 @@ struct JoiningTests {
         let client = try joining.value()
         #expect(try client.awaitAssignment(deadline: .after(patience)).rank == 0)
         harness.service.requestAbort(exitCode: 1, reason: "enough")
-        #expect(client.awaitLoss(deadline: .after(patience))?.message == "enough")
+        #expect(client.awaitLoss()?.message == "enough")
         #expect(try harness.outcome() == .failed(exitCode: 1, message: "enough"))
     }
 
@@ -111,11 +112,11 @@ struct JoiningTests {
     /// Accepts one worker, welcomes it and hands the connection over.
     private func welcomed(
         timeout: Duration
-    ) throws -> (client: WorkerControlClient, coordinator: Connection) {
+    ) throws -> (client: WorkerSession, coordinator: Connection) {
         let listener = try Listener(try SocketAddress(host: "127.0.0.1", port: 0))
         let address = listener.localAddress
         let joining = Background {
-            try WorkerControlClient.join(
+            try WorkerSession.join(
                 coordinator: address, hello: hello(1), deadline: .after(patience))
         }
         let connection = try listener.accept(until: .after(patience))
@@ -129,25 +130,27 @@ struct JoiningTests {
         return (try joining.value(), connection)
     }
 
-    @Test func aLostCoordinatorIsToldAtOnce() throws {
+    @Test func aLostCoordinatorIsNoticedAtOnce() throws {
         let (client, coordinator) = try welcomed(timeout: .seconds(20))
-        let told = DispatchSemaphore(value: 0)
+        let noticed = DispatchSemaphore(value: 0)
         client.onConnectionLost { error in
-            if error.code == .coordinatorLost { told.signal() }
+            if error.code == .coordinatorLost { noticed.signal() }
         }
         let waiting = Background { try client.awaitAssignment(deadline: .after(patience)) }
         coordinator.close()
-        #expect(told.wait(timeout: .now() + 10) == .success)
+        #expect(noticed.wait(timeout: .now() + 10) == .success)
         #expect(code { _ = try waiting.value() } == .coordinatorLost)
         #expect(
-            code { try client.sendReady(ReadyReport(generation: 1, step: 0, weightsDigest: "a")) }
+            code {
+                try client.send(.ready(ReadyReport(generation: 1, step: 0, weightsDigest: "a")))
+            }
                 == .coordinatorLost)
         let late = DispatchSemaphore(value: 0)
         client.onConnectionLost { _ in late.signal() }
         #expect(late.wait(timeout: .now() + 10) == .success)
     }
 
-    @Test func aCoordinatorThatNeitherReadsNorSpeaksBlocksNobodyForEver() throws {
+    @Test func aCoordinatorThatNeitherReadsNorSendsBlocksNoWorkerForEver() throws {
         let (client, coordinator) = try welcomed(timeout: .milliseconds(500))
         // Far more than the client's queue and the kernel's buffers hold.
         let bytes = Data(count: 64 << 20)
@@ -168,7 +171,7 @@ struct JoiningTests {
 
     @Test func waitingEndsAtTheDeadline() throws {
         let (client, coordinator) = try welcomed(timeout: .seconds(20))
-        #expect(client.awaitLoss(deadline: .after(.milliseconds(10))) == nil)
+        #expect(client.awaitLoss(within: .milliseconds(10)) == nil)
         #expect(
             throws: RendezvousError(.timedOut, "waited too long for an assignment")
         ) { try client.awaitAssignment(deadline: .after(.milliseconds(10))) }

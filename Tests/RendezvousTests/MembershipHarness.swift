@@ -113,7 +113,7 @@ struct MembershipHarness {
         handle(.failed(MemberID(number), FailureReport(exitCode: exitCode, message: "words")))
     }
 
-    /// Workers as connections 1, 2, ... in the places 0, 1, ..., in the running phase.
+    /// Workers as connections 1, 2, ... in the slots 0, 1, ..., in the running phase.
     static func running(
         _ settings: MembershipSettings = MembershipHarness.settings()
     ) -> MembershipHarness {
@@ -176,7 +176,7 @@ func summary(_ actions: [Membership.Action]) -> String {
     }
     return actions.compactMap { action in
         switch action {
-        case .welcome(let id, let worker): "welcome \(id.number) place \(worker.slot)"
+        case .welcome(let id, let worker): "welcome \(id.number) slot \(worker.slot)"
         case .attach(let id, let worker): "attach \(id.number) rank \(worker.rank)"
         case .refuse(let id, let refusal): "refuse \(id.number) \(refusal.reason)"
         case .restart(let id, let arithmetic): "restart \(id.number) \(arithmetic)"

@@ -52,7 +52,7 @@ struct MembershipRecoveryTests {
                 == "open 2 with 2,3 from 5 by state of rank 1")
     }
 
-    /// Whoever has only been given a state has no gradient that another could need.
+    /// A member that was given its state has no gradient that another could need.
     @Test func aStateThatWasGivenHasNoGradient() {
         var harness = MembershipHarness.running(
             MembershipHarness.settings(workerCount: 2, replicaCount: 4))
@@ -91,7 +91,7 @@ struct MembershipRecoveryTests {
                     "lost worker 2 (host host3, pid 103): it lives, but has not answered for 5 s")))
     }
 
-    @Test func threeLossesOfAPlaceAtOneStepEndTheRun() {
+    @Test func threeLossesInASlotAtOneStepEndTheRun() {
         var harness = MembershipHarness.running()
         for (loss, number) in [2, 3, 4].enumerated() {
             _ = harness.handle(.heard(MemberID(number), WorkerHeartbeat(step: 7, phase: "step")))
@@ -111,7 +111,7 @@ struct MembershipRecoveryTests {
         #expect(
             harness.failure
                 == "lost worker 1 (host host4, pid 104) after step 7 (step): its connection was "
-                + "closed; that was the 3. worker in this place lost at step 7")
+                + "closed; slot 1 has lost 3 workers at step 7")
     }
 
     @Test func lossesAtOtherStepsOrBySilenceDoNotAddUp() {
@@ -157,7 +157,7 @@ struct MembershipRecoveryTests {
                 == "halt 3 of 3; drop 3; open 4 with 2 from 5")
     }
 
-    @Test func aNewcomerThatReachesNobodyDoesNotCostTheState() {
+    @Test func aNewcomerThatReachesNoWorkerDoesNotCostTheState() {
         var harness = MembershipHarness.running(
             MembershipHarness.settings(workerCount: 1, replicaCount: 4))
         harness.enter(2)
@@ -174,9 +174,9 @@ struct MembershipRecoveryTests {
 
     @Test func aNewcomerIsTakenInAfterTheStep() throws {
         var harness = MembershipHarness.running()
-        #expect(summary(harness.join(3)) == "welcome 3 place 2")
+        #expect(summary(harness.join(3)) == "welcome 3 slot 2")
         #expect(summary(harness.prepare(3)) == "pause 1,2 of 1")
-        #expect(summary(harness.enter(4)) == "welcome 4 place 3", "one pause is enough")
+        #expect(summary(harness.enter(4)) == "welcome 4 slot 3", "one pause is enough")
         #expect(harness.halt(1, step: 6).isEmpty)
         let actions = harness.halt(2, step: 6)
         #expect(summary(actions) == "open 2 with 1,2,3,4 from 6 by state of rank 0")
@@ -223,14 +223,14 @@ struct MembershipRecoveryTests {
         #expect(harness.phaseName == "ending(stopped)")
     }
 
-    @Test func whoeverLeavesLastWaitsForANewcomersData() {
+    @Test func theLastToLeaveWaitsForANewcomersData() {
         var harness = MembershipHarness.running()
         harness.join(3)
         for number in [1, 2] { harness.leave(number) }
         harness.halt(1, step: 6)
         #expect(summary(harness.halt(2, step: 6)) == "open 2 with 1,2 from 6")
         harness.ready(1)
-        #expect(summary(harness.ready(2)) == "run 2", "nobody is stopped")
+        #expect(summary(harness.ready(2)) == "run 2", "no worker is stopped")
         #expect(summary(harness.prepare(3)) == "pause 1,2 of 2")
         harness.halt(1, step: 9)
         #expect(
@@ -249,7 +249,7 @@ struct MembershipRecoveryTests {
         harness.halt(2, step: 6)
         harness.ready(1)
         #expect(summary(harness.ready(2)) == "run 2")
-        // Halfway everybody has been heard of, so that nobody is lost by silence.
+        // Halfway a message comes from each worker, so that none is lost by silence.
         let half = Membership.newcomerPatience / 2
         #expect(harness.advance(half).isEmpty)
         for number in 1...3 { _ = harness.handle(.heard(MemberID(number), nil)) }
@@ -297,12 +297,12 @@ struct MembershipRecoveryTests {
                     "no worker is left; the run goes on from the checkpoint of step 40 as soon as "
                         + "one is there")
             ])
-        #expect(summary(harness.enter(3)) == "welcome 3 place 0")
+        #expect(summary(harness.enter(3)) == "welcome 3 slot 0")
         #expect(harness.membership.nextDeadline == harness.origin + .seconds(4))
         let all = harness.enter(4)
         #expect(
             summary(all)
-                == "welcome 4 place 1; open 2 with 3,4 from 40 by state of rank 0, restored")
+                == "welcome 4 slot 1; open 2 with 3,4 from 40 by state of rank 0, restored")
         harness.ready(3)
         harness.elapsed = .seconds(5)
         guard case .running(_, let pause)? = harness.ready(4).last else { throw Nothing() }
@@ -341,8 +341,8 @@ struct MembershipRecoveryTests {
         #expect(summary(harness.lose(4)) == "drop 4; conclude failed 4")
         #expect(
             harness.failure
-                == "lost worker 0 (host host4, pid 104): its connection was closed; that was the 3."
-                + " worker in this place lost at step 0")
+                == "lost worker 0 (host host4, pid 104): its connection was closed; slot 0 has lost 3"
+                + " workers at step 0")
     }
 
     // MARK: - All connections lost
@@ -390,7 +390,7 @@ struct MembershipRecoveryTests {
         #expect(harness.phaseName == "waiting")
     }
 
-    @Test func aStopReachesWhoeverComesBack() {
+    @Test func aStopReachesWorkersThatComeBack() {
         var harness = MembershipHarness.running()
         _ = harness.handle(.stopRequested(reason: "interrupted"))
         for number in [1, 2] { harness.lose(number) }
@@ -477,13 +477,13 @@ struct MembershipRecoveryTests {
 
     @Test func strangersToTheGenerationAreNewcomers() {
         var harness = taken()
-        #expect(summary(comeBack(&harness, 1, key: "other")) == "welcome 1 place 2")
+        #expect(summary(comeBack(&harness, 1, key: "other")) == "welcome 1 slot 2")
     }
 
-    @Test func placesOfThoseWhoAreExpectedAreTaken() {
+    @Test func slotsOfExpectedWorkersAreTaken() {
         var harness = taken(4)
         #expect(summary(harness.join(7)) == "refuse 7 runFull")
-        #expect(summary(harness.join(8, slot: 2)) == "welcome 8 place 2")
+        #expect(summary(harness.join(8, slot: 2)) == "welcome 8 slot 2")
         #expect(summary(comeBack(&harness, 3)) == "refuse 3 runFull")
     }
 

@@ -28,10 +28,10 @@ struct MembershipTests {
 
     @Test func anAskedForPlaceIsGivenWhenItIsFree() {
         var harness = MembershipHarness(MembershipHarness.settings(workerCount: 4))
-        #expect(summary(harness.enter(1, slot: 2)) == "welcome 1 place 2")
-        #expect(summary(harness.enter(2, slot: 2)) == "welcome 2 place 0")
-        #expect(summary(harness.enter(3, slot: 99)) == "welcome 3 place 1")
-        #expect(summary(harness.enter(4)) == "welcome 4 place 3; open 1 with 2,3,1,4 from 0")
+        #expect(summary(harness.enter(1, slot: 2)) == "welcome 1 slot 2")
+        #expect(summary(harness.enter(2, slot: 2)) == "welcome 2 slot 0")
+        #expect(summary(harness.enter(3, slot: 99)) == "welcome 3 slot 1")
+        #expect(summary(harness.enter(4)) == "welcome 4 slot 3; open 1 with 2,3,1,4 from 0")
         #expect(harness.membership.roster.map(\.rank) == [0, 1, 2, 3])
         #expect(harness.membership.member(withRank: 2) == MemberID(1))
     }
@@ -68,7 +68,7 @@ struct MembershipTests {
         #expect(harness.phaseName == "gathering")
         #expect(summary(harness.leave(2)) == "end 2")
         harness.enter(3)
-        #expect(summary(harness.enter(4)) == "welcome 4 place 1; open 1 with 3,4 from 0")
+        #expect(summary(harness.enter(4)) == "welcome 4 slot 1; open 1 with 3,4 from 0")
     }
 
     @Test(arguments: [
@@ -103,8 +103,8 @@ struct MembershipTests {
 
     @Test func aRunWithAWorkerForEachReplicaRefusesFurtherOnes() {
         var harness = MembershipHarness.running()
-        #expect(summary(harness.join(3)) == "welcome 3 place 2")
-        #expect(summary(harness.join(4)) == "welcome 4 place 3")
+        #expect(summary(harness.join(3)) == "welcome 3 slot 2")
+        #expect(summary(harness.join(4)) == "welcome 4 slot 3")
         #expect(
             harness.join(5).first
                 == .refuse(
@@ -112,7 +112,7 @@ struct MembershipTests {
                     Refusal(
                         reason: .runFull, message: "4 workers take part, one for each replica")))
         harness.lose(4)
-        #expect(summary(harness.join(6)) == "welcome 6 place 3")
+        #expect(summary(harness.join(6)) == "welcome 6 slot 3")
     }
 
     @Test func impossibleSettingsAreNamed() {
@@ -138,15 +138,15 @@ struct MembershipTests {
         harness.enter(2, arithmetic: "middle")
         #expect(
             summary(harness.enter(3, arithmetic: "high"))
-                == "welcome 3 place 2; restart 1 middle; restart 3 middle")
-        // The old processes' connections close; their places are free already.
+                == "welcome 3 slot 2; restart 1 middle; restart 3 middle")
+        // The old processes' connections close; their slots are free already.
         #expect(summary(harness.lose(1)).isEmpty)
-        // One that did not listen is told again and gets no place.
+        // A worker that did not restart is asked again and gets no slot.
         #expect(summary(harness.join(4, arithmetic: "high")) == "restart 4 middle")
         harness.enter(5, arithmetic: "middle", slot: 0)
         #expect(
             summary(harness.enter(6, arithmetic: "middle", slot: 2))
-                == "welcome 6 place 2; open 1 with 5,2,6 from 0")
+                == "welcome 6 slot 2; open 1 with 5,2,6 from 0")
     }
 
     @Test func aLateLowerLevelIsSettledAnew() {
@@ -154,10 +154,10 @@ struct MembershipTests {
         harness.enter(1, arithmetic: "high")
         harness.enter(2, arithmetic: "middle")
         #expect(
-            summary(harness.enter(3, arithmetic: "low")) == "welcome 3 place 0; restart 2 low")
+            summary(harness.enter(3, arithmetic: "low")) == "welcome 3 slot 0; restart 2 low")
         #expect(
             summary(harness.enter(4, arithmetic: "low"))
-                == "welcome 4 place 1; open 1 with 3,4 from 0")
+                == "welcome 4 slot 1; open 1 with 3,4 from 0")
     }
 
     @Test func aBoundRunRestartsHigherWorkersAtOnce() {
@@ -166,7 +166,7 @@ struct MembershipTests {
         harness.enter(2, arithmetic: "low")
         #expect(
             summary(harness.enter(3, arithmetic: "low"))
-                == "welcome 3 place 1; open 1 with 2,3 from 0")
+                == "welcome 3 slot 1; open 1 with 2,3 from 0")
     }
 
     @Test func aRunThatHasBegunIsBoundToItsArithmetic() {
@@ -181,7 +181,7 @@ struct MembershipTests {
         #expect(summary(harness.join(6, arithmetic: "low")) == "refuse 6 arithmeticMismatch")
         #expect(
             summary(harness.enter(7, arithmetic: "middle"))
-                == "welcome 7 place 2; pause 1,2 of 1")
+                == "welcome 7 slot 2; pause 1,2 of 1")
     }
 
     @Test func whoRunsLessThanItCanGoesUpForTheOthers() {
@@ -190,13 +190,13 @@ struct MembershipTests {
         harness.enter(2, arithmetic: "middle", highest: "high")
         #expect(
             summary(harness.enter(3, arithmetic: "high"))
-                == "welcome 3 place 2; restart 1 high; restart 2 high")
+                == "welcome 3 slot 2; restart 1 high; restart 2 high")
         #expect(
             summary(harness.join(4, arithmetic: "middle", highest: "high")) == "restart 4 high")
         harness.enter(5, arithmetic: "high", slot: 0)
         #expect(
             summary(harness.enter(6, arithmetic: "high", slot: 1))
-                == "welcome 6 place 1; open 1 with 5,6,3 from 0")
+                == "welcome 6 slot 1; open 1 with 5,6,3 from 0")
     }
 
     @Test func workersThatPreferTheSameLevelStayWithIt() {
@@ -204,7 +204,7 @@ struct MembershipTests {
         harness.enter(1, arithmetic: "middle", highest: "high")
         #expect(
             summary(harness.enter(2, arithmetic: "middle", highest: "high"))
-                == "welcome 2 place 1; open 1 with 1,2 from 0")
+                == "welcome 2 slot 1; open 1 with 1,2 from 0")
     }
 
     @Test func aPreferredLevelYieldsToWhatAllCanRun() {
@@ -213,10 +213,10 @@ struct MembershipTests {
         harness.enter(2, arithmetic: "high")
         #expect(
             summary(harness.enter(3, arithmetic: "low", highest: "middle"))
-                == "welcome 3 place 2; restart 2 middle; restart 3 middle")
+                == "welcome 3 slot 2; restart 2 middle; restart 3 middle")
     }
 
-    @Test func aBoundRunTakesWhoeverCanRunItsLevel() {
+    @Test func aBoundRunTakesWorkersThatCanRunItsLevel() {
         var harness = MembershipHarness(MembershipHarness.settings(requiredArithmetic: "high"))
         #expect(
             summary(harness.join(1, arithmetic: "middle", highest: "high")) == "restart 1 high")
@@ -297,7 +297,7 @@ struct MembershipTests {
         #expect(harness.membership.nextDeadline == nil)
     }
 
-    @Test func aCoordinatorThatWasHeldUpTakesNobodysSilenceForDeath() {
+    @Test func aCoordinatorThatWasHeldUpTakesNoSilenceForDeath() {
         var harness = MembershipHarness.running()
         harness.elapsed = .seconds(60)
         #expect(harness.handle(.overslept).isEmpty)

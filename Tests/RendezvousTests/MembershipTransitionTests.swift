@@ -1,7 +1,7 @@
 // Every phase of the membership against every kind of event: the phase that follows and the
-// actions.
-// Two workers, connections 1 (place 0) and 2 (place 1), and in some phases a third; the event comes
-// from connection 1 unless its name says otherwise. Notes for the log are left out of the actions.
+// actions. Two workers, connections 1 (slot 0) and 2 (slot 1), and in some phases a third; the
+// event comes from connection 1 unless its name says otherwise. Notes for the log are left out of
+// the actions.
 
 import Rendezvous
 import Testing
@@ -132,8 +132,8 @@ struct MembershipTransitionTests {
         gathering + tick -> gathering
         gathering + overslept -> gathering
         gathering + a minute -> ending(failed 4): abort 4 1
-        gathering + joined 4 -> gathering: welcome 4 place 1
-        gathering + entered 4 -> preparing: welcome 4 place 1; open 1 with 1,4 from 0
+        gathering + joined 4 -> gathering: welcome 4 slot 1
+        gathering + entered 4 -> preparing: welcome 4 slot 1; open 1 with 1,4 from 0
         gathering + prepared -> gathering
         gathering + heard -> gathering
         gathering + ready -> gathering
@@ -154,8 +154,8 @@ struct MembershipTransitionTests {
         preparing + tick -> preparing
         preparing + overslept -> preparing
         preparing + a minute -> ending(failed 4): abort 4 1,2
-        preparing + joined 4 -> preparing: welcome 4 place 2
-        preparing + entered 4 -> preparing: welcome 4 place 2
+        preparing + joined 4 -> preparing: welcome 4 slot 2
+        preparing + entered 4 -> preparing: welcome 4 slot 2
         preparing + prepared -> preparing
         preparing + heard -> preparing
         preparing + ready -> preparing
@@ -176,8 +176,8 @@ struct MembershipTransitionTests {
         other ready + tick -> preparing
         other ready + overslept -> preparing
         other ready + a minute -> ending(failed 4): abort 4 1,2
-        other ready + joined 4 -> preparing: welcome 4 place 2
-        other ready + entered 4 -> preparing: welcome 4 place 2
+        other ready + joined 4 -> preparing: welcome 4 slot 2
+        other ready + entered 4 -> preparing: welcome 4 slot 2
         other ready + prepared -> preparing
         other ready + heard -> preparing
         other ready + ready -> running: run 1
@@ -198,8 +198,8 @@ struct MembershipTransitionTests {
         running + tick -> running
         running + overslept -> running
         running + a minute -> attaching: drop 1; halt 2 of 1; drop 2
-        running + joined 4 -> running: welcome 4 place 2
-        running + entered 4 -> running: welcome 4 place 2; pause 1,2 of 1
+        running + joined 4 -> running: welcome 4 slot 2
+        running + entered 4 -> running: welcome 4 slot 2; pause 1,2 of 1
         running + prepared -> running
         running + heard -> running
         running + ready -> regrouping, broken: drop 1; halt 2 of 1
@@ -220,8 +220,8 @@ struct MembershipTransitionTests {
         newcomer + tick -> running
         newcomer + overslept -> running
         newcomer + a minute -> attaching: drop 1; halt 2 of 1; drop 2; drop 3
-        newcomer + joined 4 -> running: welcome 4 place 3
-        newcomer + entered 4 -> running: welcome 4 place 3
+        newcomer + joined 4 -> running: welcome 4 slot 3
+        newcomer + entered 4 -> running: welcome 4 slot 3
         newcomer + prepared -> running
         newcomer + heard -> running
         newcomer + ready -> regrouping, broken: drop 1; halt 2 of 1
@@ -242,8 +242,8 @@ struct MembershipTransitionTests {
         other finished + tick -> running
         other finished + overslept -> running
         other finished + a minute -> attaching: drop 1; drop 2
-        other finished + joined 4 -> running: welcome 4 place 2
-        other finished + entered 4 -> running: welcome 4 place 2; pause 1,2 of 1
+        other finished + joined 4 -> running: welcome 4 slot 2
+        other finished + entered 4 -> running: welcome 4 slot 2; pause 1,2 of 1
         other finished + prepared -> running
         other finished + heard -> running
         other finished + ready -> preparing: drop 1; open 2 with 2 from 60
@@ -264,8 +264,8 @@ struct MembershipTransitionTests {
         other paused + tick -> regrouping
         other paused + overslept -> regrouping
         other paused + a minute -> attaching: drop 1; drop 2; drop 3
-        other paused + joined 4 -> regrouping: welcome 4 place 3
-        other paused + entered 4 -> regrouping: welcome 4 place 3
+        other paused + joined 4 -> regrouping: welcome 4 slot 3
+        other paused + entered 4 -> regrouping: welcome 4 slot 3
         other paused + prepared -> regrouping
         other paused + heard -> regrouping
         other paused + ready -> preparing: drop 1; open 2 with 2,3 from 5 by state of rank 0
@@ -286,8 +286,8 @@ struct MembershipTransitionTests {
         other broken + tick -> regrouping, broken
         other broken + overslept -> regrouping, broken
         other broken + a minute -> attaching: drop 1; drop 2
-        other broken + joined 4 -> regrouping, broken: welcome 4 place 2
-        other broken + entered 4 -> regrouping, broken: welcome 4 place 2
+        other broken + joined 4 -> regrouping, broken: welcome 4 slot 2
+        other broken + entered 4 -> regrouping, broken: welcome 4 slot 2
         other broken + prepared -> regrouping, broken
         other broken + heard -> regrouping, broken
         other broken + ready -> preparing: drop 1; open 2 with 2 from 5
@@ -308,8 +308,8 @@ struct MembershipTransitionTests {
         all lost + tick -> waiting
         all lost + overslept -> waiting
         all lost + a minute -> ending(failed 4): abort 4 1
-        all lost + joined 4 -> waiting: welcome 4 place 1
-        all lost + entered 4 -> waiting: welcome 4 place 1
+        all lost + joined 4 -> waiting: welcome 4 slot 1
+        all lost + entered 4 -> waiting: welcome 4 slot 1
         all lost + prepared -> waiting
         all lost + heard -> waiting
         all lost + ready -> waiting: drop 1

@@ -38,7 +38,7 @@ struct RecoveryDealTests {
         let deal = RecoveryDeal.deal(replicaCount: 8, kept: [[0, 1], [4, 5], [6, 7]])
         #expect(cost(deal, [[0, 1], [4, 5], [6, 7]]) == 2)
         #expect(deal.ranges == [0..<3, 3..<6, 6..<8])
-        // The same with a newcomer in the place of the lost one.
+        // The same with a newcomer instead of the lost one.
         let whole = RecoveryDeal.deal(replicaCount: 8, kept: [[0, 1], [], [4, 5], [6, 7]])
         #expect(whole.ranges == [0..<2, 2..<4, 4..<6, 6..<8])
     }

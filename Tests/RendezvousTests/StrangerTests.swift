@@ -1,5 +1,5 @@
-// Connections that are not workers. Whatever they send, and however many they are, a run in progress
-// ends as if they had not been there; each is dropped, and the log says why.
+// Connections that are not workers. Whatever they send, and however many they are, a run in
+// progress ends as if they had not been there; each is dropped, and the log says why.
 
 import Foundation
 import Rendezvous
@@ -20,7 +20,7 @@ struct StrangerTests {
                 guard goOn.wait(timeout: .now() + 30) == .success else {
                     throw Background<Void>.Overdue()
                 }
-                try client.sendFinished(report())
+                try client.send(.finished(report()))
                 try client.awaitEnd(deadline: .after(patience))
             }
         }

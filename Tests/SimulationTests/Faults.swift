@@ -11,7 +11,8 @@ extension Simulation {
             lastFault = max(lastFault, time)
             let fault = drawnFault()
             if random.chance(0.45) {
-                // Right after a generation has opened, when the ring and the state are on their way.
+                // Right after a generation has opened, when the ring and the state are on their
+                // way.
                 at(time) { [self] in ambushes.append { [self] in happen(fault) } }
             } else {
                 at(time) { [self] in happen(fault) }
@@ -104,7 +105,8 @@ extension Simulation {
         ringApartUntil[slots[0] * 1_000 + slots[1]] = now + duration
     }
 
-    /// When all members leave, the run is stopped; before it has begun, nobody would take their places.
+    /// When all members leave, the run is stopped; before it has begun, no worker would take their
+    /// slots.
     private func leave(_ victim: SimulatedWorker, _ present: [SimulatedWorker]) {
         let others = present.filter { !$0.isAskedToLeave && $0 !== victim }
         guard journal != nil, !others.isEmpty else { return }

@@ -1,11 +1,11 @@
-// A coordinator process: the real membership behind a simulated network, with what CoordinatorLoop does
-// around it.
+// A coordinator process: the real membership behind a simulated network, with what CoordinatorLoop
+// does around it.
 
 import Rendezvous
 import WireFormat
 
 /// What a worker says.
-enum WorkerWord {
+enum SimulatedWorkerMessage {
     case hello(WorkerHello)
     case prepared
     case ready(ReadyReport)
@@ -20,7 +20,7 @@ enum WorkerWord {
 }
 
 /// What the coordinator says.
-enum CoordinatorWord {
+enum SimulatedCoordinatorMessage {
     case welcome(RecordPosition?)
     case assignment(Assignment, SimulatedRing)
     case state(UInt64)
@@ -33,8 +33,8 @@ enum CoordinatorWord {
     case closed
 }
 
-/// One connection between a worker and a coordinator: words arrive in order or, once it is closed or
-/// reset, not at all.
+/// One connection between a worker and a coordinator: messages arrive in order or, once it is
+/// closed or reset, not at all.
 final class ControlLink {
     let worker: SimulatedWorker
     let coordinator: SimulatedCoordinator
@@ -52,28 +52,28 @@ final class ControlLink {
 
     private var simulation: Simulation { coordinator.simulation }
 
-    func up(_ word: WorkerWord) {
+    func up(_ message: SimulatedWorkerMessage) {
         guard isOpenAtWorker else { return }
-        if case .closed = word { isOpenAtWorker = false }
+        if case .closed = message { isOpenAtWorker = false }
         lastUp = max(lastUp, simulation.now + simulation.controlDelay(worker.slot))
-        simulation.at(lastUp) { [self] in arriveUp(word) }
+        simulation.at(lastUp) { [self] in arriveUp(message) }
     }
 
-    private func arriveUp(_ word: WorkerWord) {
+    private func arriveUp(_ message: SimulatedWorkerMessage) {
         guard isOpenAtCoordinator else { return }
-        if case .closed = word { isOpenAtCoordinator = false }
-        coordinator.receive(word, self)
+        if case .closed = message { isOpenAtCoordinator = false }
+        coordinator.receive(message, self)
     }
 
-    func down(_ word: CoordinatorWord) {
+    func down(_ message: SimulatedCoordinatorMessage) {
         guard isOpenAtCoordinator else { return }
-        if case .closed = word { isOpenAtCoordinator = false }
+        if case .closed = message { isOpenAtCoordinator = false }
         lastDown = max(lastDown, simulation.now + simulation.controlDelay(worker.slot))
         simulation.at(lastDown) { [self] in
             worker.run { [self] in
                 guard isOpenAtWorker else { return }
-                if case .closed = word { isOpenAtWorker = false }
-                worker.hear(word, self)
+                if case .closed = message { isOpenAtWorker = false }
+                worker.hear(message, self)
             }
         }
     }
@@ -176,15 +176,15 @@ final class SimulatedCoordinator {
         } ?? false
     }
 
-    func receive(_ word: WorkerWord, _ link: ControlLink) {
-        awake { [self] in take(word, link) }
+    func receive(_ message: SimulatedWorkerMessage, _ link: ControlLink) {
+        awake { [self] in take(message, link) }
     }
 
-    private func take(_ word: WorkerWord, _ link: ControlLink) {
+    private func take(_ message: SimulatedWorkerMessage, _ link: ControlLink) {
         let id = link.id
         guard links[id.number] === link else { return }
         handle(.heard(id, nil))
-        switch word {
+        switch message {
         case .hello(let hello):
             keys[id.number] = hello.key
             handle(.joined(id, hello))
@@ -258,25 +258,25 @@ final class SimulatedCoordinator {
 
     private func perform(_ action: Membership.Action) {
         simulation.trace("  \(action)")
-        func tell(_ ids: [MemberID], _ word: CoordinatorWord) {
-            for id in ids { links[id.number]?.down(word) }
+        func send(_ ids: [MemberID], _ message: SimulatedCoordinatorMessage) {
+            for id in ids { links[id.number]?.down(message) }
         }
         switch action {
-        case .welcome(let id, _): tell([id], .welcome(nil))
-        case .attach(let id, _): tell([id], .welcome(record))
+        case .welcome(let id, _): send([id], .welcome(nil))
+        case .attach(let id, _): send([id], .welcome(record))
         case .refuse(let id, _):
-            tell([id], .refused)
+            send([id], .refused)
             links.removeValue(forKey: id.number)?.down(.closed)
         case .restart: simulation.violation("asked for another arithmetic")
         case .openGeneration(let generation, let members): open(generation, members)
         case .running(let generation, _): simulation.running(generation)
-        case .halt(let ids, let generation): tell(ids, .halt(generation))
-        case .pause(let ids, let generation): tell(ids, .pause(generation))
-        case .stop(let ids, _): tell(ids, .stop)
-        case .end(let ids): tell(ids, .end)
-        case .abort(let ids, let report): tell(ids, .abort(report.exitCode))
+        case .halt(let ids, let generation): send(ids, .halt(generation))
+        case .pause(let ids, let generation): send(ids, .pause(generation))
+        case .stop(let ids, _): send(ids, .stop)
+        case .end(let ids): send(ids, .end)
+        case .abort(let ids, let report): send(ids, .abort(report.exitCode))
         case .drop(let id): links.removeValue(forKey: id.number)?.down(.closed)
-        // Simulated workers tell no pace, so their deal never changes.
+        // Simulated workers report no pace, so their deal never changes.
         case .note, .redeal: break
         case .conclude(let outcome):
             isGone = true

@@ -1,9 +1,10 @@
-// The ring of one generation: who has connected, who takes part in which operation, who is told what
-// when somebody leaves. An operation that needs everybody may end at some members and not at others.
+// The ring of one generation: who has connected, who takes part in which operation, who learns what
+// when a member leaves. An operation that needs all members may end at some members and not at
+// others.
 
 /// Why a member's part in a ring ended.
 struct RingFailure {
-    let words: String
+    let reason: String
     /// The rank that did not answer.
     let suspect: Int?
 }
@@ -73,7 +74,7 @@ final class SimulatedRing {
         simulation.after(Self.connectTimeout) { [self] in
             guard members[rank].status == .connecting else { return }
             let missing = members[previous(rank)].isLinkUp ? next(rank) : previous(rank)
-            fail(rank, RingFailure(words: "not connected", suspect: missing))
+            fail(rank, RingFailure(reason: "not connected", suspect: missing))
         }
     }
 
@@ -132,7 +133,7 @@ final class SimulatedRing {
             guard members[rank].status == .connected, members[rank].completed == index else {
                 return
             }
-            fail(rank, RingFailure(words: "stalled", suspect: previous(rank)))
+            fail(rank, RingFailure(reason: "stalled", suspect: previous(rank)))
         }
         for neighbour in [previous(rank), next(rank)] where members[neighbour].status == .gone {
             notice(rank, leaver: neighbour)
@@ -186,8 +187,8 @@ final class SimulatedRing {
         }
     }
 
-    /// A member's links close. What it has done its part of still ends elsewhere, unless its data was
-    /// lost with it.
+    /// A member's links close. What it has done its part of still ends elsewhere, unless its data
+    /// was lost with it.
     func leave(_ rank: Int, isAbrupt: Bool) {
         guard isThere(rank) else { return }
         members[rank].status = .gone
@@ -202,7 +203,7 @@ final class SimulatedRing {
             guard members[rank].status == .connected,
                 members[rank].completed >= members[leaver].completed
             else { return }
-            fail(rank, RingFailure(words: "closed", suspect: nil))
+            fail(rank, RingFailure(reason: "closed", suspect: nil))
         }
     }
 
@@ -211,7 +212,7 @@ final class SimulatedRing {
         for end in [rank, next(rank)] where members[end].status == .connected {
             simulation.after(simulation.random.duration(10, 1_000)) { [self] in
                 guard members[end].status == .connected else { return }
-                fail(end, RingFailure(words: "reset", suspect: nil))
+                fail(end, RingFailure(reason: "reset", suspect: nil))
             }
         }
     }

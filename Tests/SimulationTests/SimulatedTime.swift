@@ -32,7 +32,8 @@ func mixed(_ value: UInt64, _ more: UInt64 = 0) -> UInt64 {
     return result ^ (result >> 31)
 }
 
-/// What is to happen when, in microseconds; of things at one instant the one asked for first comes first.
+/// What is to happen when, in microseconds; of things at one instant the one asked for first comes
+/// first.
 struct Agenda {
     private struct Entry {
         let time: Int

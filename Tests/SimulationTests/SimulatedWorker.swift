@@ -1,5 +1,6 @@
-// A worker process outside its ring: how it joins, hears the coordinator, loses it and finds it again, as
-// WorkerRun, CoordinatorLink and RingSwitch do. SimulatedWorker+Ring is what it does in a generation.
+// A worker process outside its ring: how it joins, hears the coordinator, loses it and finds it
+// again, as WorkerRun, CoordinatorLink and RingSwitch do. SimulatedWorker+Ring is what it does in a
+// generation.
 
 import Rendezvous
 import WireFormat
@@ -46,11 +47,11 @@ final class SimulatedWorker {
     var pendingCount = 0
     var lastSending = 0
     var record = RecordPosition()
-    var place: Place?
+    var part: Part?
     let secondsPerReplica: Int
 
     /// Where it is in a generation.
-    final class Place {
+    final class Part {
         let assignment: Assignment
         let ring: SimulatedRing
         var isComputing = false
@@ -103,7 +104,7 @@ final class SimulatedWorker {
         guard isAlive else { return }
         simulation.trace("\(name) ends with \(code)")
         isAlive = false
-        if let place { place.ring.leave(place.assignment.rank, isAbrupt: code != 0) }
+        if let part { part.ring.leave(part.assignment.rank, isAbrupt: code != 0) }
         link?.up(.closed)
         calling?.up(.closed)
         simulation.ended(self, code)
@@ -133,9 +134,9 @@ final class SimulatedWorker {
         }
     }
 
-    func hear(_ word: CoordinatorWord, _ link: ControlLink) {
+    func hear(_ message: SimulatedCoordinatorMessage, _ link: ControlLink) {
         guard link === self.link || link === calling else { return }
-        switch word {
+        switch message {
         case .welcome(let attached): welcome(attached, link)
         case .assignment(let assignment, let ring):
             assignments.append((assignment, ring))
@@ -220,18 +221,18 @@ final class SimulatedWorker {
         }
     }
 
-    /// Tells what is told again with the standing if it does not arrive.
-    func tell(_ change: (inout WorkerStanding) -> Void, _ word: WorkerWord) {
+    /// Sends a report that is kept in the standing, and so sent again if it does not arrive.
+    func sendKept(_ change: (inout WorkerStanding) -> Void, _ message: SimulatedWorkerMessage) {
         guard var standing else { return }
         change(&standing)
         self.standing = standing
-        link?.up(word)
+        link?.up(message)
     }
 
     // MARK: - Generations
 
     func awaitNext() {
-        guard place == nil else { return }
+        guard part == nil else { return }
         if let (assignment, ring) = assignments.last {
             assignments = []
             isExpelled = false
@@ -251,19 +252,19 @@ final class SimulatedWorker {
             reduced = [nil, nil]
             history = []
         }
-        place = Place(assignment, ring)
+        part = Part(assignment, ring)
         ring.connect(assignment.rank) { [self] in enter() }
         if haltedGeneration >= assignment.generation { shutDown() }
     }
 
     private func halt(_ generation: UInt32) {
         haltedGeneration = max(haltedGeneration, generation)
-        if let place, place.assignment.generation <= generation { shutDown() }
+        if let part, part.assignment.generation <= generation { shutDown() }
     }
 
     /// Ends what it does on the ring; a computation that is under way ends first.
     private func shutDown() {
-        guard let place else { return }
-        ringFailed(place.ring, RingFailure(words: "shut down", suspect: nil))
+        guard let part else { return }
+        ringFailed(part.ring, RingFailure(reason: "shut down", suspect: nil))
     }
 }

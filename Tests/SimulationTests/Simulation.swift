@@ -1,5 +1,6 @@
-// A whole run in simulated time: a coordinator with the real membership, workers that follow the protocol
-// of the real ones, a network and processes that fail as a seed says, and what must hold in spite of it.
+// A whole run in simulated time: a coordinator with the real membership, workers that follow the
+// protocol of the real ones, a network and processes that fail as a seed says, and what must hold
+// in spite of it.
 
 import Rendezvous
 import WireFormat
@@ -131,7 +132,8 @@ final class Simulation {
 
     func killCoordinator(awayFor duration: Int) {
         guard let victim = coordinator, !victim.isGone else { return }
-        // Once the workers are told that all is done, nobody is left who could come back to another.
+        // Once the workers know that all is done, no worker is left that could come back to
+        // another.
         if case .ending = victim.membership.phase { return }
         victim.die()
         after(duration) { [self] in coordinator = SimulatedCoordinator(self) }
@@ -144,9 +146,9 @@ final class Simulation {
 
     // MARK: - What must hold
 
-    func violation(_ words: String) {
-        trace("VIOLATION: \(words)")
-        violations.append("\(Double(now) / 1e6) s: \(words)")
+    func violation(_ message: String) {
+        trace("VIOLATION: \(message)")
+        violations.append("\(Double(now) / 1e6) s: \(message)")
     }
 
     func opened(_ generation: GenerationDescription) {
@@ -198,12 +200,12 @@ final class Simulation {
             if report.step != totalSteps { violation("finished at step \(report.step)") }
             judge(report)
         case .stopped(let report):
-            if !isStopAllowed { violation("stopped though nobody asked for it") }
+            if !isStopAllowed { violation("stopped without a request") }
             judge(report)
         case .failed(let code, let message):
-            // One place that is hit again and again may be given up.
+            // A slot that is hit again and again may be given up.
             let isGivenUp =
-                message.contains("worker in this place lost at step")
+                message.contains(" has lost 3 workers at step ")
                 && (connectionFaults.values.max() ?? 0) >= 3
             let isStopped = code == 130 && isStopAllowed
             if !isGivenUp, !isStopped { violation("failed with \(code): \(message)") }

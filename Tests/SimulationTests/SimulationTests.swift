@@ -1,5 +1,5 @@
-// Thousands of runs with crashes, suspensions, cut links, partitions and restarts, each from a seed. A run
-// that fails prints its seed, which RONDO_SIMULATION_SEED replays with a trace;
+// Thousands of runs with crashes, suspensions, cut links, partitions and restarts, each from a
+// seed. A run that fails prints its seed, which RONDO_SIMULATION_SEED replays with a trace;
 // RONDO_SIMULATION_SEEDS=10000 runs so many.
 
 import Foundation

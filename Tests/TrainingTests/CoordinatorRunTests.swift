@@ -23,7 +23,7 @@ import WireFormat
         // With two workers the other one has not joined yet.
         let client = try run.join()
         #expect(fixture.exists("out/config.json"))
-        client.sendFailed(exitCode: 3, message: "x.gz: damaged")
+        client.sendFailure(exitCode: 3, message: "x.gz: damaged")
         #expect(try failure(run) == "3: worker 0 (host host0, pid 100) failed: x.gz: damaged")
         #expect(!fixture.exists("out"))
     }
@@ -33,7 +33,7 @@ import WireFormat
         try FileManager.default.createDirectory(
             atPath: fixture.folder.path, withIntermediateDirectories: true)
         let run = try LedRun(fixture, try fixture.configuration())
-        try run.join().sendFailed(exitCode: 3, message: "damaged")
+        try run.join().sendFailure(exitCode: 3, message: "damaged")
         #expect(try failure(run).hasPrefix("3: "))
         #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.folder.path) == [])
     }
@@ -43,9 +43,9 @@ import WireFormat
         let run = try LedRun(fixture, try fixture.configuration())
         let client = try run.join()
         let generation = try client.awaitAssignment(deadline: .after(patience)).generation
-        try client.sendReady(ReadyReport(generation: generation, step: 0, weightsDigest: "a"))
-        try client.sendSteps([stepReport(1)])
-        client.sendFailed(exitCode: 3, message: "damaged")
+        try client.send(.ready(ReadyReport(generation: generation, step: 0, weightsDigest: "a")))
+        try client.send(.steps(StepReports(reports: [stepReport(1)])))
+        client.sendFailure(exitCode: 3, message: "damaged")
         #expect(try failure(run).hasPrefix("3: "))
         #expect(try fixture.text("out/metrics.jsonl").contains("\"step\":1"))
     }
@@ -55,10 +55,11 @@ import WireFormat
         let run = try LedRun(fixture, try fixture.configuration())
         let first = try run.join(slot: 0)
         let generation = try first.awaitAssignment(deadline: .after(patience)).generation
-        try first.sendReady(ReadyReport(generation: generation, step: 0, weightsDigest: "a"))
-        try first.sendSteps([stepReport(1)])
+        try first.send(
+            .ready(ReadyReport(generation: generation, step: 0, weightsDigest: "a")))
+        try first.send(.steps(StepReports(reports: [stepReport(1)])))
         let late = try run.join(slot: 1)
-        first.sendFailed(exitCode: 2, message: "no")
+        first.sendFailure(exitCode: 2, message: "no")
         let screen = try run.end().screen
         #expect(screen.contains("worker 1 joined: process 101 on host1"))
         #expect(!screen.contains("worker 0 joined"), "the generation says it")

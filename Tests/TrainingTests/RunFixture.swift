@@ -136,7 +136,7 @@ final class LedRun: @unchecked Sendable {
         thread.start()
     }
 
-    func join(slot: Int = 0) throws -> WorkerControlClient {
+    func join(slot: Int = 0) throws -> WorkerSession {
         if address == nil {
             guard isListening.wait(timeout: .now() + 30) == .success else { throw Overdue() }
         }
@@ -145,9 +145,9 @@ final class LedRun: @unchecked Sendable {
             productVersion: ProductVersion.current, hostName: "host\(slot)",
             processID: Int32(100 + slot), slot: slot, dataPort: 4000 + slot,
             arithmetic: Arithmetic.levels[0], token: nil)
-        let client = try WorkerControlClient.join(
+        let client = try WorkerSession.join(
             coordinator: address, hello: hello, deadline: .after(patience))
-        try client.sendPrepared()
+        try client.send(.prepared)
         return client
     }
 
@@ -159,7 +159,7 @@ final class LedRun: @unchecked Sendable {
     }
 }
 
-extension WorkerControlClient {
+extension WorkerSession {
     func awaitAssignment(deadline: Deadline) throws -> Assignment {
         guard case .assignment(let assignment) = try awaitNext(deadline: deadline) else {
             throw LedRun.Overdue()

@@ -72,7 +72,7 @@ func code(_ body: () throws -> Void) -> TransportError.Code? {
         #expect(result == .wouldBlock)
         #expect(
             code { _ = try second.receiveExactly(1, until: .after(.milliseconds(1))) } == .timedOut)
-        // Nobody reads: the buffers fill up and the sender's deadline passes.
+        // No process reads: the buffers fill up and the sender's deadline passes.
         let flood = [UInt8](repeating: 1, count: 64 << 20)
         #expect(code { try first.sendAll(flood, until: .after(.milliseconds(50))) } == .timedOut)
     }
@@ -112,7 +112,7 @@ func code(_ body: () throws -> Void) -> TransportError.Code? {
         listener.close()
         do {
             _ = try Connection.connect(to: address, until: deadline)
-            Issue.record("connected to nobody")
+            Issue.record("connected to a closed port")
         } catch {
             #expect(error.code == .refused)
             #expect(

@@ -22,9 +22,9 @@ import Transport
         let connections = try connectedPair()
         let segment = try SharedSegment()
         return Pair(
-            sender: SharedMemorySender(segment: segment, connection: connections.0),
+            sender: SharedMemorySender(segment: segment, bell: connections.0),
             receiver: SharedMemoryReceiver(
-                segment: try SharedSegment(at: segment.place), connection: connections.1),
+                segment: try SharedSegment(at: segment.location), bell: connections.1),
             segment: segment, connections: connections)
     }
 
@@ -35,7 +35,7 @@ import Transport
         let page = try #require(
             mmap(
                 nil, Self.pageByteCount, PROT_READ | PROT_WRITE, MAP_SHARED,
-                Int32(segment.place.descriptor), 0))
+                Int32(segment.location.descriptor), 0))
         try #require(page != MAP_FAILED)
         defer { munmap(page, Self.pageByteCount) }
         try body(page)
@@ -188,10 +188,10 @@ import Transport
 
     @Test func onlyTheMemoryThatIsMeantIsOpened() throws {
         let segment = try SharedSegment()
-        #expect(throws: Never.self) { try SharedSegment(at: segment.place) }
-        var otherKey = segment.place
+        #expect(throws: Never.self) { try SharedSegment(at: segment.location) }
+        var otherKey = segment.location
         otherKey.secondKey ^= 1
-        var otherProcess = segment.place
+        var otherProcess = segment.location
         otherProcess.processID = 0x7FFF_FFFF
         var places = [otherKey, otherProcess]
         let wake = try WakeSignal()
@@ -202,7 +202,7 @@ import Transport
             close(device)
         }
         for descriptor in [wake.pollDescriptor, file, device, 100_000] {
-            var place = segment.place
+            var place = segment.location
             place.descriptor = UInt32(descriptor)
             places.append(place)
         }

@@ -3,16 +3,18 @@ import Rendezvous
 import Transport
 import WireFormat
 
-// A worker's way to the coordinator, whichever process that is at the moment. Steps do not need it: while
-// nobody answers, the ring goes on and the link calls again, from a thread of its own. A coordinator that
-// takes the place of a lost one is told where the worker stands and lets it go on; one that has given the
-// worker up makes it a newcomer, and its ring ends.
+// A worker's way to the coordinator, whichever process it is at the moment. Steps do not need it:
+// while no coordinator answers, the ring goes on and the link calls again, from a thread of its
+// own. A coordinator that takes the place of a lost one learns where the worker stands and lets it
+// go on; one that has given the worker up makes it a newcomer, and its ring ends.
 //
-// What has to be told without fail (ready, halted, finished) is part of that standing, so it is told again
-// with it. What may be lost on the way (reports of steps) is asked for by the record that the coordinator
-// sends back.
+// Reports that must arrive are kept and sent again to the next coordinator (KeptReports). Reports
+// that may be lost on the way (of steps) are asked for by the record that the coordinator sends
+// back.
 
 /// From any thread; waits are for the worker's main thread.
+///
+/// Unchecked: `state` is only touched with `condition` locked; the rest is constant.
 final class CoordinatorLink: @unchecked Sendable {
     /// Why the main thread has to leave its ring and begin as a newcomer.
     struct Expelled: Error, CustomStringConvertible {
@@ -28,385 +30,336 @@ final class CoordinatorLink: @unchecked Sendable {
     private static let answerTimeout = Duration.seconds(5)
     private static let retryPause = Duration.milliseconds(100)
 
+    private struct State {
+        /// The conversation with the present coordinator; nil while there is none.
+        var session: WorkerSession?
+        var description: RunDescription
+        var patience = Duration.seconds(60)
+        var reports = KeptReports()
+        /// The generation goes on without this worker.
+        var isExpelled = false
+        /// The coordinator has stayed away for too long.
+        var isAbandoned = false
+        var isClosed = false
+        /// How the run ended for this worker.
+        var ending: RendezvousError?
+        /// A coordinator that is lost has asked to stop.
+        var isStopRequested = false
+        var missingRecord: RecordPosition?
+        var progress = WorkerHeartbeat(step: 0, phase: "data")
+    }
+
     private let coordinator: SocketAddress
+    private let links: any LinkFactory
     private let makeHello: @Sendable (WorkerStanding?) -> WorkerHello
     private let log: @Sendable (String) -> Void
     private let ring: RingSwitch
-    /// What the run is about, as told by the coordinator that last took this worker in.
-    var description: RunDescription { locked { currentDescription } }
     /// What this worker did last.
     let trail = EventTrail()
-
     private let condition = NSCondition()
-    // Guarded by `condition`.
-    private var client: WorkerControlClient?
-    private var currentDescription: RunDescription
-    private var patience = Duration.seconds(60)
-    private var standing: WorkerStanding?
-    private var isPrepared = false
-    private var isExpelled = false
-    private var isAbandoned = false
-    private var isClosed = false
-    private var ending: RendezvousError?
-    private var stopReason: String?
-    private var leaveReason: String?
-    private var missingRecord: RecordPosition?
-    private var progress = WorkerHeartbeat(step: 0, phase: "data")
+    private var state: State
 
     /// Joins the coordinator for the first time.
-    /// - Throws: as `WorkerControlClient.join`.
+    /// - Throws: as `WorkerSession.join`.
     init(
-        coordinator: SocketAddress, ring: RingSwitch, deadline: Deadline,
-        hello makeHello: @escaping @Sendable (WorkerStanding?) -> WorkerHello,
+        coordinator: SocketAddress, ring: RingSwitch, links: any LinkFactory = .standard,
+        deadline: Deadline, hello makeHello: @escaping @Sendable (WorkerStanding?) -> WorkerHello,
         log: @escaping @Sendable (String) -> Void
     ) throws {
         self.coordinator = coordinator
+        self.links = links
         self.makeHello = makeHello
         self.log = log
         self.ring = ring
-        let client = try WorkerControlClient.join(
-            coordinator: coordinator, hello: makeHello(nil), deadline: deadline
+        let session = try WorkerSession.join(
+            coordinator: coordinator, hello: makeHello(nil), links: links, deadline: deadline
         ) { log("waiting for the coordinator at \(coordinator)") }
-        currentDescription = client.description
-        adopt(client)
+        state = State(description: session.description)
+        adopt(session)
     }
+
+    /// What the run is about, as the coordinator said that last took this worker in.
+    var description: RunDescription { locked { $0.description } }
 
     /// How long a coordinator may stay away.
-    func setPatience(_ patience: Duration) { locked { self.patience = patience } }
+    func setPatience(_ patience: Duration) { locked { $0.patience = patience } }
 
     func close() {
-        let client = locked {
-            isClosed = true
-            condition.broadcast()
-            return self.client
+        let session = locked { state in
+            state.isClosed = true
+            return state.session
         }
-        client?.close()
+        session?.close()
     }
 
-    private func locked<Value>(_ body: () -> Value) -> Value {
+    /// Changes the state and wakes those who wait for a change.
+    private func locked<Value>(_ body: (inout State) -> Value) -> Value {
         condition.lock()
-        defer { condition.unlock() }
-        return body()
+        defer {
+            condition.broadcast()
+            condition.unlock()
+        }
+        return body(&state)
     }
 
-    // MARK: - Losing and finding
+    // MARK: - Losing and finding a coordinator
 
-    /// - Parameter told: the standing in the hello of this client.
-    private func adopt(_ client: WorkerControlClient, told: WorkerStanding? = nil) {
-        let (isPrepared, leaveReason, progress, untold) = locked {
-            self.client = client
-            // One that began anew has another secret for the ring.
-            currentDescription = client.description
-            missingRecord = client.description.attachedRecord
-            if standing != nil, client.description.attachedRecord == nil {
-                // The generation that this worker was in goes on without it.
-                standing = nil
-                isExpelled = true
+    /// - Parameter known: the standing in the hello of this session.
+    private func adopt(_ session: WorkerSession, known: WorkerStanding? = nil) {
+        let (isExpelled, progress, missing) = locked { state in
+            state.session = session
+            // A coordinator that began anew has another secret for the ring.
+            state.description = session.description
+            state.missingRecord = session.description.attachedRecord
+            if state.reports.standing != nil, session.description.attachedRecord == nil {
+                state.reports.leaveGeneration()
+                state.isExpelled = true
             }
-            condition.broadcast()
-            return (
-                self.isPrepared && standing == nil, self.leaveReason, self.progress,
-                standing.flatMap { $0 == told ? nil : $0 }
-            )
+            return (state.isExpelled, state.progress, state.reports.missing(from: known))
         }
-        if locked({ isExpelled }) { ring.haltCurrent() }
-        client.setProgress(progress)
-        client.onHalt { [ring] generation in ring.halt(generation: generation) }
-        attempt(client) { client throws(RendezvousError) in
-            if isPrepared { try client.sendPrepared() }
-            if let leaveReason { try client.sendLeaving(reason: leaveReason) }
-            // What was said after the hello was made.
-            if let ready = untold?.ready, ready != told?.ready { try client.sendReady(ready) }
-            if let halted = untold?.halted, halted != told?.halted {
-                try client.sendHalted(halted)
-            }
-            if let finished = untold?.finished, finished != told?.finished {
-                try client.sendFinished(finished)
-            }
+        if isExpelled { ring.haltCurrent() }
+        session.setProgress(progress)
+        session.onHalt { [ring] generation in ring.halt(generation: generation) }
+        for message in missing { deliver(message, to: session) }
+        session.onConnectionLost { [weak self, weak session] error in
+            guard let self, let session else { return }
+            lost(session, error)
         }
-        client.onConnectionLost { [weak self, weak client] error in
-            guard let self, let client else { return }
-            lost(client, error)
-        }
+        if locked({ $0.isClosed }) { session.close() }
     }
 
-    private func lost(_ client: WorkerControlClient, _ error: RendezvousError) {
-        let isPassing = error.code == .coordinatorLost || error.code == .coordinatorSilent
-        let isOver = locked {
-            guard self.client === client, !isClosed else { return true }
-            stopReason = stopReason ?? client.stopReason
-            self.client = nil
-            if !isPassing { ending = error }
-            condition.broadcast()
-            return !isPassing
+    private func lost(_ session: WorkerSession, _ error: RendezvousError) {
+        let patience: Duration? = locked { state in
+            guard state.session === session, !state.isClosed else { return nil }
+            state.isStopRequested = state.isStopRequested || session.stopReason != nil
+            state.session = nil
+            if error.isPassing { return state.patience }
+            state.ending = error
+            return nil
         }
-        if isOver {
-            if locked({ ending != nil }) { ring.close() }
+        guard let patience else {
+            if locked({ $0.ending != nil }) { ring.close() }
             return
         }
         log("\(error.message); calling again")
         trail.record("lost the coordinator: \(error.message)")
-        let thread = Thread { [self] in callAgain(Deadline.after(locked { patience })) }
+        let thread = Thread { [self] in callAgain(for: patience) }
         thread.name = "reconnect"
         thread.stackSize = 1 << 20
         thread.start()
     }
 
-    /// Calls until somebody answers, or for as long as the link is patient.
-    private func callAgain(_ deadline: Deadline) {
-        while !locked({ isClosed }) {
-            let standing = locked { self.standing }
+    /// Calls until a coordinator answers, or for as long as the link is patient.
+    private func callAgain(for patience: Duration) {
+        let deadline = Deadline.after(patience)
+        while !locked({ $0.isClosed }) {
+            let standing = locked { $0.reports.standing }
             do throws(RendezvousError) {
-                let client = try WorkerControlClient.join(
-                    coordinator: coordinator, hello: makeHello(standing),
+                let session = try WorkerSession.join(
+                    coordinator: coordinator, hello: makeHello(standing), links: links,
                     deadline: .earliest(deadline, .after(Self.answerTimeout)))
                 log("the coordinator at \(coordinator) is there again")
-                adopt(client, told: standing)
-                return
+                return adopt(session, known: standing)
             } catch {
-                let isFinal: Bool
-                switch error.code {
-                case .refused, .restart, .aborted, .protocolViolation: isFinal = true
-                default: isFinal = deadline.hasPassed
-                }
-                if isFinal { return giveUp(error) }
+                if !error.isPassing { return end(error) }
+                if deadline.hasPassed { return abandon(after: patience) }
             }
-            pause(until: .earliest(deadline, .after(Self.retryPause)))
+            wait(until: .earliest(deadline, .after(Self.retryPause))) { $0.isClosed ? () : nil }
         }
     }
 
-    private func pause(until deadline: Deadline) {
-        condition.lock()
-        defer { condition.unlock() }
-        while !isClosed, !deadline.hasPassed {
-            _ = condition.wait(until: Date(timeIntervalSinceNow: deadline.remaining / .seconds(1)))
+    private func end(_ error: RendezvousError) {
+        locked { $0.ending = error }
+        ring.close()
+    }
+
+    /// The ring stays open: workers whose coordinator stays away end their step together, and one
+    /// of them saves the state.
+    private func abandon(after patience: Duration) {
+        locked { state in
+            state.isAbandoned = true
+            state.ending = RendezvousError(
+                .coordinatorLost,
+                "the coordinator at \(coordinator) has been away for "
+                    + "\(Int(patience / .seconds(1))) s")
         }
     }
 
-    private func giveUp(_ error: RendezvousError) {
-        let isAway = locked {
-            switch error.code {
-            case .refused, .restart, .aborted, .protocolViolation: ending = error
-            default:
-                isAbandoned = true
-                ending = RendezvousError(
-                    .coordinatorLost,
-                    "the coordinator at \(coordinator) has been away for "
-                        + "\(Int(patience / .seconds(1))) s")
-            }
-            condition.broadcast()
-            return isAbandoned
-        }
-        // Workers whose coordinator stays away end their step together, and one of them saves the state.
-        if !isAway { ring.close() }
-    }
+    // MARK: - What the coordinator asks for
 
-    // MARK: - Asking
-
-    /// Whether the run is to stop after the step: because it was asked to, or because nobody leads it.
+    /// Whether the run is to stop after the step: because of a request, or because its coordinator
+    /// stays away.
     var stopRequested: Bool {
-        locked { isAbandoned || stopReason != nil || client?.stopRequested == true }
+        locked { $0.isAbandoned || $0.isStopRequested || $0.session?.stopReason != nil }
     }
 
     /// Whether the coordinator has stayed away for too long.
-    var wasAbandoned: Bool { locked { isAbandoned } }
+    var wasAbandoned: Bool { locked { $0.isAbandoned } }
 
     func dealChange(generation: UInt32) -> DealChange? {
-        locked { client }?.dealChange(generation: generation)
+        locked { $0.session }?.dealChange(generation: generation)
     }
 
     func isPauseRequested(generation: UInt32) -> Bool {
-        locked { client }?.isPauseRequested(generation: generation) ?? false
+        locked { $0.session }?.isPauseRequested(generation: generation) ?? false
     }
 
-    /// What a coordinator that has taken over has of the run; told once.
+    /// What a coordinator that has taken over has of the run; handed out once.
     func takeMissingRecord() -> RecordPosition? {
-        locked {
-            defer { missingRecord = nil }
-            return missingRecord
+        locked { state in
+            defer { state.missingRecord = nil }
+            return state.missingRecord
         }
     }
 
-    /// Waits for the next generation, or the end, whoever announces it.
-    func awaitNext(deadline: Deadline) throws -> WorkerControlClient.Next {
+    /// Waits for the next generation, or the end, whichever coordinator announces it.
+    func awaitNext(deadline: Deadline) throws -> WorkerSession.Next {
         while true {
-            let client = try awaitClient(deadline)
+            let session = try awaitSession(deadline)
             do {
-                let next = try client.awaitNext(deadline: deadline)
+                let next = try session.awaitNext(deadline: deadline)
                 if case .assignment(let assignment) = next {
-                    locked {
-                        isExpelled = false
-                        standing = WorkerStanding(
-                            generation: assignment.generation, rank: assignment.rank)
+                    locked { state in
+                        state.isExpelled = false
+                        state.reports.enter(assignment)
                     }
                 }
                 return next
             } catch {
-                try passIfLost(error, client)
+                try awaitLoss(of: session, error)
             }
         }
     }
 
     /// - Throws: `StateLost` when the coordinator is lost on the way; how the run ended.
     func awaitState(deadline: Deadline) throws -> [TransferredFile] {
-        let client = try awaitClient(deadline)
+        let session = try awaitSession(deadline)
         do {
-            return try client.awaitState(deadline: deadline)
+            return try session.awaitState(deadline: deadline)
         } catch {
-            try passIfLost(error, client)
+            try awaitLoss(of: session, error)
             throw StateLost()
         }
     }
 
-    private func awaitClient(_ deadline: Deadline) throws -> WorkerControlClient {
+    private func awaitSession(_ deadline: Deadline) throws(RendezvousError) -> WorkerSession {
+        let answer: Result<WorkerSession, RendezvousError>? = wait(until: deadline) { state in
+            if let session = state.session { return .success(session) }
+            if let ending = state.ending { return .failure(ending) }
+            return state.isClosed ? .failure(Self.overdue) : nil
+        }
+        return try (answer ?? .failure(Self.overdue)).get()
+    }
+
+    private static let overdue = RendezvousError(
+        .timedOut, "waited too long for the coordinator")
+
+    /// Returns once the loss behind a session's error has been noticed here too; throws all other
+    /// errors.
+    private func awaitLoss(of session: WorkerSession, _ error: RendezvousError)
+        throws(RendezvousError)
+    {
+        guard error.isPassing, error.code != .timedOut else { throw error }
+        let isNoticed: Void? = wait(until: .after(Self.answerTimeout)) { state in
+            state.session !== session || state.ending != nil ? () : nil
+        }
+        if let ending = locked({ $0.ending }) { throw ending }
+        if isNoticed == nil { throw error }
+    }
+
+    /// Waits until `take` gives a value; nil when the deadline passes first.
+    @discardableResult
+    private func wait<Value>(until deadline: Deadline, _ take: (State) -> Value?) -> Value? {
         condition.lock()
         defer { condition.unlock() }
         while true {
-            if let client { return client }
-            if let ending { throw ending }
-            guard !deadline.hasPassed, !isClosed else {
-                throw RendezvousError(.timedOut, "waited too long for the coordinator")
-            }
-            _ = condition.wait(until: Date(timeIntervalSinceNow: deadline.remaining / .seconds(1)))
+            if let value = take(state) { return value }
+            if deadline.hasPassed { return nil }
+            condition.wait(until: deadline)
         }
     }
 
-    /// Returns once the loss that an error tells of has been noticed here too; throws other errors.
-    private func passIfLost(_ error: any Error, _ client: WorkerControlClient) throws {
-        guard let loss = error as? RendezvousError,
-            [.coordinatorLost, .coordinatorSilent, .closed].contains(loss.code)
-        else { throw error }
-        condition.lock()
-        defer { condition.unlock() }
-        let deadline = Deadline.after(Self.answerTimeout)
-        while self.client === client, ending == nil, !deadline.hasPassed {
-            _ = condition.wait(until: Date(timeIntervalSinceNow: deadline.remaining / .seconds(1)))
-        }
-        if let ending { throw ending }
-        if self.client === client { throw error }
-    }
-
-    // MARK: - Telling
+    // MARK: - Sending
 
     func setProgress(step: Int, phase: String) {
         trail.record(phase, step: step)
-        let (client, progress) = locked {
-            self.progress.step = step
-            self.progress.phase = phase
-            return (self.client, self.progress)
+        let (session, progress) = locked { state in
+            state.progress.step = step
+            state.progress.phase = phase
+            return (state.session, state.progress)
         }
-        client?.setProgress(progress)
+        session?.setProgress(progress)
     }
 
-    /// What the next signs of life tell of this worker's speed and deal.
+    /// This worker's speed and deal, as the next heartbeats show them.
     func setPace(secondsPerReplica: Double?, dealNumber: Int) {
-        locked {
-            progress.secondsPerReplica = secondsPerReplica
-            progress.dealNumber = dealNumber
+        locked { state in
+            state.progress.secondsPerReplica = secondsPerReplica
+            state.progress.dealNumber = dealNumber
         }
     }
 
-    /// Says something that is told again with this worker's standing if it does not arrive.
-    private func tell(
-        _ change: (inout WorkerStanding) -> Void,
-        _ send: (WorkerControlClient) throws(RendezvousError) -> Void
-    ) {
-        let client: WorkerControlClient? = locked {
-            guard var standing else { return nil }
-            change(&standing)
-            self.standing = standing
-            return self.client
-        }
-        if let client { attempt(client, send) }
-    }
-
-    /// Sends what need not arrive: the client's loss is noticed, and dealt with, elsewhere.
+    /// Sends a message to the present coordinator.
+    ///
+    /// - Parameter kept: whether the message must arrive, so that it is sent again to a coordinator
+    ///   that takes this one's place: `prepared`, `leaving`, `ready`, `halted` and `finished`.
+    /// - Returns: false when there was no coordinator to take it.
     @discardableResult
-    private func attempt(
-        _ client: WorkerControlClient, _ send: (WorkerControlClient) throws(RendezvousError) -> Void
-    ) -> Bool {
+    func send(_ message: WorkerMessage, kept: Bool = false) -> Bool {
+        trail.record(message)
+        let session: WorkerSession? = locked { state in
+            if kept, !state.reports.keep(message) { return nil }
+            return state.session
+        }
+        return session.map { deliver(message, to: $0) } ?? false
+    }
+
+    /// The loss of a session is noticed, and dealt with, elsewhere.
+    @discardableResult
+    private func deliver(_ message: WorkerMessage, to session: WorkerSession) -> Bool {
         do {
-            try send(client)
+            try session.send(message)
             return true
         } catch {
             return false
         }
     }
 
-    /// This worker has read its data and can take part.
-    func sendPrepared() {
-        let client = locked {
-            isPrepared = true
-            return standing == nil ? self.client : nil
-        }
-        if let client {
-            attempt(client) { client throws(RendezvousError) in try client.sendPrepared() }
-        }
+    func sendFailure(exitCode: Int32, message: String) {
+        locked { $0.session }?.sendFailure(exitCode: exitCode, message: message)
     }
 
-    func sendReady(_ report: ReadyReport) {
-        trail.record("in the ring of generation \(report.generation)", step: report.step)
-        tell({ $0.ready = report }) { client throws(RendezvousError) in try client.sendReady(report)
-        }
-    }
-
-    func sendHalted(_ report: HaltReport) {
-        let cause = report.cause.map { ": \($0)" } ?? ""
-        trail.record("left the ring of generation \(report.generation)\(cause)", step: report.step)
-        tell({ $0.halted = report }) { client throws(RendezvousError) in
-            try client.sendHalted(report)
-        }
-    }
-
-    func sendFinished(_ report: FinishedReport) {
-        tell({ $0.finished = report }) { client throws(RendezvousError) in
-            try client.sendFinished(report)
-        }
-    }
-
-    func sendLeaving(reason: String) {
-        let client = locked {
-            leaveReason = leaveReason ?? reason
-            return self.client
-        }
-        if let client {
-            attempt(client) { client throws(RendezvousError) in
-                try client.sendLeaving(reason: reason)
-            }
-        }
-    }
-
-    func sendFailed(exitCode: Int32, message: String) {
-        locked { client }?.sendFailed(exitCode: exitCode, message: message)
-    }
-
-    /// False when nobody was there to hear.
-    func sendSteps(_ reports: [StepReport]) -> Bool {
-        guard let client = locked({ client }) else { return false }
-        return attempt(client) { client throws(RendezvousError) in try client.sendSteps(reports) }
-    }
-
-    func sendEvaluation(_ report: EvaluationReport) -> Bool {
-        guard let client = locked({ client }) else { return false }
-        return attempt(client) { client throws(RendezvousError) in
-            try client.sendEvaluation(report)
-        }
-    }
-
-    /// Uploads a checkpoint. One on the way is left out when nobody is there; the final one waits.
+    /// Uploads a checkpoint. One on the way is left out when there is no coordinator; the final one
+    /// waits for it.
     /// - Throws: `Expelled` when the generation goes on without this worker; how the run ended.
     func sendCheckpoint(step: Int, isFinal: Bool, files: () throws -> [TransferredFile]) throws {
-        guard isFinal || locked({ client != nil }) else { return }
-        let deadline = Deadline.after(locked { patience } + .seconds(600))
+        let (isAway, patience) = locked { ($0.session == nil, $0.patience) }
+        if isAway, !isFinal { return }
+        let deadline = Deadline.after(patience + .seconds(600))
         while true {
-            let client = try awaitClient(deadline)
-            if locked({ isExpelled }) { throw Expelled() }
+            let session = try awaitSession(deadline)
+            if locked({ $0.isExpelled }) { throw Expelled() }
+            let files = try files()
             do {
-                return try client.sendCheckpoint(step: step, isFinal: isFinal, files: try files())
+                return try session.sendCheckpoint(step: step, isFinal: isFinal, files: files)
             } catch {
-                try passIfLost(error, client)
+                try awaitLoss(of: session, error)
                 if !isFinal { return }
             }
+        }
+    }
+}
+
+extension EventTrail {
+    /// Entering and leaving a ring are worth remembering.
+    fileprivate func record(_ message: WorkerMessage) {
+        switch message {
+        case .ready(let report):
+            record("in the ring of generation \(report.generation)", step: report.step)
+        case .halted(let report):
+            let cause = report.cause.map { ": \($0)" } ?? ""
+            record("left the ring of generation \(report.generation)\(cause)", step: report.step)
+        default: break
         }
     }
 }

@@ -1,9 +1,10 @@
 import Transport
 
-// Where a worker's neighbour on the ring finds it. A run within one machine shall not be reachable from
-// outside, so a worker that was given a loopback address of the coordinator listens on loopback alone, until
-// the assignment shows that some workers are elsewhere: they reach this one under the machine's other
-// addresses. Its port has been told by then and stays the same.
+// Where a worker's neighbour on the ring reaches it. A run within one machine must not be reachable
+// from outside, so a worker that was given a loopback address of the coordinator listens on
+// loopback alone, until an assignment shows that some workers are elsewhere: they reach this one
+// under the machine's other addresses. The coordinator knows its port by then, so the port stays
+// the same.
 
 /// The data port of one worker. Used by one thread.
 package final class DataListener {
@@ -20,8 +21,8 @@ package final class DataListener {
 
     package var port: Int { listener.localAddress.port }
 
-    /// The listener for a ring of the workers at `addresses`. Neighbours that call in the moment of a change
-    /// are refused and call again.
+    /// The listener for a ring of the workers at `addresses`. Neighbours that call in the moment of
+    /// a change are refused and call again.
     package func opened(for addresses: [SocketAddress]) throws -> Listener {
         let isReachable = listener.localAddress.isWildcard
         if isReachable || addresses.allSatisfy(\.isLoopback) { return listener }

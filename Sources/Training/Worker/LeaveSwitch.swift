@@ -1,7 +1,8 @@
 import Synchronization
+import WireFormat
 
-/// Asks a worker to leave the run after the step that is under way: its replicas go to the others. From any
-/// thread, at any moment of the worker's life.
+/// Asks a worker to leave the run after the step that is under way, and so to hand its replicas to
+/// the others. From any thread, at any moment of the worker's life.
 package final class LeaveSwitch: Sendable {
     private struct State {
         var reason: String?
@@ -17,15 +18,15 @@ package final class LeaveSwitch: Sendable {
             state.reason = state.reason ?? reason
             return state.link
         }
-        link?.sendLeaving(reason: reason)
+        link?.send(.leaving(LeaveRequest(reason: reason)), kept: true)
     }
 
-    /// From here on a request reaches the coordinator; one that came before is told now.
+    /// From here on a request reaches the coordinator; one that came before is sent now.
     func connect(_ link: CoordinatorLink) {
         let reason = state.withLock { state in
             state.link = link
             return state.reason
         }
-        if let reason { link.sendLeaving(reason: reason) }
+        if let reason { link.send(.leaving(LeaveRequest(reason: reason)), kept: true) }
     }
 }

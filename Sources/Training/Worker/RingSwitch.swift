@@ -1,8 +1,9 @@
 import Foundation
 import Transport
 
-// How the thread that hears the coordinator ends what the training thread does on the ring: connecting or
-// reducing. A request may come before the ring that it is about, and must not be lost then.
+// Lets the thread that listens to the coordinator end what the training thread does on the ring:
+// connecting or reducing. A request may come before the ring that it is about, and must not be lost
+// then.
 
 /// From any thread.
 final class RingSwitch: @unchecked Sendable {

@@ -41,15 +41,17 @@ struct StepReporter {
     mutating func add(_ report: EvaluationReport) {
         flush()
         evaluation = report
-        if isSending { _ = link.sendEvaluation(report) }
+        if isSending { link.send(.evaluation(report)) }
     }
 
     /// Sends once more what a coordinator lacks.
     mutating func repeatReports(after record: RecordPosition) {
         let missing = history.drop { $0.step <= record.reportedStep }
-        if !missing.isEmpty, link.sendSteps(Array(missing)) { pendingCount = 0 }
+        if !missing.isEmpty, link.send(.steps(StepReports(reports: Array(missing)))) {
+            pendingCount = 0
+        }
         if let evaluation, evaluation.step > record.evaluatedStep {
-            _ = link.sendEvaluation(evaluation)
+            link.send(.evaluation(evaluation))
         }
     }
 
@@ -63,6 +65,8 @@ struct StepReporter {
     mutating func flush() {
         lastSending = .now
         guard isSending, pendingCount > 0 else { return }
-        if link.sendSteps(Array(history.suffix(pendingCount))) { pendingCount = 0 }
+        if link.send(.steps(StepReports(reports: Array(history.suffix(pendingCount))))) {
+            pendingCount = 0
+        }
     }
 }

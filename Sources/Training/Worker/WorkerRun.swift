@@ -113,7 +113,7 @@ package final class WorkerRun {
                 if !Self.isRestart(error) {
                     // Before the failure itself, which is the last line of the log.
                     for line in link.trail.lines() { options.log("\(Self.trailPrefix)\(line)") }
-                    link.sendFailed(
+                    link.sendFailure(
                         exitCode: Self.exitCode(of: error), message: Self.words(error))
                 }
                 throw error
@@ -177,7 +177,7 @@ package final class WorkerRun {
         }
         var loop = try makeLoop()
         let totalSteps = loop.totalSteps
-        link.sendPrepared()
+        link.send(.prepared, kept: true)
         leave.connect(link)
         while true {
             link.setProgress(step: loop.step, phase: "waiting")
@@ -194,7 +194,7 @@ package final class WorkerRun {
                 let lastStep = min(totalSteps, assignment.stopAfterStep ?? totalSteps)
                 if let halt = try takePart(in: place, loop, lastStep: lastStep) {
                     if let cause = halt.cause { options.log("left the ring: \(cause)") }
-                    link.sendHalted(halt)
+                    link.send(.halted(halt), kept: true)
                 }
             }
         }
@@ -232,17 +232,18 @@ package final class WorkerRun {
             let end = try shuttingDown(group, loop) {
                 try loop.enter(group, assignment)
                 logHeader(assignment, loop, medium: group.medium)
-                place.link.sendReady(
-                    ReadyReport(
-                        generation: assignment.generation, step: loop.step,
-                        weightsDigest: loop.weightsDigest))
+                place.link.send(
+                    .ready(
+                        ReadyReport(
+                            generation: assignment.generation, step: loop.step,
+                            weightsDigest: loop.weightsDigest)), kept: true)
                 let end = try loop.run(lastStep: lastStep)
                 if case .paused = end { return end }
                 var isStopped = false
                 if case .stopped = end { isStopped = true }
                 if isStopped, place.link.wasAbandoned { try rescue(loop, place) }
                 try loop.uploadCheckpoint(isFinal: !isStopped)
-                place.link.sendFinished(loop.finishedReport(stopped: isStopped))
+                place.link.send(.finished(loop.finishedReport(stopped: isStopped)), kept: true)
                 return end
             }
             if case .paused = end { return halt(nil) }

@@ -44,7 +44,7 @@ let package = Package(
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // The engine.
-        .target(name: "CKernels"),
+        .target(name: "CKernels", cSettings: [.headerSearchPath("Shared")]),
         layer("Kernels", ["CKernels", "COpenBLAS"]),
         layer("Tensors", ["Kernels", "CKernels"]),
         layer("Autodiff", ["Tensors", "Kernels", "CKernels"]),

@@ -52,7 +52,7 @@ func scaledSquare(_ x: Variable, scale: Parameter) -> Variable {
         let here = try String(contentsOfFile: #filePath, encoding: .utf8)
         let hooks = #filePath.replacing(
             "Tests/AttentionTests/CustomOperationTests.swift",
-            with: "Sources/Autodiff/Operations/Hooks.swift")
+            with: "Sources/Autodiff/ActivationHooks.swift")
         let documentation = try String(contentsOfFile: hooks, encoding: .utf8)
             .split(separator: "\n").filter { $0.hasPrefix("//     ") }
             .map { $0.dropFirst(7) }.joined(separator: "\n")

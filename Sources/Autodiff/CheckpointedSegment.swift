@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 // Trading time for memory (Chen et al. 2016): a segment of the forward pass keeps only its inputs, and
@@ -17,7 +18,7 @@ public func checkpointed(
     _ inputs: [Variable], _ segment: @escaping ([Variable]) -> Variable
 ) -> Variable {
     guard let tape = inputs.first?.tape else {
-        preconditionFailure("a checkpointed segment without inputs")
+        endProgram("checkpointed: a segment without inputs")
     }
     guard tape.settings.isTraining else { return segment(inputs) }
     let randomCall = tape.nextRandomCall

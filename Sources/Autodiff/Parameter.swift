@@ -42,6 +42,11 @@ public final class Parameter {
     }
 }
 
+/// A parameter's shape, for messages.
+func shapeText(_ parameter: Parameter?) -> String {
+    parameter.map { "\($0.shape)" } ?? "none"
+}
+
 /// State that training updates by averaging and not by a gradient, such as a running mean.
 ///
 /// Each replica adds what it saw, times its sample count, to `contribution`; the sums over all replicas

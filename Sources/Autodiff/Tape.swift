@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Tensors
 
 // Reverse-mode differentiation (Linnainmaa 1970; Rumelhart, Hinton and Williams 1986).
@@ -11,32 +12,6 @@ import Tensors
 // the activations its closure held.
 //
 // The order of all additions is the order of the tape, so equal inputs give equal bits.
-
-/// What a forward pass is for, and the randomness it may use.
-public struct PassSettings: Sendable {
-    /// Dropout acts, batch norm uses the batch, gradients are recorded.
-    public var isTraining: Bool
-    /// Key of the counter-based random numbers (seed).
-    public var randomKey: UInt64
-    /// Step, and replica and micro-batch packed, that make this pass's numbers its own.
-    public var randomStep: UInt32, randomReplica: UInt32
-    /// Samples of this pass, the weight of its batch statistics.
-    public var sampleCount: Int
-
-    /// Settings of one micro-batch of one replica.
-    public static func training(
-        seed: UInt64, step: Int, replica: Int, microBatch: Int, sampleCount: Int
-    ) -> PassSettings {
-        PassSettings(
-            isTraining: true, randomKey: seed, randomStep: UInt32(truncatingIfNeeded: step),
-            randomReplica: UInt32(truncatingIfNeeded: replica << 16 | microBatch),
-            sampleCount: sampleCount)
-    }
-
-    /// No randomness, no gradients.
-    public static let evaluation = PassSettings(
-        isTraining: false, randomKey: 0, randomStep: 0, randomReplica: 0, sampleCount: 0)
-}
 
 /// The record of one forward pass. Used by one thread.
 public final class Tape {
@@ -125,7 +100,7 @@ public final class Tape {
     /// Adds to the gradient of a variable; the first contribution is adopted without a copy.
     public func addGradient(_ gradient: Tensor, to variable: Variable) {
         guard variable.isDifferentiated else { return }
-        precondition(
+        require(
             gradient.count == variable.value.count,
             "gradient \(gradient.shape) for a value \(variable.value.shape)")
         guard var sum = nodes[variable.node].gradient.take() else {
@@ -155,11 +130,7 @@ public final class Tape {
     /// Adds `count` numbers, computed elsewhere, to the gradient of a parameter.
     func addGradient(_ sums: UnsafePointer<Float>, count: Int, to parameter: Parameter) {
         addGradient(to: parameter) { gradient, beta in
-            if beta == 0 {
-                gradient.update(from: sums, count: count)
-            } else {
-                rondo_add(gradient, sums, count)
-            }
+            accumulate(sums, into: gradient, beta: beta, count: count)
         }
     }
 
@@ -204,20 +175,14 @@ public final class Tape {
     }
 }
 
-/// A tensor on a tape.
-public struct Variable {
-    static let constantNode = -1
-
-    /// The result of the forward pass.
-    public let value: Tensor
-    /// The tape it lies on.
-    public let tape: Tape
-    let node: Int
-    /// Where the value comes from if its rows are those of a table; see `TokenLookup`.
-    var lookup: TokenLookup?
-
-    /// Whether a gradient flows to it.
-    public var isDifferentiated: Bool { node != Self.constantNode }
-    /// The sizes.
-    public var shape: Shape { value.shape }
+/// destination = source for beta 0, destination += source for beta 1.
+func accumulate(
+    _ source: UnsafePointer<Float>, into destination: UnsafeMutablePointer<Float>, beta: Float,
+    count: Int
+) {
+    if beta == 0 {
+        destination.update(from: source, count: count)
+    } else {
+        rondo_add(destination, source, count)
+    }
 }

@@ -45,10 +45,10 @@ public struct Convolution: Sendable {
     package init(
         window: ImageWindow, outputChannels: Int, groups: Int, strategy: ConvolutionStrategy
     ) {
-        precondition(
+        require(
             groups > 0 && window.channels % groups == 0 && outputChannels % groups == 0,
             "\(groups) groups of \(window.channels) -> \(outputChannels) channels")
-        precondition(
+        require(
             strategy.serves(window: window, groups: groups), "\(strategy) for \(window)")
         self.window = window
         self.outputChannels = outputChannels

@@ -83,7 +83,7 @@ package struct MatrixProduct {
         a: UnsafePointer<Float>, transposeA: Bool, b: UnsafePointer<Float>, transposeB: Bool,
         m: Int, n: Int, k: Int, strideA: Int, strideB: Int
     ) {
-        precondition(
+        require(
             m >= 0 && n >= 0 && k >= 0 && max(m, n, k) <= Int(Int32.max),
             "matrix product of \(m) x \(k) and \(k) x \(n)")
         self.a = a

@@ -1,3 +1,5 @@
+import Kernels
+
 /// The sizes of a tensor's dimensions, outermost first; row-major.
 public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStringConvertible {
     /// The sizes.
@@ -7,7 +9,7 @@ public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomString
 
     /// - Precondition: no size is negative.
     public init(_ dimensions: [Int]) {
-        precondition(dimensions.allSatisfy { $0 >= 0 }, "negative size in shape \(dimensions)")
+        require(dimensions.allSatisfy { $0 >= 0 }, "negative size in shape \(dimensions)")
         self.dimensions = dimensions
         count = dimensions.reduce(1, *)
     }

@@ -1,4 +1,5 @@
 import Glibc
+import Kernels
 
 /// A dense row-major array of Float32: a shape over a slice of pooled memory.
 ///
@@ -32,7 +33,7 @@ public struct Tensor: @unchecked Sendable {
 
     /// - Precondition: as many scalars as the shape holds.
     public init(_ scalars: [Float], _ shape: Shape) {
-        precondition(
+        require(
             scalars.count == shape.count, "\(scalars.count) scalars for shape \(shape)")
         self.init(uninitialized: shape)
         scalars.withUnsafeBufferPointer { source in
@@ -61,13 +62,13 @@ public struct Tensor: @unchecked Sendable {
     /// The same memory under another shape.
     /// - Precondition: the same number of elements.
     public func reshaped(_ shape: Shape) -> Tensor {
-        precondition(shape.count == count, "\(self.shape) reshaped to \(shape)")
+        require(shape.count == count, "\(self.shape) reshaped to \(shape)")
         return Tensor(storage: storage, offset: offset, shape: shape)
     }
 
     /// `shape.count` elements from `start` on, sharing the memory.
     public func slice(from start: Int, _ shape: Shape) -> Tensor {
-        precondition(
+        require(
             start >= 0 && start + shape.count <= count,
             "slice \(start)..<\(start + shape.count) of \(count) elements")
         return Tensor(storage: storage, offset: offset + start, shape: shape)

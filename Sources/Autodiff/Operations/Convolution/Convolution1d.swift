@@ -13,10 +13,10 @@ public func convolution1d(
     _ x: Variable, weight: Parameter, bias: Parameter?, stride: Int = 1, padding: Int = 0,
     groups: Int = 1
 ) -> Variable {
-    precondition(
+    require(
         x.shape.rank == 3 && weight.shape.rank == 3 && weight.shape[1] * groups == x.shape[2]
             && (bias.map { $0.shape == [weight.shape[0]] } ?? true),
-        "conv1d: weight \(weight.shape) in \(groups) groups, x \(x.shape)")
+        "conv1d: weight \(weight.shape) in \(groups) groups, bias \(shapeText(bias)), x \(x.shape)")
     let outputs = weight.shape[0]
     let images = x.shape[0]
     let row: Shape = [images, 1, x.shape[1], x.shape[2]]

@@ -2,35 +2,6 @@ import CKernels
 import Kernels
 import Tensors
 
-/// The window geometry of an image batch [N, H, W, C].
-/// - Precondition: the window fits; configs are checked before.
-func imageWindow(
-    _ shape: Shape, kernel: ImageWindow.Pair, stride: ImageWindow.Pair, padding: ImageWindow.Pair
-) -> ImageWindow {
-    precondition(shape.rank == 4, "images are N x H x W x C, got \(shape)")
-    guard
-        let window = ImageWindow(
-            height: shape[1], width: shape[2], channels: shape[3], kernel: kernel, stride: stride,
-            padding: padding)
-    else {
-        preconditionFailure("window \(kernel) stride \(stride) padding \(padding) on \(shape)")
-    }
-    return window
-}
-
-/// The convolution of an image batch [N, H, W, C] with a weight [O, C / groups, kH, kW].
-func imageConvolution(
-    _ shape: Shape, weight: Parameter, stride: ImageWindow.Pair, padding: ImageWindow.Pair,
-    groups: Int, tile: WinogradTile
-) -> Convolution {
-    let kernel = ImageWindow.Pair(weight.shape[2], weight.shape[3])
-    let window = imageWindow(shape, kernel: kernel, stride: stride, padding: padding)
-    precondition(
-        weight.shape[1] * groups == shape[3], "conv2d: weight \(weight.shape), x \(shape)")
-    return Convolution(
-        window: window, outputChannels: weight.shape[0], groups: groups, tile: tile)
-}
-
 /// 2-d cross-correlation, as PyTorch's `conv2d`.
 ///
 /// - Parameters:
@@ -44,7 +15,8 @@ public func convolution2d(
     padding: ImageWindow.Pair = .init(0), groups: Int = 1, tile: WinogradTile = .standard
 ) -> Variable {
     let convolution = imageConvolution(
-        x.shape, weight: weight, stride: stride, padding: padding, groups: groups, tile: tile)
+        x.shape, weight: weight, bias: bias, stride: stride, padding: padding, groups: groups,
+        tile: tile)
     let (window, outputs) = (convolution.window, convolution.outputChannels)
     let images = x.shape[0]
     let rows = images * window.outputHeight * window.outputWidth

@@ -18,7 +18,8 @@ package func convolution2dMaxPool(
     padding: ImageWindow.Pair, groups: Int, tile: WinogradTile, pool: PoolWindow
 ) -> Variable {
     let convolution = imageConvolution(
-        x.shape, weight: weight, stride: stride, padding: padding, groups: groups, tile: tile)
+        x.shape, weight: weight, bias: bias, stride: stride, padding: padding, groups: groups,
+        tile: tile)
     let images = x.shape[0]
     let outputs = convolution.outputChannels
     let (height, width) = (convolution.window.outputHeight, convolution.window.outputWidth)

@@ -32,10 +32,10 @@ struct MaxPool {
     /// - Precondition: at most 256 taps, with a ReLU 255; padding at most half of the kernel.
     init(_ pool: PoolWindow, on shape: Shape, images: Int) {
         let (kernel, padding) = (pool.kernel, pool.padding)
-        precondition(
+        require(
             kernel.height * kernel.width <= (pool.relu ? 255 : 256),
-            "maxPool2d: \(kernel) has over 256 taps")
-        precondition(
+            "maxPool2d: \(kernel) has over \(pool.relu ? 255 : 256) taps")
+        require(
             2 * padding.height <= kernel.height && 2 * padding.width <= kernel.width,
             "maxPool2d: padding \(padding) is more than half of the kernel \(kernel)")
         window = imageWindow(shape, kernel: kernel, stride: pool.stride, padding: padding)

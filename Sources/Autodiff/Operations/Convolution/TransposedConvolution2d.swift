@@ -19,10 +19,10 @@ public func transposedConvolution2d(
     padding: ImageWindow.Pair = .init(0), outputPadding: ImageWindow.Pair = .init(0),
     groups: Int = 1
 ) -> Variable {
-    precondition(
+    require(
         x.shape.rank == 4 && weight.shape.rank == 4 && weight.shape[0] == x.shape[3],
         "convTranspose2d: weight \(weight.shape), x \(x.shape)")
-    precondition(
+    require(
         (0..<stride.height).contains(outputPadding.height)
             && (0..<stride.width).contains(outputPadding.width),
         "convTranspose2d: output padding \(outputPadding) with stride \(stride)")
@@ -41,8 +41,9 @@ public func transposedConvolution2d(
     let convolution = Convolution(
         window: imageWindow(y.shape, kernel: kernel, stride: stride, padding: padding),
         outputChannels: x.shape[3], groups: groups)
-    precondition(
-        bias.map { $0.shape == [outputs] } ?? true, "convTranspose2d: bias of another length")
+    require(
+        bias.map { $0.shape == [outputs] } ?? true,
+        "convTranspose2d: bias \(shapeText(bias)) for \(outputs) outputs")
     let scratch = Tensor(uninitialized: [convolution.inputGradientScratchCount(images: images)])
     convolution.inputGradient(
         x.value.pointer, weight: weight.value.pointer, dx: y.pointer, images: images,

@@ -1,5 +1,5 @@
 import CKernels
-import Glibc
+import Kernels
 import Tensors
 
 // NumPy's broadcasting for dense tensors: shapes are aligned at their last dimension, and a size of 1 (or a
@@ -7,70 +7,7 @@ import Tensors
 // stride 0. Dimensions that lie together in all operands are merged first, so most calls are one or two
 // loops deep.
 
-/// Ends the program with these words unless the condition holds.
-///
-/// Unlike `precondition` it says them in optimised builds too: a wrong shape is found by its sizes.
-func require(
-    _ condition: Bool, _ words: @autoclosure () -> String, file: StaticString = #file,
-    line: UInt = #line
-) {
-    if condition { return }
-    let message = words()
-    let text = Array("Rondo: \(message)\n".utf8)
-    _ = write(STDERR_FILENO, text, text.count)
-    preconditionFailure(message, file: file, line: line)
-}
-
-/// Sizes and, per operand, strides of nested loops, with as few loops as possible.
-struct StridedLoops {
-    private(set) var sizes: [Int64] = []
-    private(set) var strides: [[Int64]]
-
-    /// - Parameter strides: one list per operand, each as long as `sizes`.
-    init(sizes: [Int], strides operands: [[Int]]) {
-        strides = operands.map { _ in [] }
-        for dimension in sizes.indices where sizes[dimension] != 1 {
-            let size = Int64(sizes[dimension])
-            let merges =
-                !self.sizes.isEmpty
-                && operands.indices.allSatisfy {
-                    strides[$0][self.sizes.count - 1] == Int64(operands[$0][dimension]) * size
-                }
-            if merges {
-                self.sizes[self.sizes.count - 1] *= size
-                for operand in operands.indices {
-                    strides[operand][self.sizes.count - 1] = Int64(operands[operand][dimension])
-                }
-            } else {
-                self.sizes.append(size)
-                for operand in operands.indices {
-                    strides[operand].append(Int64(operands[operand][dimension]))
-                }
-            }
-        }
-    }
-}
-
 extension Shape {
-    /// Elements between neighbours along each dimension of a dense tensor.
-    var strides: [Int] {
-        var strides = [Int](repeating: 1, count: rank)
-        for dimension in stride(from: rank - 2, through: 0, by: -1) {
-            strides[dimension] = strides[dimension + 1] * dimensions[dimension + 1]
-        }
-        return strides
-    }
-
-    /// The strides with which a dense tensor of this shape is read as if it had the shape `target`.
-    func strides(broadcastTo target: Shape) -> [Int] {
-        let missing = target.rank - rank
-        let own = strides
-        return (0..<target.rank).map { dimension in
-            dimension < missing || dimensions[dimension - missing] == 1
-                ? 0 : own[dimension - missing]
-        }
-    }
-
     /// Whether a tensor of this shape can be repeated to `target`.
     func broadcasts(to target: Shape) -> Bool {
         let missing = target.rank - rank
@@ -96,26 +33,6 @@ extension Shape {
         return Shape(sizes)
     }
 
-    /// A dimension counted from the front; negative ones count from the back.
-    func axis(_ axis: Int, _ operation: String) -> Int {
-        require(
-            axis >= -rank && axis < rank, "\(operation): axis \(axis) of a tensor of shape \(self)")
-        return axis < 0 ? axis + rank : axis
-    }
-
-    /// Axes in ascending order, each once; all of them for nil.
-    func axes(_ axes: [Int]?, _ operation: String) -> [Int] {
-        guard let axes else { return Array(0..<rank) }
-        return Set(axes.map { axis($0, operation) }).sorted()
-    }
-
-    /// The product of the sizes before, at and after an axis.
-    func split(at axis: Int) -> (outer: Int, length: Int, inner: Int) {
-        (
-            dimensions[..<axis].reduce(1, *), dimensions[axis],
-            dimensions[(axis + 1)...].reduce(1, *)
-        )
-    }
 }
 
 /// One operation of the C loops over two operands that broadcast.

@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Tensors
 
 /// In training each element is zeroed with `probability` and the others are divided by 1 - probability
@@ -7,7 +8,7 @@ import Tensors
 /// The mask is a pure function of (seed, step, replica, micro-batch, which call of the pass): it does not
 /// depend on who computes the replica, and backward computes it again instead of keeping it.
 public func dropout(_ x: Variable, probability: Float) -> Variable {
-    precondition(probability >= 0 && probability < 1, "dropout probability \(probability)")
+    require(probability >= 0 && probability < 1, "dropout probability \(probability)")
     let settings = x.tape.settings
     guard settings.isTraining, probability > 0 else { return x }
     let (call, step, replica) = x.tape.nextRandomCounter()

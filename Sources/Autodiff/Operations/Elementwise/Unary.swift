@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Tensors
 
 // Elementwise functions of one variable. Each keeps what its derivative needs, x or y, and works in

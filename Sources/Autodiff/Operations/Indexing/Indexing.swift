@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Tensors
 
 // Selecting by integer indices and by masks. Gradients that meet at one place are added in the order of the

@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Tensors
 
 /// Connectionist temporal classification (Graves et al. 2006): -log of the probability of all alignments of
@@ -15,17 +16,19 @@ public func ctcLoss(
     _ logits: Variable, labels: [[Int32]], lengths: [Int32]? = nil, blank: Int32 = 0,
     layout: SequenceLayout = .batchFirst, zeroInfinity: Bool = false, weights: [Float]? = nil
 ) -> WeightedLoss {
-    precondition(logits.shape.rank == 3, "ctcLoss: logits \(logits.shape)")
+    require(logits.shape.rank == 3, "ctcLoss: logits \(logits.shape)")
     let isBatchFirst = layout == .batchFirst
     let samples = logits.shape[isBatchFirst ? 0 : 1]
     let steps = logits.shape[isBatchFirst ? 1 : 0]
     let classes = logits.shape[2]
-    precondition(
+    require(
         labels.count == samples && (lengths.map { $0.count == samples } ?? true),
-        "ctcLoss: \(labels.count) labels for \(samples) samples")
-    precondition(
+        "ctcLoss: \(labels.count) lists of labels, \(lengths?.count ?? samples) lengths, \(samples) samples"
+    )
+    require(
         labels.allSatisfy { $0.allSatisfy { $0 != blank && 0..<classes ~= Int($0) } }
-            && 0..<classes ~= Int(blank), "ctcLoss: a label is the blank or outside 0..<\(classes)")
+            && 0..<classes ~= Int(blank),
+        "ctcLoss: labels \(labels), of which one is the blank \(blank) or outside 0..<\(classes)")
     checkRowWeights(weights, rows: samples)
     let rowStride = isBatchFirst ? classes : samples * classes
     let losses = Tensor(uninitialized: [samples])
@@ -35,7 +38,7 @@ public func ctcLoss(
         ? Tensor(zeros: logits.shape) : nil
     for (sample, sampleLabels) in labels.enumerated() {
         let length = lengths.map { Int($0[sample]) } ?? steps
-        precondition(0...steps ~= length, "ctcLoss: length \(length) of \(steps)")
+        require(0...steps ~= length, "ctcLoss: length \(length) of \(steps)")
         let offset = sample * (isBatchFirst ? steps * classes : classes)
         sampleLabels.withUnsafeBufferPointer { sampleLabels in
             var alignment = rondo_alignment(

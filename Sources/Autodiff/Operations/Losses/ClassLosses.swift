@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Tensors
 
 /// Cross-entropy of softmax(logits) with labels.
@@ -14,7 +15,7 @@ public func crossEntropy(
     _ logits: Variable, labels: [Int32], ignoredLabel: Int32 = -100, smoothing: Float = 0,
     classWeights: [Float]? = nil, weights: [Float]? = nil
 ) -> WeightedLoss {
-    precondition((0...1).contains(smoothing), "crossEntropy: smoothing \(smoothing)")
+    require((0...1).contains(smoothing), "crossEntropy: smoothing \(smoothing)")
     return classLoss(
         logits, labels, ignoredLabel, smoothing, classWeights, weights
     ) { losses, rowWeights, derivatives, targets, rows, columns in
@@ -42,7 +43,7 @@ public func negativeLogLikelihood(
 public func crossEntropy(
     _ logits: Variable, target: Tensor, classWeights: [Float]? = nil, weights: [Float]? = nil
 ) -> WeightedLoss {
-    precondition(target.shape == logits.shape, "loss: \(logits.shape) against \(target.shape)")
+    require(target.shape == logits.shape, "loss: \(logits.shape) against \(target.shape)")
     let rows = logits.shape.rows
     let columns = logits.shape.columns
     checkRowWeights(weights, rows: rows)
@@ -69,10 +70,11 @@ private func classLoss(
 ) -> WeightedLoss {
     let rows = x.shape.rows
     let columns = x.shape.columns
-    precondition(labels.count == rows, "\(labels.count) labels for \(x.shape)")
-    precondition(
+    require(labels.count == rows, "\(labels.count) labels for \(x.shape)")
+    require(
         labels.allSatisfy { $0 == ignored || 0..<columns ~= Int($0) },
-        "a label is outside 0..<\(columns)")
+        "label \(labels.first { $0 != ignored && !(0..<columns ~= Int($0)) } ?? 0) is outside "
+            + "0..<\(columns)")
     checkRowWeights(weights, rows: rows)
     checkClassWeights(classWeights, columns)
     let losses = Tensor(uninitialized: [rows])
@@ -96,7 +98,7 @@ private func classLoss(
 }
 
 private func checkClassWeights(_ weights: [Float]?, _ classes: Int) {
-    precondition(
+    require(
         weights.map { $0.count == classes } ?? true,
         "\(weights?.count ?? 0) weights for \(classes) classes")
 }

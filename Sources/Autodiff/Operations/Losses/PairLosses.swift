@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Tensors
 
 /// The divergence of normal distributions with diagonal covariance from the standard one, the regulariser of
@@ -7,7 +8,7 @@ import Tensors
 public func gaussianDivergence(
     means: Variable, logVariances: Variable, weights: [Float]? = nil
 ) -> WeightedLoss {
-    precondition(
+    require(
         means.shape == logVariances.shape,
         "gaussianDivergence: \(means.shape) and \(logVariances.shape)")
     let rows = means.shape.rows
@@ -26,11 +27,11 @@ public func gaussianDivergence(
 public func cosineLoss(
     _ a: Variable, _ b: Variable, signs: [Int32], margin: Float = 0, weights: [Float]? = nil
 ) -> WeightedLoss {
-    precondition(a.shape == b.shape, "cosineLoss: \(a.shape) and \(b.shape)")
+    require(a.shape == b.shape, "cosineLoss: \(a.shape) and \(b.shape)")
     let rows = a.shape.rows
-    precondition(
+    require(
         signs.count == rows && signs.allSatisfy { $0 == 1 || $0 == -1 },
-        "cosineLoss: signs must be 1 or -1, \(rows) of them")
+        "cosineLoss: signs \(signs) for \(rows) rows; each must be 1 or -1")
     checkRowWeights(weights, rows: rows)
     let losses = Tensor(uninitialized: [rows])
     let derivatives = pairMemory(a, b)
@@ -57,7 +58,7 @@ public func negativeSamplingLoss(
 ) -> WeightedLoss {
     let rows = centers.shape.rows
     let columns = centers.shape.columns
-    precondition(
+    require(
         positives.shape == centers.shape && negatives.shape.rank == 3
             && negatives.shape[0] == rows && negatives.shape[2] == columns,
         "negativeSampling: \(centers.shape), \(positives.shape), \(negatives.shape)")

@@ -1,32 +1,6 @@
 import CKernels
+import Kernels
 import Tensors
-
-/// What a loss saw, as sums, so that parts computed anywhere can be added up.
-public struct LossSums: Sendable, Equatable {
-    /// The sum of the samples' losses.
-    public var lossSum: Float
-    /// Samples whose largest logit is at the label.
-    public var correctCount: Int
-    /// Samples.
-    public var sampleCount: Int
-    /// What the sum and its gradient are divided by in the end; the samples, unless they are weighted.
-    public var weight: Float
-
-    /// The sums of a pass whose samples count alike.
-    public init(lossSum: Float, correctCount: Int, sampleCount: Int) {
-        self.init(
-            lossSum: lossSum, correctCount: correctCount, sampleCount: sampleCount,
-            weight: Float(sampleCount))
-    }
-
-    /// The sums of a pass.
-    public init(lossSum: Float, correctCount: Int, sampleCount: Int, weight: Float) {
-        self.lossSum = lossSum
-        self.correctCount = correctCount
-        self.sampleCount = sampleCount
-        self.weight = weight
-    }
-}
 
 /// The sum over samples of -log softmax(logits)[label].
 ///
@@ -40,9 +14,10 @@ public func softmaxCrossEntropy(
 ) -> (loss: Variable, sums: LossSums) {
     let rows = logits.shape.rows
     let classes = logits.shape.columns
-    precondition(labels.count == rows, "\(labels.count) labels for logits \(logits.shape)")
-    precondition(
-        labels.allSatisfy { Int($0) < classes }, "a label is not below \(classes)")
+    require(labels.count == rows, "\(labels.count) labels for logits \(logits.shape)")
+    require(
+        labels.allSatisfy { Int($0) < classes },
+        "label \(labels.max() ?? 0) is not below \(classes)")
     let probabilities = Tensor(uninitialized: logits.shape)
     let losses = Tensor(uninitialized: [rows])
     let correct = rondo_softmax_cross_entropy(

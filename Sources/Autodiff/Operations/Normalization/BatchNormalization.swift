@@ -1,5 +1,6 @@
 import CKernels
 import Glibc
+import Kernels
 import Tensors
 
 // y = (x - mean) / sqrt(variance + epsilon) * weight + bias, per channel (Ioffe and Szegedy 2015).
@@ -24,11 +25,12 @@ public func batchNormalization(
 ) -> Variable {
     let rows = x.shape.rows
     let channels = x.shape.columns
-    precondition(
+    require(
         weight.shape == [channels] && bias.shape == [channels],
         "batchNorm: weight \(weight.shape), bias \(bias.shape), x \(x.shape)")
-    precondition(
-        residual.map { $0.shape == x.shape } ?? true, "batchNorm: \(x.shape) plus another shape")
+    require(
+        residual.map { $0.shape == x.shape } ?? true,
+        "batchNorm: x \(x.shape), residual \(residual.map { "\($0.shape)" } ?? "none")")
     func normalized(_ mean: Tensor, _ variance: Tensor) -> Tensor {
         Autodiff.normalized(
             x.value, mean, variance, weight.value, bias.value, epsilon, adding: residual?.value,
@@ -66,12 +68,8 @@ public func batchNormalization(
                 dySum, dyScaled, upstream.pointer, x.value.pointer, mean.pointer,
                 inverseDeviation.pointer, rows, channels)
         }
-        x.tape.addGradient(to: bias) { gradient, beta in
-            setOrAdd(dySum, to: gradient, beta: beta, count: channels)
-        }
-        x.tape.addGradient(to: weight) { gradient, beta in
-            setOrAdd(dyScaled, to: gradient, beta: beta, count: channels)
-        }
+        x.tape.addGradient(dySum, count: channels, to: bias)
+        x.tape.addGradient(dyScaled, count: channels, to: weight)
         if let residual { residual.tape.addGradient(upstream, to: residual) }
         guard x.isDifferentiated else { return }
         let factors = Tensor(uninitialized: [3, channels])
@@ -102,18 +100,6 @@ extension RunningStatistic {
             contributionIsWritten = true
         }
         rondo_multiply_add(contribution.pointer, seen.pointer, factor, seen.count)
-    }
-}
-
-/// destination = source, or destination += source where something is there already (beta 1).
-func setOrAdd(
-    _ source: UnsafePointer<Float>, to destination: UnsafeMutablePointer<Float>, beta: Float,
-    count: Int
-) {
-    if beta == 0 {
-        destination.update(from: source, count: count)
-    } else {
-        rondo_add(destination, source, count)
     }
 }
 

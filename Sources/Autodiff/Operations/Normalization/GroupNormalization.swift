@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Tensors
 
 /// Normalises each sample over the positions and the channels of each group (Wu and He 2018).
@@ -12,7 +13,7 @@ public func groupNormalization(
 ) -> Variable {
     let channels = x.shape.columns
     let samples = x.shape.rank > 1 ? x.shape[0] : 1
-    precondition(
+    require(
         groups > 0 && channels % groups == 0 && weight.shape == [channels]
             && bias.shape == [channels],
         "groupNorm: \(groups) groups, weight \(weight.shape), bias \(bias.shape), x \(x.shape)")

@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Tensors
 
 /// y = (x - mean) / sqrt(variance + epsilon) * weight + bias, per row (Ba, Kiros and Hinton 2016).
@@ -13,11 +14,12 @@ public func layerNormalization(
     _ x: Variable, normalized: Shape, weight: Parameter? = nil, bias: Parameter? = nil,
     epsilon: Float = 1e-5
 ) -> Variable {
-    precondition(
+    require(
         x.shape.dimensions.suffix(normalized.rank) == normalized.dimensions[...]
             && (weight.map { $0.shape == normalized } ?? (bias == nil))
             && (bias.map { $0.shape == normalized } ?? true),
-        "layerNorm over \(normalized): x \(x.shape), weight and bias alike")
+        "layerNorm over \(normalized): x \(x.shape), weight \(shapeText(weight)), bias \(shapeText(bias))"
+    )
     let columns = normalized.count
     let rows = columns == 0 ? 0 : x.value.count / columns
     let y = Tensor(uninitialized: x.shape)

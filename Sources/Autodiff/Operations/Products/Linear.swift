@@ -12,9 +12,13 @@ import Tensors
 public func linear(_ x: Variable, weight: Parameter, bias: Parameter?) -> Variable {
     let rows = x.shape.rows
     let inputs = x.shape.columns
+    require(
+        weight.shape.rank == 2 && weight.shape[1] == inputs,
+        "linear: weight \(weight.shape), x \(x.shape)")
     let outputs = weight.shape[0]
-    precondition(weight.shape == [outputs, inputs], "linear: weight \(weight.shape), x \(x.shape)")
-    precondition(bias.map { $0.shape == [outputs] } ?? true, "linear: bias of another length")
+    require(
+        bias.map { $0.shape == [outputs] } ?? true,
+        "linear: bias \(shapeText(bias)) for \(outputs) outputs")
     let y = Tensor(uninitialized: Shape(x.shape.dimensions.dropLast() + [outputs]))
     matrixProduct(
         x.value.pointer, weight.value.pointer, transposeB: true, into: y.pointer, m: rows,

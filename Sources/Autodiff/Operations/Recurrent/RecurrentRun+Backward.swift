@@ -164,12 +164,9 @@ extension RecurrentRun {
     ) {
         tape.addGradient(to: bias) { gradient, beta in
             for part in parts {
-                let (target, count) = (gradient + part.row, part.segment.count)
-                if beta == 0 {
-                    target.update(from: sums.pointer + part.segment.place, count: count)
-                } else {
-                    rondo_add(target, sums.pointer + part.segment.place, count)
-                }
+                accumulate(
+                    sums.pointer + part.segment.place, into: gradient + part.row, beta: beta,
+                    count: part.segment.count)
             }
         }
     }

@@ -49,11 +49,13 @@ final class RecurrentRun {
         let cellSteps = geometry.unit == .lstm ? steps : 0
         cells = Tensor(uninitialized: [cellSteps + 1, rows, geometry.units])
         squashedCells = Tensor(uninitialized: [cellSteps, rows, geometry.units])
-        precondition(
+        require(
             initial.map {
                 $0.hidden.shape == stateShape && ($0.cell != nil) == (geometry.unit == .lstm)
                     && ($0.cell?.shape ?? stateShape) == stateShape
-            } ?? true, "\(geometry.unit): initial state is not \(stateShape)")
+            } ?? true,
+            "\(geometry.unit): initial state \(initial?.hidden.shape ?? []), cell "
+                + "\(initial?.cell.map { "\($0.shape)" } ?? "none"), expected \(stateShape)")
         let hidden = states.pointer + initialRow * geometry.rows * geometry.width + column
         for row in 0..<geometry.rows {
             let destination = hidden + row * geometry.width

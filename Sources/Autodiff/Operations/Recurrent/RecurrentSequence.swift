@@ -33,74 +33,6 @@ import Tensors
 // output is 0 and no gradient arises there. A reversed direction carries its initial state to the end of
 // each sequence and starts from there, which is what PyTorch's packed sequences compute.
 
-/// The kind of a recurrent layer.
-public enum RecurrentUnit: String, Sendable {
-    /// h = tanh(Wih x + Whh h + b) (Elman 1990).
-    case tanh
-    /// h = max(0, Wih x + Whh h + b).
-    case relu
-    /// Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000; gates i, f, g, o.
-    case lstm
-    /// Cho et al. 2014 in the variant of cuDNN and PyTorch (reset after the product); gates r, z, n.
-    case gru
-
-    /// K, the rows of a weight per hidden unit.
-    public var productCount: Int {
-        switch self {
-        case .tanh, .relu: 1
-        case .gru: 3
-        case .lstm: 4
-        }
-    }
-}
-
-/// The parameters of one layer in one direction, as in PyTorch.
-public struct RecurrentWeights {
-    /// [K H, I]
-    public let input: Parameter
-    /// [K H, H]
-    public let hidden: Parameter
-    /// [K H] each
-    public let biases: (input: Parameter, hidden: Parameter)?
-    /// Whether it reads the sequence from its end.
-    public let isReversed: Bool
-
-    /// - Precondition: the shapes agree.
-    public init(
-        input: Parameter, hidden: Parameter, biases: (input: Parameter, hidden: Parameter)? = nil,
-        isReversed: Bool = false
-    ) {
-        precondition(
-            input.shape.rank == 2 && hidden.shape.rank == 2 && input.shape[0] == hidden.shape[0]
-                && (biases.map {
-                    $0.input.shape == [hidden.shape[0]] && $0.hidden.shape == [hidden.shape[0]]
-                } ?? true),
-            "recurrent weights \(input.shape) and \(hidden.shape) and their biases")
-        self.input = input
-        self.hidden = hidden
-        self.biases = biases
-        self.isReversed = isReversed
-    }
-
-    var parameters: [Parameter] {
-        [input, hidden] + (biases.map { [$0.input, $0.hidden] } ?? [])
-    }
-}
-
-/// The state of one layer in one direction.
-public struct RecurrentState {
-    /// [N, H]
-    public let hidden: Variable
-    /// [N, H], of an LSTM.
-    public let cell: Variable?
-
-    /// A state; the cell belongs to an LSTM alone.
-    public init(hidden: Variable, cell: Variable? = nil) {
-        self.hidden = hidden
-        self.cell = cell
-    }
-}
-
 /// Runs one recurrent layer over a batch of sequences.
 ///
 /// - Parameters:
@@ -116,7 +48,7 @@ public func recurrentSequence(
     initial: [RecurrentState]? = nil, lengths: [Int32]? = nil
 ) -> (output: Variable, final: [RecurrentState]) {
     let geometry = RecurrentGeometry(x.shape, unit, directions, lengths)
-    precondition(
+    require(
         initial.map { $0.count == directions.count } ?? true,
         "\(initial?.count ?? 0) initial states for \(directions.count) directions")
     let states = Tensor(uninitialized: geometry.statesShape)
@@ -179,69 +111,5 @@ final class ArrivedGradients {
     init(_ directions: Int) {
         hidden = Array(repeating: nil, count: directions)
         cell = hidden
-    }
-}
-
-/// The sizes of one layer's run.
-struct RecurrentGeometry {
-    let unit: RecurrentUnit
-    /// T; steps that some sequence has; N; I; H; D.
-    let steps: Int, activeSteps: Int, rows: Int, inputs: Int, units: Int, directions: Int
-    let lengths: [Int32]?
-    private let isSingleStep: Bool
-
-    init(
-        _ x: Shape, _ unit: RecurrentUnit, _ directions: [RecurrentWeights], _ lengths: [Int32]?
-    ) {
-        precondition(x.rank == 2 || x.rank == 3, "sequences are [T, N, I] or [N, I], got \(x)")
-        isSingleStep = x.rank == 2
-        steps = isSingleStep ? 1 : x[0]
-        rows = isSingleStep ? x[0] : x[1]
-        inputs = x.columns
-        let limit = steps
-        precondition(
-            lengths.map { lengths in
-                lengths.allSatisfy { $0 >= 0 && $0 <= limit }
-            } ?? true, "a length is outside 0...\(limit)")
-        precondition(
-            (lengths?.count ?? rows) == rows, "\(lengths?.count ?? 0) lengths of \(rows) sequences")
-        // Lengths that cut nothing off are none.
-        self.lengths = lengths.flatMap { $0.allSatisfy { $0 == limit } ? nil : $0 }
-        activeSteps = self.lengths.map { Int($0.max() ?? 0) } ?? limit
-        precondition(
-            directions.count == 1
-                || directions.count == 2 && !directions[0].isReversed && directions[1].isReversed,
-            "a layer has one direction, or a forward and a reversed one")
-        units = directions[0].hidden.shape[1]
-        let products = unit.productCount * units
-        for weights in directions {
-            precondition(
-                weights.input.shape == [products, inputs]
-                    && weights.hidden.shape == [products, units],
-                "\(unit) weights \(weights.input.shape), \(weights.hidden.shape) for \(x)")
-        }
-        self.unit = unit
-        self.directions = directions.count
-    }
-
-    /// Whether products are our own, which need rows in blocks and packed weights; that pays from four
-    /// steps on.
-    var isBlocked: Bool { Arithmetic.fusedWidth > 0 && activeSteps >= 4 }
-    /// Whether each step keeps four gates per unit; a plain RNN keeps its state alone.
-    var isGated: Bool { unit == .lstm || unit == .gru }
-    /// D H
-    var width: Int { directions * units }
-    /// [active steps + 2, N, D H]
-    var statesShape: Shape { [activeSteps + 2, rows, width] }
-
-    /// The output: a slice of the states, or a copy with zeros where sequences have ended.
-    func output(_ states: Tensor) -> Tensor {
-        let shape: Shape = isSingleStep ? [rows, width] : [steps, rows, width]
-        guard lengths != nil else { return states.slice(from: rows * width, shape) }
-        let output = Tensor(uninitialized: shape)
-        output.pointer.update(
-            from: states.pointer + rows * width, count: activeSteps * rows * width)
-        clearPaddedSteps(output.pointer, lengths: lengths, steps: steps, rows: rows, width: width)
-        return output
     }
 }

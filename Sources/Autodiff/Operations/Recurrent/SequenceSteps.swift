@@ -1,11 +1,12 @@
 import CKernels
+import Kernels
 import Tensors
 
 // What goes with recurrent layers: the order of the leading dimensions, padded and reversed steps, the highway.
 
 /// [A, B, ...] -> [B, A, ...]: batch first to steps first and back.
 public func swapLeadingDimensions(_ x: Variable) -> Variable {
-    precondition(x.shape.rank >= 2, "no two dimensions to swap in \(x.shape)")
+    require(x.shape.rank >= 2, "swapLeadingDimensions: \(x.shape) has no two dimensions")
     let rest = Array(x.shape.dimensions.dropFirst(2))
     let (a, b) = (x.shape[0], x.shape[1])
     let width = rest.reduce(1, *)
@@ -22,9 +23,9 @@ public func swapLeadingDimensions(_ x: Variable) -> Variable {
 
 /// Zeros where a sequence has ended; x: [T, N, C], lengths: N.
 public func zeroPaddedSteps(_ x: Variable, lengths: [Int32]) -> Variable {
-    precondition(
+    require(
         x.shape.rank == 3 && lengths.count == x.shape[1],
-        "\(lengths.count) lengths for sequences \(x.shape)")
+        "zeroPaddedSteps: \(lengths.count) lengths for sequences \(x.shape)")
     let y = x.value.copied()
     func clear(_ tensor: Tensor) {
         clearPaddedSteps(
@@ -43,12 +44,12 @@ public func zeroPaddedSteps(_ x: Variable, lengths: [Int32]) -> Variable {
 ///
 /// - Parameter lengths: the steps of each sequence, N; nil where all have T. The inverse is this function too.
 public func reversedSteps(_ x: Variable, lengths: [Int32]? = nil) -> Variable {
-    precondition(
+    require(
         x.shape.rank == 3
             && (lengths.map { lengths in
                 lengths.count == x.shape[1]
                     && lengths.allSatisfy { $0 >= 0 && Int($0) <= x.shape[0] }
-            } ?? true), "\(lengths?.count ?? 0) lengths for sequences \(x.shape)")
+            } ?? true), "reversedSteps: lengths \(lengths ?? []) for sequences \(x.shape)")
     func reversed(_ tensor: Tensor) -> Tensor {
         let (steps, rows, width) = (x.shape[0], x.shape[1], x.shape[2])
         let result = Tensor(uninitialized: x.shape)
@@ -80,31 +81,5 @@ func clearPaddedSteps(
         for row in 0..<rows where step >= Int(lengths[row]) {
             (values + (step * rows + row) * width).update(repeating: 0, count: width)
         }
-    }
-}
-
-/// y = x + g (h - x) with the gate g = 1 / (1 + exp(-gateLogits)): a highway connection around what made h
-/// of x (Srivastava, Greff and Schmidhuber 2015, equation 3).
-///
-/// - Parameters: x, transformed (h) and gateLogits have the same shape.
-public func highway(_ x: Variable, transformed: Variable, gateLogits: Variable) -> Variable {
-    precondition(
-        x.shape == transformed.shape && x.shape == gateLogits.shape,
-        "highway: \(x.shape), \(transformed.shape), \(gateLogits.shape)")
-    let y = Tensor(uninitialized: x.shape)
-    let gate = Tensor(uninitialized: x.shape)
-    rondo_highway(
-        y.pointer, gate.pointer, gateLogits.value.pointer, transformed.value.pointer,
-        x.value.pointer, y.count)
-    return x.tape.record(y, from: [x, transformed, gateLogits]) { upstream in
-        let dx = Tensor(uninitialized: x.shape)
-        let dTransformed = Tensor(uninitialized: x.shape)
-        let dLogits = Tensor(uninitialized: x.shape)
-        rondo_highway_gradient(
-            dx.pointer, dTransformed.pointer, dLogits.pointer, upstream.pointer, gate.pointer,
-            transformed.value.pointer, x.value.pointer, dx.count)
-        x.tape.addGradient(dx, to: x)
-        x.tape.addGradient(dTransformed, to: transformed)
-        x.tape.addGradient(dLogits, to: gateLogits)
     }
 }

@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Tensors
 
 // Sums, means, extrema, variances and norms over any axes; nil means all of them. With

@@ -1,9 +1,11 @@
 import CKernels
+import Kernels
 import Tensors
 
 /// [N, H, W, C] -> [N, C H W], in PyTorch's order of features (channel first), so that the weight of a
 /// following linear layer passes to and from PyTorch unchanged. Other ranks keep their memory order.
 public func flatten(_ x: Variable) -> Variable {
+    require(x.shape.rank > 0, "flatten: a scalar")
     let images = x.shape[0]
     let flat: Shape = [images, x.count / max(images, 1)]
     guard x.shape.rank == 4, x.shape[3] > 1, x.shape[1] * x.shape[2] > 1 else {
@@ -26,8 +28,4 @@ public func flatten(_ x: Variable) -> Variable {
         }
         x.tape.addGradient(dx, to: x)
     }
-}
-
-extension Variable {
-    var count: Int { value.count }
 }

@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Tensors
 
 // Joining along an axis and its opposite.

@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Tensors
 
 // Operations that move elements and do no arithmetic. Tensors are dense, so all but the reshapes copy, by

@@ -1,0 +1,21 @@
+import Tensors
+
+/// A tensor on a tape.
+public struct Variable {
+    static let constantNode = -1
+
+    /// The result of the forward pass.
+    public let value: Tensor
+    /// The tape it lies on.
+    public let tape: Tape
+    let node: Int
+    /// Where the value comes from if its rows are those of a table; see `TokenLookup`.
+    var lookup: TokenLookup?
+
+    /// Whether a gradient flows to it.
+    public var isDifferentiated: Bool { node != Self.constantNode }
+    /// The sizes.
+    public var shape: Shape { value.shape }
+    /// The number of elements.
+    var count: Int { value.count }
+}

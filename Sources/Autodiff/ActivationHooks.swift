@@ -57,7 +57,8 @@ public final class ActivationHooks {
 
     /// - Parameters:
     ///   - onValue: called in the forward pass.
-    ///   - onGradient: called in backward, with the whole gradient of the activation.
+    ///   - onGradient: called in backward, with the whole gradient of the activation. It is called for
+    ///     every shown activation that the output depends on, also where all before it is constant.
     public init(onValue: Hook? = nil, onGradient: Hook? = nil) {
         self.onValue = onValue
         self.onGradient = onGradient
@@ -65,7 +66,8 @@ public final class ActivationHooks {
 
     fileprivate func show(_ x: Variable, _ name: String) -> Variable {
         if !x.tape.isRepetition { onValue?(name, x.value) }
-        guard let onGradient, x.isDifferentiated else { return x }
+        guard let onGradient else { return x }
+        guard x.isDifferentiated else { return x.tape.leaf(x) { onGradient(name, $0) } }
         return x.tape.record(x.value, from: [x]) { upstream in
             onGradient(name, upstream)
             x.tape.addGradient(upstream, to: x)

@@ -20,13 +20,15 @@ public func checkpointed(
     guard let tape = inputs.first?.tape else {
         endProgram("checkpointed: a segment without inputs")
     }
-    guard tape.settings.isTraining else { return segment(inputs) }
+    guard tape.settings.records else { return segment(inputs) }
     let randomCall = tape.nextRandomCall
     let values = inputs.map(\.value)
     let (result, uses) = tape.countingUses { segment(values.map(tape.constant)).value }
     var seen = Set<ObjectIdentifier>()
-    let parameters = uses.filter { seen.insert(ObjectIdentifier($0)).inserted }
-    return tape.record(result, from: inputs, using: parameters) { upstream in
+    let parameters = uses.parameters.filter { seen.insert(ObjectIdentifier($0)).inserted }
+    // A shown activation of a segment that is constant otherwise has a gradient too.
+    let leaves = uses.hasLeaves ? [tape.input(Tensor(zeros: [])) { _ in }] : []
+    return tape.record(result, from: inputs + leaves, using: parameters) { upstream in
         let repetition = Tape(repeating: tape, from: randomCall)
         let again = inputs.map { input in
             input.isDifferentiated

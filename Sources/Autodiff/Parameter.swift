@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 // Parameters and batch statistics do not own their memory: a ParameterStore lays them out in flat buffers,
@@ -18,9 +19,26 @@ public final class Parameter {
     /// Whether `gradient` holds something since the last `clearGradient`. The first contribution
     /// overwrites, so the buffer need not be zeroed before a step.
     public package(set) var gradientIsWritten = false
+    /// Whether it is a constant: no gradient is computed, and where nothing before an operation needs
+    /// gradients either, no backward runs there.
+    ///
+    /// Freeze before a ParameterStore adopts the model: the parameter then takes no memory for gradients and
+    /// optimizer state, and stays frozen. One that is frozen later keeps its memory, gets gradients of 0, and
+    /// may be thawed again.
+    public var isFrozen = false {
+        didSet {
+            require(
+                isFrozen || hasGradientMemory,
+                "parameter \(shape) was frozen when its store was made, and stays so")
+        }
+    }
+    /// Whether the store that adopted it gives it memory for a gradient; true without a store.
+    package var hasGradientMemory = true
+    /// Whether backward has to compute its gradient.
+    var collectsGradient: Bool { gradient != nil && !isFrozen }
     /// Uses in the forward pass whose backward has not run yet.
     var pendingUses = 0
-    /// Position in the store's order; -1 before a store adopted it.
+    /// Position among the store's trained parameters; -1 if no store trains it.
     package var index = -1
 
     /// A parameter with these initial values.

@@ -39,8 +39,8 @@ public final class Tape {
     /// Whether this pass repeats a part of another one, so that what is counted once per pass (batch
     /// statistics, shown activations) has been counted already.
     public let isRepetition: Bool
-    /// The parameters used since recording stopped; nil while the tape records.
-    private var unrecordedUses: [Parameter]?
+    /// What has been used since recording stopped; nil while the tape records.
+    private var unrecordedUses: UnrecordedUses?
 
     /// An empty tape.
     public init(_ settings: PassSettings) {
@@ -56,18 +56,25 @@ public final class Tape {
         randomCallCount = randomCall
     }
 
+    /// Whether operations are recorded now.
+    var isRecording: Bool { settings.records && unrecordedUses == nil }
+
     /// A value that is not differentiated: data.
     public func constant(_ value: Tensor) -> Variable {
         Variable(value: value, tape: self, node: Variable.constantNode)
     }
 
-    /// A value whose gradient is wanted: `onGradient` gets it during `backward`.
+    /// A value whose gradient is wanted: `onGradient` gets it during `backward`. It is a constant where the
+    /// tape does not record.
     public func input(_ value: Tensor, onGradient: @escaping (Tensor) -> Void) -> Variable {
-        append(value, "input", 0) { upstream in onGradient(upstream) }
+        guard settings.records else { return constant(value) }
+        return append(value, "input", 0) { upstream in onGradient(upstream) }
     }
 
-    /// Adds an operation's result to the tape. `backward` runs only if it can matter: in training,
-    /// with an input that is not constant or with parameters. A profile shows the operation under its name, by
+    /// Adds an operation's result to the tape.
+    ///
+    /// `backward` runs only if it can matter: the tape records, and an input is differentiated or a parameter
+    /// is not frozen. Otherwise the result is a constant. A profile shows the operation under its name, by
     /// default that of the calling function; `flops` are those of its forward products.
     public func record(
         _ value: Tensor, from inputs: [Variable], using parameters: [Parameter] = [],
@@ -75,11 +82,15 @@ public final class Tape {
     ) -> Variable {
         profile?.forward(operation, flops: flops)
         if unrecordedUses != nil {
-            unrecordedUses?.append(contentsOf: parameters)
+            unrecordedUses?.parameters.append(contentsOf: parameters)
             return constant(value)
         }
-        guard settings.isTraining, !parameters.isEmpty || inputs.contains(where: \.isDifferentiated)
-        else { return constant(value) }
+        guard settings.records else { return constant(value) }
+        let parameters =
+            parameters.contains(where: \.isFrozen) ? parameters.filter { !$0.isFrozen } : parameters
+        guard !parameters.isEmpty || inputs.contains(where: \.isDifferentiated) else {
+            return constant(value)
+        }
         for parameter in parameters { parameter.pendingUses += 1 }
         return append(value, operation, flops) { [unowned self] upstream in
             backward(&upstream)
@@ -118,11 +129,12 @@ public final class Tape {
     }
 
     /// Adds to the gradient of a parameter: `body` gets its memory and beta, 0 to overwrite what is
-    /// there (the first contribution) and 1 to add.
+    /// there (the first contribution) and 1 to add. It does not run for a frozen parameter, nor for one
+    /// without memory for its gradient.
     public func addGradient(
         to parameter: Parameter, _ body: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void
     ) {
-        guard let gradient = parameter.gradient else { return }
+        guard parameter.collectsGradient, let gradient = parameter.gradient else { return }
         body(gradient.pointer, parameter.gradientIsWritten ? 1 : 0)
         parameter.gradientIsWritten = true
     }
@@ -155,14 +167,22 @@ public final class Tape {
         countingUses(body).result
     }
 
-    /// The same; returns also the parameters that a recorded run would have delivered gradients to.
-    func countingUses<Result>(_ body: () -> Result) -> (result: Result, uses: [Parameter]) {
+    /// The same; returns also what a recorded run would have delivered gradients to.
+    func countingUses<Result>(_ body: () -> Result) -> (result: Result, uses: UnrecordedUses) {
         let outer = unrecordedUses
-        unrecordedUses = []
+        unrecordedUses = UnrecordedUses()
         let result = body()
-        let uses = unrecordedUses ?? []
-        unrecordedUses = outer.map { $0 + uses }
+        let uses = unrecordedUses ?? UnrecordedUses()
+        unrecordedUses = outer
+        unrecordedUses?.add(uses)
         return (result, uses)
+    }
+
+    /// x, or an input in its place where x is constant: from here on there is something to take gradients
+    /// with respect to, and `onGradient` gets the gradient.
+    func leaf(_ x: Variable, onGradient: @escaping (Tensor) -> Void) -> Variable {
+        unrecordedUses?.hasLeaves = true
+        return isRecording ? input(x.value, onGradient: onGradient) : x
     }
 
     /// The number of the next random operation.
@@ -172,6 +192,18 @@ public final class Tape {
     package func nextRandomCounter() -> (UInt32, UInt32, UInt32) {
         defer { randomCallCount += 1 }
         return (randomCallCount, settings.randomStep, settings.randomReplica)
+    }
+}
+
+/// What was used while the tape did not record.
+struct UnrecordedUses {
+    var parameters: [Parameter] = []
+    /// Whether constants would have become inputs.
+    var hasLeaves = false
+
+    mutating func add(_ other: UnrecordedUses) {
+        parameters += other.parameters
+        hasLeaves = hasLeaves || other.hasLeaves
     }
 }
 

@@ -14,6 +14,8 @@ public struct Variable {
 
     /// Whether a gradient flows to it.
     public var isDifferentiated: Bool { node != Self.constantNode }
+    /// Whether an operation that computes derivatives together with its value has to do so now.
+    var needsDerivative: Bool { isDifferentiated && tape.isRecording }
     /// The sizes.
     public var shape: Shape { value.shape }
     /// The number of elements.

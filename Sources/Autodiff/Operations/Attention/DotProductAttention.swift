@@ -37,9 +37,7 @@ public func scaledDotProductAttention(
         queries: queries, keys: keys, values: values, heads: heads, headWidth: headWidth,
         valueWidth: valueWidth ?? headWidth, mask: mask,
         scale: scale ?? 1 / Float(headWidth).squareRoot(), dropout: dropout)
-    let isRecorded =
-        tape.settings.isTraining
-        && [queries, keys, values].contains { $0.variable.isDifferentiated }
+    let isRecorded = [queries, keys, values].contains { $0.variable.needsDerivative }
     let (y, kept) = plan.forward(keeping: isRecorded, map: map)
     return tape.record(
         y, from: [queries.variable, keys.variable, values.variable], flops: plan.flops

@@ -33,9 +33,7 @@ public func ctcLoss(
     let rowStride = isBatchFirst ? classes : samples * classes
     let losses = Tensor(uninitialized: [samples])
     // Time steps beyond a sample's length have no derivative.
-    let derivatives =
-        logits.tape.settings.isTraining && logits.isDifferentiated
-        ? Tensor(zeros: logits.shape) : nil
+    let derivatives = logits.needsDerivative ? Tensor(zeros: logits.shape) : nil
     for (sample, sampleLabels) in labels.enumerated() {
         let length = lengths.map { Int($0[sample]) } ?? steps
         require(0...steps ~= length, "ctcLoss: length \(length) of \(steps)")

@@ -44,7 +44,7 @@ public func cosineLoss(
 }
 
 private func pairMemory(_ a: Variable, _ b: Variable) -> (Tensor, Tensor)? {
-    guard a.tape.settings.isTraining, a.isDifferentiated || b.isDifferentiated else { return nil }
+    guard a.needsDerivative || b.needsDerivative else { return nil }
     return (Tensor(uninitialized: a.shape), Tensor(uninitialized: b.shape))
 }
 
@@ -65,8 +65,7 @@ public func negativeSamplingLoss(
     checkRowWeights(weights, rows: rows)
     let losses = Tensor(uninitialized: [rows])
     let inputs = [centers, positives, negatives]
-    let isWanted =
-        centers.tape.settings.isTraining && inputs.contains(where: \.isDifferentiated)
+    let isWanted = inputs.contains(where: \.needsDerivative)
     let derivatives = inputs.map { isWanted ? Tensor(uninitialized: $0.shape) : nil }
     rondo_negative_sampling(
         losses.pointer, derivatives[0]?.pointer, derivatives[1]?.pointer, derivatives[2]?.pointer,

@@ -62,7 +62,7 @@ func sum(of tensor: Tensor) -> Tensor {
 
 /// Memory for the derivatives of x, where there will be a backward pass.
 func derivativeMemory(for x: Variable) -> Tensor? {
-    x.tape.settings.isTraining && x.isDifferentiated ? Tensor(uninitialized: x.shape) : nil
+    x.needsDerivative ? Tensor(uninitialized: x.shape) : nil
 }
 
 func checkRowWeights(_ weights: [Float]?, rows: Int) {

@@ -30,7 +30,8 @@ public func layerNormalization(
         epsilon, rows, columns)
     return x.tape.record(y, from: [x], using: [weight, bias].compactMap { $0 }) { upstream in
         let mean = statistics.pointer
-        let sums = weight.map { _ in Tensor(uninitialized: [2, columns]) }
+        let collects = [weight, bias].contains { $0?.collectsGradient == true }
+        let sums = collects ? Tensor(uninitialized: [2, columns]) : nil
         let dx: Tensor? =
             !x.isDifferentiated
             ? nil : upstream.isUnique() ? upstream : Tensor(uninitialized: x.shape)

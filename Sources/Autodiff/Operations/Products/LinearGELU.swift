@@ -19,11 +19,11 @@ public func linearGELU(
     matrixProduct(
         x.value.pointer, weight.value.pointer, transposeB: true, into: slopes.pointer, m: rows,
         n: outputs, k: inputs)
-    let isTraining = x.tape.settings.isTraining
-    let y = isTraining ? Tensor(uninitialized: slopes.shape) : slopes
+    let keepsSlopes = x.tape.settings.records
+    let y = keepsSlopes ? Tensor(uninitialized: slopes.shape) : slopes
     rondo_bias_gelu(
         Int64(Arithmetic.fusedWidth), y.pointer, slopes.pointer, bias.value.pointer,
-        form == .erf ? rondo_gelu_form_erf : rondo_gelu_form_tanh, isTraining, rows, outputs)
+        form == .erf ? rondo_gelu_form_erf : rondo_gelu_form_tanh, keepsSlopes, rows, outputs)
     return x.tape.record(
         y, from: [x], using: [weight, bias], flops: 2 * rows * outputs * inputs
     ) { upstream in

@@ -29,6 +29,9 @@ final class RecurrentTokens {
         table = Tensor(uninitialized: [0])
     }
 
+    private var collectsGradients: Bool {
+        weight.collectsGradient || lookup.weight.collectsGradient
+    }
     private var symbols: Int { lookup.weight.shape[0] }
     private var columns: Int { weight.shape[0] }
     private var features: Int { weight.shape[1] }
@@ -46,9 +49,13 @@ final class RecurrentTokens {
         }
     }
 
-    func beginBackward() { table = Tensor(zeros: [symbols, columns]) }
+    func beginBackward() {
+        guard collectsGradients else { return }
+        table = Tensor(zeros: [symbols, columns])
+    }
 
     func collect(step: Int, gradients: UnsafePointer<Float>, stride: Int) {
+        guard collectsGradients else { return }
         withTokens(of: step) {
             rondo_scatter_add_rows(table.pointer, gradients, stride, $0, rows, columns, -1)
         }
@@ -60,7 +67,7 @@ final class RecurrentTokens {
                 table.pointer, transposeA: true, lookup.weight.value.pointer, into: gradient,
                 m: columns, n: features, k: symbols, beta: beta)
         }
-        if let padding = lookup.paddingIndex {
+        if let padding = lookup.paddingIndex, collectsGradients {
             (table.pointer + padding * columns).update(repeating: 0, count: columns)
         }
         tape.addGradient(to: lookup.weight) { gradient, beta in

@@ -1,6 +1,7 @@
 import Autodiff
 import CKernels
 import Collectives
+import Kernels
 import NeuralNetworks
 import Tensors
 import WireFormat
@@ -78,6 +79,7 @@ package final class ReplicatedStep {
     private static let smoothing = 0.1
 
     /// - Parameters:
+    ///   - optimizer: made for the store's `trainedCount`.
     ///   - average: takes in the weights after each update.
     ///   - bucketByteCount: see BucketPlan; equal on all workers.
     ///   - format: of the gradients in the ring; equal on all workers.
@@ -87,6 +89,10 @@ package final class ReplicatedStep {
         average: ExponentialAverage? = nil, seed: UInt64, bucketByteCount: Int,
         format: GradientFormat = .float32, hasSpareCore: Bool = true
     ) {
+        require(
+            optimizer.states.allSatisfy { $0.count == store.trainedCount },
+            "optimizer state of \(optimizer.states.map(\.count)) for \(store.trainedCount) trained floats"
+        )
         self.store = store
         self.optimizer = optimizer
         self.clipping = clipping
@@ -96,7 +102,7 @@ package final class ReplicatedStep {
         self.hasSpareCore = hasSpareCore
         let totalCount = store.gradientCount + StepTail.elementCount
         plan = BucketPlan(
-            parameterOffsets: store.parameterSlots.map(\.offset), parameterEnd: store.values.count,
+            parameterOffsets: store.trainedSlots.map(\.offset), parameterEnd: store.trainedCount,
             totalCount: totalCount,
             bucketElementCount: max(1, bucketByteCount / MemoryLayout<Float>.stride),
             separatesTail: format != .float32)
@@ -284,14 +290,14 @@ package final class ReplicatedStep {
             let gradientScale: Float
             // Limiting a gradient that was limited by a peer changes nothing: both have the same bits.
             (gradientScale, norm) = clipping.apply(
-                to: reduced.pointer, count: store.values.count, gradientScale: 1 / tail.lossWeight)
+                to: reduced.pointer, count: store.trainedCount, gradientScale: 1 / tail.lossWeight)
             optimizer.update(
-                store.values, gradients: reduced.pointer, gradientScale: gradientScale,
+                store.trainedValues, gradients: reduced.pointer, gradientScale: gradientScale,
                 learningRate: learningRate, step: step + 1)
             average?.update(store.values, step: step + 1)
         }
         store.updateStatistics(
-            sums: reduced.pointer + store.values.count, sampleCount: tail.sampleCount)
+            sums: reduced.pointer + store.trainedCount, sampleCount: tail.sampleCount)
         return StepSums(
             lossSum: tail.lossSum, correctCount: Int(tail.correctCount),
             sampleCount: Int(tail.sampleCount), usedCount: Int(tail.usedCount),

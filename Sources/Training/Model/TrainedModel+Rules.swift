@@ -25,10 +25,10 @@ package struct ParameterGroupError: Error, Equatable, CustomStringConvertible {
 extension OptimizerConfiguration {
     /// The optimizer with its groups.
     func optimizer(for store: ParameterStore) throws(ParameterGroupError) -> any Optimizer {
-        let rule = rule(count: store.values.count)
+        let rule = rule(count: store.trainedCount)
         if groups.isEmpty && decayNormsAndBiases { return rule }
         let memberships = try memberships(of: store.parameterSlots)
-        let parts = ParameterGroup.groups(of: store.parameterSlots, count: store.values.count) {
+        let parts = ParameterGroup.groups(of: store.trainedSlots, count: store.trainedCount) {
             slot in
             // Norms and biases are the vectors among the parameters.
             let decay = decayNormsAndBiases || slot.shape.rank > 1 ? 1.0 : 0

@@ -55,7 +55,7 @@ extension TrainedModel {
 
     private var optimizerArrays: [NamedArray] {
         optimizerStates.flatMap { stateName, state in
-            store.parameterSlots.map { array("\($0.name).\(stateName)", $0, in: state) }
+            store.trainedSlots.map { array("\($0.name).\(stateName)", $0, in: state) }
         }
     }
 
@@ -111,7 +111,7 @@ extension TrainedModel {
         }
         if let file {
             for (stateName, state) in optimizerStates {
-                let slots = store.parameterSlots.map {
+                let slots = store.trainedSlots.map {
                     StateSlot(name: "\($0.name).\(stateName)", shape: $0.shape, offset: $0.offset)
                 }
                 try load(slots, from: file, into: state, Self.optimizerFileName)

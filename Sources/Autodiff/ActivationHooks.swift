@@ -41,7 +41,7 @@ import Tensors
 //         }
 //     }
 //
-// (AttentionTests/CustomOperationTests holds this text against the compiler and a gradient check.) Rules: a
+// (AutodiffTests/Tape/CustomOperationTests holds this text against the compiler and a gradient check.) Rules: a
 // random operation takes its numbers from `Tape.nextRandomCounter`, sums are taken in an order that does not
 // depend on the machine, `upstream` may be overwritten where `upstream.isUnique()` says so, and a value is
 // never written after it was recorded.

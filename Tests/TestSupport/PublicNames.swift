@@ -1,11 +1,11 @@
 import Foundation
 
-// What the library offers, read from its sources: a layer or a loss that no comparison with PyTorch names
-// fails a test. Layers are compared in two suites; a layer that is not listed here belongs to
-// SequenceLayerTests, and is missed there.
+// What the library offers, read from its sources: a layer or a loss that no comparison with PyTorch
+// names fails a test. Layers are compared in two suites; a layer that is not listed here belongs to
+// LayerReferenceTests, and is missed there.
 
 package enum PublicNames {
-    /// The layers whose cases are in AttentionTests.
+    /// The layers whose cases are in AttentionReferenceTests.
     package static let attentionLayers: Set = [
         "AdditiveAttention", "FeedForward", "LearnedPositions", "MultiHeadAttention",
         "MultiplicativeAttention", "SinusoidalPositions", "TransformerDecoderLayer",

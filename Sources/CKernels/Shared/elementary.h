@@ -4,7 +4,7 @@
 // has equal bits for every vector width and every C library. Unlike the bounded exponential of
 // exponential.h these reach 0, infinity and the denormals, as masks of -infinity need it; tanh, which
 // has bounds of its own, is there.
-// Errors against the exact value are about 2 units in the last place (OperationTableTests/
+// Errors against the exact value are about 2 units in the last place (AutodiffTests/OperationTable/
 // ElementaryFunctionTests measures them).
 #pragma once
 #pragma clang fp contract(off)

@@ -2,6 +2,7 @@ import Autodiff
 import Kernels
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 /// Gradients of a network as it is evaluated: with respect to inputs and to named activations.

@@ -1,6 +1,7 @@
 import Autodiff
 import Kernels
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct OperationGradientTests {

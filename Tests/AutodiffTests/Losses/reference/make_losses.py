@@ -3,8 +3,9 @@
 
   python make_losses.py     (PyTorch 2)
 """
-import os
+import os, sys
 import torch, torch.nn.functional as F
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../TestSupport/reference"))
 from reference_format import Cases, drawn
 
 cases = Cases()

@@ -51,7 +51,7 @@ func scaledSquare(_ x: Variable, scale: Parameter) -> Variable {
     @Test func documentationHoldsTheCompiledText() throws {
         let here = try String(contentsOfFile: #filePath, encoding: .utf8)
         let hooks = #filePath.replacing(
-            "Tests/AttentionTests/CustomOperationTests.swift",
+            "Tests/AutodiffTests/Tape/CustomOperationTests.swift",
             with: "Sources/Autodiff/ActivationHooks.swift")
         let documentation = try String(contentsOfFile: hooks, encoding: .utf8)
             .split(separator: "\n").filter { $0.hasPrefix("//     ") }

@@ -8,7 +8,7 @@ Gradients are 0.5 w + noise, so that an error of one step moves the next ones.
 """
 import os, sys
 import torch
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../AttentionTests/reference"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../TestSupport/reference"))
 from reference_format import Cases, drawn
 
 cases = Cases()

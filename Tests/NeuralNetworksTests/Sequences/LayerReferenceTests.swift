@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// Forward, input gradients and parameter gradients of every layer and option against PyTorch.
-@Suite struct ReferenceTests {
+@Suite struct LayerReferenceTests {
     @Test func layersAgreeWithPyTorch() throws {
         let cases = try ReferenceCase.all()
         #expect(cases.count > 100)

@@ -6,37 +6,40 @@ import Testing
 @Suite struct CoverageTests {
     private static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
 
     /// Operations whose tests need more than the table can say: the file that holds them, and a word by
     /// which it names them if not by their own (a layer, for instance).
     private static let elsewhere: [String: (file: String, word: String?)] = {
         var places: [String: (file: String, word: String?)] = [
-            "dropout": ("AutodiffTests/TapeTests.swift", nil),
-            "layerNormalization": ("SequenceLayerTests/GradientTests.swift", "LayerNorm("),
-            "recurrentSequence": ("SequenceLayerTests/PropertyTests.swift", nil),
+            "dropout": ("AutodiffTests/Tape/TapeTests.swift", nil),
+            "layerNormalization": (
+                "NeuralNetworksTests/Sequences/SequenceGradientTests.swift", "LayerNorm("
+            ),
+            "recurrentSequence": ("NeuralNetworksTests/Sequences/SequencePropertyTests.swift", nil),
         ]
         for name in [
             "averagePool2d", "batchNormalization", "convolution2d", "flatten", "globalAveragePool",
             "linear", "maxPool2d", "softmaxCrossEntropy",
-        ] { places[name] = ("AutodiffTests/OperationGradientTests.swift", nil) }
+        ] { places[name] = ("AutodiffTests/Operations/OperationGradientTests.swift", nil) }
         for name in [
             "full", "arange", "eye", "uniform", "normal", "bernoulli", "permutation",
             "categorical", "nextRandom",
-        ] { places[name] = ("OperationTableTests/CreationTests.swift", nil) }
+        ] { places[name] = ("AutodiffTests/OperationTable/CreationTests.swift", nil) }
         for name in [
             "convolution1d", "groupNormalization", "highway", "reversedSteps",
             "swapLeadingDimensions", "transposedConvolution2d", "zeroPaddedSteps",
-        ] { places[name] = ("SequenceLayerTests/GradientTests.swift", nil) }
+        ] { places[name] = ("NeuralNetworksTests/Sequences/SequenceGradientTests.swift", nil) }
         for (name, word) in [
             ("linearGELU", nil), ("addPositions", "Positions"),
             ("additiveAttention", "AdditiveAttention"),
             ("scaledDotProductAttention", "MultiHeadAttention"),
-        ] { places[name] = ("AttentionTests/AttentionReferenceTests.swift", word) }
+        ] { places[name] = ("NeuralNetworksTests/Attention/AttentionReferenceTests.swift", word) }
         for name in [
             "absoluteLoss", "cosineLoss", "crossEntropy", "ctcLoss", "divergenceLoss",
             "gaussianDivergence", "huberLoss", "logisticLoss", "negativeLogLikelihood",
             "negativeSamplingLoss", "squaredLoss",
-        ] { places[name] = ("AttentionTests/LossReferenceTests.swift", nil) }
+        ] { places[name] = ("AutodiffTests/Losses/LossReferenceTests.swift", nil) }
         return places
     }()
 

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Every operation of this family by central differences.
-@Suite struct GradientTests {
+@Suite struct SequenceGradientTests {
     private let check = GradientCheck()
 
     private func parameters(_ module: any Module) -> [Parameter] {

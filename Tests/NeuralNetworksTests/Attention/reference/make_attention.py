@@ -3,8 +3,9 @@
 
   python make_attention.py     (PyTorch 2; any version gives the same Float32 numbers)
 """
-import os
+import os, sys
 import torch, torch.nn as nn, torch.nn.functional as F
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../TestSupport/reference"))
 from reference_format import Cases, drawn, start
 
 cases = Cases()

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What must hold without a reference.
-@Suite struct PropertyTests {
+@Suite struct SequencePropertyTests {
     private func tape() -> Tape {
         Tape(.training(seed: 3, step: 1, replica: 0, microBatch: 0, sampleCount: 1))
     }

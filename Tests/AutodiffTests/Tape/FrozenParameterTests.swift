@@ -1,6 +1,7 @@
 import Autodiff
 import NeuralNetworks
 import Tensors
+import TestSupport
 import Testing
 
 /// A frozen parameter is a constant of the tape.

@@ -2,10 +2,11 @@ import Tensors
 
 // Looking into a pass, and shaping it, without changing the model's arithmetic.
 //
-// A new differentiable operation needs nothing but the public interface of Tape and Variable: compute the
-// value, and hand `record` a closure that turns the gradient of the value into those of the inputs. Inside
-// the closure `addGradient` adds to a variable or, with the memory of its gradient, to a parameter.
-// The whole of a custom operation, y = x^2 * s with a trained scale s per column:
+// A new differentiable operation needs nothing but the public interface of Tape and Variable:
+// compute the value, and hand `record` a closure that turns the gradient of the value into those of
+// the inputs. Inside the closure `addGradient` adds to a variable or, with the memory of its
+// gradient, to a parameter. The whole of a custom operation, y = x^2 * s with a trained scale s per
+// column:
 //
 //     func scaledSquare(_ x: Variable, scale: Parameter) -> Variable {
 //         let rows = x.shape.rows, columns = x.shape.columns
@@ -41,24 +42,25 @@ import Tensors
 //         }
 //     }
 //
-// (AutodiffTests/Tape/CustomOperationTests holds this text against the compiler and a gradient check.) Rules: a
-// random operation takes its numbers from `Tape.nextRandomCounter`, sums are taken in an order that does not
-// depend on the machine, `upstream` may be overwritten where `upstream.isUnique()` says so, and a value is
-// never written after it was recorded.
+// (AutodiffTests/Tape/CustomOperationTests holds this text against the compiler and a gradient
+// check.) Rules: a random operation takes its numbers from `Tape.nextRandomCounter`, sums are taken
+// in an order that does not depend on the machine, `upstream` may be overwritten where
+// `upstream.isUnique()` says so, and a value is never written after it was recorded.
 
 /// Functions that are shown activations and their gradients by name.
 ///
-/// Set it as a tape's `hooks`; used by the thread of that tape.
+/// Set it as a tape's `hooks`. The tape's thread calls the functions.
 public final class ActivationHooks {
-    /// What a hook gets: the name and the tensor, which it must not change.
+    /// A hook gets the name and the tensor, which it must not change.
     public typealias Hook = (_ name: String, _ tensor: Tensor) -> Void
 
     private let onValue: Hook?, onGradient: Hook?
 
     /// - Parameters:
     ///   - onValue: called in the forward pass.
-    ///   - onGradient: called in backward, with the whole gradient of the activation. It is called for
-    ///     every shown activation that the output depends on, also where all before it is constant.
+    ///   - onGradient: called in backward, with the whole gradient of the activation. It is called
+    ///     for every shown activation that the output depends on, even if everything before it is
+    ///     constant.
     public init(onValue: Hook? = nil, onGradient: Hook? = nil) {
         self.onValue = onValue
         self.onGradient = onGradient

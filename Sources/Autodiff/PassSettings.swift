@@ -1,14 +1,15 @@
 /// What a forward pass is for, and the randomness it may use.
 public struct PassSettings: Sendable {
-    /// Whether dropout acts, and batch norm uses the statistics of the batch and updates the running ones.
+    /// Whether dropout acts, and batch norm uses the statistics of the batch and updates the
+    /// running ones.
     public var isTraining: Bool
-    /// Whether the tape records operations, so that gradients can be taken. A pass in evaluation mode may
-    /// record too; see `recordedEvaluation`.
+    /// Whether the tape records operations, so that gradients can be taken. A pass in evaluation
+    /// mode may record too; see `recordedEvaluation`.
     public var records: Bool
     /// Key of the counter-based random numbers (seed).
     public var randomKey: UInt64
-    /// The step, and the packed replica and micro-batch. They set this pass's numbers apart from those of
-    /// other passes under the same key.
+    /// The step, and the packed replica and micro-batch. They set this pass's numbers apart from
+    /// those of other passes under the same key.
     public var randomStep: UInt32, randomReplica: UInt32
     /// Samples of this pass, the weight of its batch statistics.
     public var sampleCount: Int
@@ -29,11 +30,11 @@ public struct PassSettings: Sendable {
         isTraining: false, records: false, randomKey: 0, randomStep: 0, randomReplica: 0,
         sampleCount: 0)
 
-    /// The network as it is evaluated, with gradients: dropout does not act, and batch norm takes its running
-    /// statistics as constants.
+    /// The network as it is evaluated, with gradients: dropout does not act, and batch norm takes
+    /// its running statistics as constants.
     ///
-    /// Gradients of any output can be taken with respect to inputs (`Tape.input`), to named activations
-    /// (`ActivationHooks`) and to parameters that have memory for them.
+    /// Gradients of any output can be taken with respect to inputs (`Tape.input`), to named
+    /// activations (`ActivationHooks`) and to parameters that have memory for them.
     public static let recordedEvaluation = PassSettings(
         isTraining: false, records: true, randomKey: 0, randomStep: 0, randomReplica: 0,
         sampleCount: 0)

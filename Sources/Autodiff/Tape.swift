@@ -4,19 +4,19 @@ import Tensors
 
 // Reverse-mode differentiation (Linnainmaa 1970; Rumelhart, Hinton and Williams 1986).
 //
-// A forward pass writes one node per operation onto the tape: where its inputs came from and a closure that
-// turns the gradient of its output into gradients of its inputs. `backward` walks the nodes from the
-// last to the first; a node's gradient is complete when its turn comes, because all that used
-// its output was recorded later. Gradients of variables are added up; those of parameters go straight into
-// the parameter's slice of the flat buffer. Each node is dropped as soon as it has run, and with it
-// the activations its closure held.
+// A forward pass writes one node per operation onto the tape: where its inputs came from and a
+// closure that turns the gradient of its output into gradients of its inputs. `backward` walks the
+// nodes from the last to the first; a node's gradient is complete when its turn comes, because all
+// that used its output was recorded later. Gradients of variables are added up; those of parameters
+// go straight into the parameter's slice of the flat buffer. Each node is dropped as soon as it has
+// run, and with it the activations its closure held.
 //
 // The order of all additions is the order of the tape, so equal inputs give equal bits.
 
 /// The record of one forward pass. Used by one thread.
 public final class Tape {
-    /// Turns the gradient of a node's output into those of its inputs. The gradient may be changed in place
-    /// where `isUnique()` says so.
+    /// Turns the gradient of a node's output into those of its inputs. The gradient may be changed
+    /// in place where `isUnique()` says so.
     public typealias Backward = (_ upstream: inout Tensor) -> Void
 
     private struct Node {
@@ -32,12 +32,12 @@ public final class Tape {
     private var randomCallCount: UInt32 = 0
     /// Called in backward when the last use of a parameter has delivered its gradient.
     public var onGradientComplete: ((Parameter) -> Void)?
-    /// Who is told of the operations and their times.
+    /// Is told of the operations and their times.
     package var profile: OperationProfile?
-    /// Who is shown the named activations of this pass; see `observed`.
+    /// Is shown the named activations of this pass; see `observed`.
     public var hooks: ActivationHooks?
-    /// Whether this pass repeats a part of another one, so that what is counted once per pass (batch
-    /// statistics, shown activations) has been counted already.
+    /// Whether this pass repeats a part of another one, so that what is counted once per pass
+    /// (batch statistics, shown activations) has been counted already.
     public let isRepetition: Bool
     /// What has been used since recording stopped; nil while the tape records.
     private var unrecordedUses: UnrecordedUses?
@@ -48,7 +48,8 @@ public final class Tape {
         isRepetition = false
     }
 
-    /// A tape that repeats a part of another pass with the random numbers that followed `randomCall`.
+    /// A tape that repeats a part of another pass with the random numbers that followed
+    /// `randomCall`.
     init(repeating tape: Tape, from randomCall: UInt32) {
         settings = tape.settings
         hooks = tape.hooks
@@ -64,8 +65,8 @@ public final class Tape {
         Variable(value: value, tape: self, node: Variable.constantNode)
     }
 
-    /// A value whose gradient is wanted: `onGradient` gets it during `backward`. It is a constant where the
-    /// tape does not record.
+    /// A value whose gradient is wanted: `onGradient` gets it during `backward`. It is a constant
+    /// where the tape does not record.
     public func input(_ value: Tensor, onGradient: @escaping (Tensor) -> Void) -> Variable {
         guard settings.records else { return constant(value) }
         return append(value, "input", 0) { upstream in onGradient(upstream) }
@@ -73,9 +74,10 @@ public final class Tape {
 
     /// Adds an operation's result to the tape.
     ///
-    /// `backward` runs only if it can matter: the tape records, and an input is differentiated or a parameter
-    /// is not frozen. Otherwise the result is a constant. A profile shows the operation under its name, by
-    /// default that of the calling function; `flops` are those of its forward products.
+    /// `backward` runs only if it can matter: the tape records, and an input is differentiated or a
+    /// parameter is not frozen. Otherwise the result is a constant. A profile shows the operation
+    /// under its name, by default that of the calling function; `flops` are those of its forward
+    /// products.
     public func record(
         _ value: Tensor, from inputs: [Variable], using parameters: [Parameter] = [],
         operation: StaticString = #function, flops: Int = 0, backward: @escaping Backward
@@ -129,8 +131,8 @@ public final class Tape {
     }
 
     /// Adds to the gradient of a parameter: `body` gets its memory and beta, 0 to overwrite what is
-    /// there (the first contribution) and 1 to add. It does not run for a frozen parameter, nor for one
-    /// without memory for its gradient.
+    /// there (the first contribution) and 1 to add. It does not run for a frozen parameter, nor for
+    /// one without memory for its gradient.
     public func addGradient(
         to parameter: Parameter, _ body: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void
     ) {
@@ -157,7 +159,7 @@ public final class Tape {
         }
     }
 
-    /// The same from a scalar: upstream gradient 1.
+    /// Runs backward from a scalar with the upstream gradient 1.
     public func backward(from loss: Variable) {
         backward(from: loss, upstream: Tensor(repeating: 1, loss.value.shape))
     }
@@ -167,7 +169,7 @@ public final class Tape {
         countingUses(body).result
     }
 
-    /// The same; returns also what a recorded run would have delivered gradients to.
+    /// Runs `body` without recording; also returns what a recorded run would deliver gradients to.
     func countingUses<Result>(_ body: () -> Result) -> (result: Result, uses: UnrecordedUses) {
         let outer = unrecordedUses
         unrecordedUses = UnrecordedUses()
@@ -178,8 +180,8 @@ public final class Tape {
         return (result, uses)
     }
 
-    /// x, or an input in its place where x is constant: from here on there is something to take gradients
-    /// with respect to, and `onGradient` gets the gradient.
+    /// An input in the place of the constant x, so that gradients can be taken with respect to it;
+    /// x itself if the tape does not record.
     func leaf(_ x: Variable, onGradient: @escaping (Tensor) -> Void) -> Variable {
         unrecordedUses?.hasLeaves = true
         return isRecording ? input(x.value, onGradient: onGradient) : x

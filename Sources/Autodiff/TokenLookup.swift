@@ -1,14 +1,15 @@
-/// What a variable remembers whose rows are those of a table.
+/// The origin of a variable whose rows are those of a table.
 ///
-/// A product of all its rows is then one of the table's rows, of which there may be far fewer: a layer that
-/// asks for nothing else of its input multiplies the table and looks the products up.
+/// The products of its rows are those of the table's rows, of which there may be far fewer. A layer
+/// that needs nothing but these products multiplies the table and looks them up.
 final class TokenLookup {
-    /// By row of the variable.
+    /// The table's row for each row of the variable.
     let tokens: [Int32]
     /// [V, D]
     let weight: Parameter
     let paddingIndex: Int?
-    /// Who adds to the table's gradient adds a scalar to this node's.
+    /// Completes the table's gradient: each addition to that also adds a scalar to this node's
+    /// gradient.
     let node: Variable
 
     init(tokens: [Int32], weight: Parameter, paddingIndex: Int?, node: Variable) {
@@ -18,7 +19,7 @@ final class TokenLookup {
         self.node = node
     }
 
-    /// The same of [b, a, D], which was [a, b, D].
+    /// The lookup after [a, b, D] has become [b, a, D].
     func withSwappedDimensions(_ a: Int, _ b: Int) -> TokenLookup? {
         guard tokens.count == a * b else { return nil }
         let swapped = (0..<b).flatMap { column in (0..<a).map { tokens[$0 * b + column] } }

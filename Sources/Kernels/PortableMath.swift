@@ -1,13 +1,14 @@
 // Logarithm, cosine and power in plain double arithmetic.
 //
-// The C library chooses between variants with and without fused multiply-add per processor, and they may
-// differ in the last bit. Initial weights and learning rates must be equal on every host, so
-// they come from here: only +, -, *, / and square root, each rounded once. Accurate to 1e-13 or better,
-// far finer than the Float32 they end in.
+// The C library chooses between variants with and without fused multiply-add per processor, and
+// they may differ in the last bit. Initial weights and learning rates must be equal on every host,
+// so they come from here: only +, -, *, / and square root, each rounded once. Accurate to 1e-13 or
+// better, far finer than the Float32 that they are rounded to.
 
 /// Elementary functions whose bits do not depend on the processor.
 public enum PortableMath {
-    /// The natural logarithm of a positive, finite, normal x: x = m 2^e, ln m = 2 artanh((m - 1) / (m + 1)).
+    /// The natural logarithm of a positive, finite, normal x: x = m 2^e, ln m = 2 artanh((m - 1) /
+    /// (m + 1)).
     public static func logarithm(_ x: Double) -> Double {
         require(x > 0 && x.isNormal, "logarithm of \(x)")
         var exponent = Double(x.exponent)

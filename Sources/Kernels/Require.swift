@@ -2,8 +2,8 @@ import Glibc
 
 /// Ends the program with a message unless the condition holds: for what a caller may get wrong.
 ///
-/// Unlike `precondition`, which is silent in an optimised build, it prints the message in every build, so
-/// put both values into it. The message is only made when it is needed.
+/// Unlike `precondition`, which is silent in an optimised build, it prints the message in every
+/// build, so put both values into it. The message is only made when it is needed.
 @inlinable @inline(__always) package func require(
     _ condition: Bool, _ message: @autoclosure () -> String, file: StaticString = #file,
     line: UInt = #line

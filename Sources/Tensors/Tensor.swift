@@ -3,8 +3,8 @@ import Kernels
 
 /// A dense row-major array of Float32: a shape over a slice of pooled memory.
 ///
-/// Copies share memory. A tensor is written only while it is the sole holder of its memory
-/// (`isUnique`), or through the flat buffers that say so; operations otherwise make new tensors.
+/// Copies share memory. A tensor is written only while no other shares its memory (`isUnique`),
+/// or if it is a documented flat buffer; otherwise operations make new tensors.
 /// Images are N x H x W x C.
 public struct Tensor: @unchecked Sendable {
     /// The sizes of the dimensions.
@@ -19,13 +19,13 @@ public struct Tensor: @unchecked Sendable {
         offset = 0
     }
 
-    /// Zeros.
+    /// A tensor of zeros.
     public init(zeros shape: Shape) {
         self.init(uninitialized: shape)
         memset(pointer, 0, count * MemoryLayout<Float>.stride)
     }
 
-    /// The same value everywhere.
+    /// A tensor with the same value everywhere.
     public init(repeating value: Float, _ shape: Shape) {
         self.init(uninitialized: shape)
         pointer.update(repeating: value, count: count)
@@ -50,7 +50,7 @@ public struct Tensor: @unchecked Sendable {
     /// The number of elements.
     public var count: Int { shape.count }
 
-    /// The first element. Valid while a tensor that shares the memory lives.
+    /// The first element. Valid as long as a tensor that shares the memory lives.
     public var pointer: UnsafeMutablePointer<Float> { storage.base + offset }
 
     /// Whether no other tensor shows this memory, so that it may be written in place.

@@ -4,8 +4,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The product of recurrent steps is one chain of fused multiply-adds per element, for every width of vectors
-/// and wherever an element lies in a tile.
+/// The product of recurrent steps is one chain of fused multiply-adds per element, for every width
+/// of vectors and wherever an element lies in a tile.
 @Suite struct PackedProductTests {
     @Test(
         .enabled(if: rondo_fused_width() > 0),

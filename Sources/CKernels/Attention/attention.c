@@ -3,12 +3,12 @@
 #include "philox.h"
 #include <string.h>
 
-// What passes vectors is inlined, so that no calling convention is in question.
+// Functions that pass vectors are inlined, so that no calling convention matters.
 #pragma clang diagnostic ignored "-Wpsabi"
 
-// Rows are worked on in groups of sixteen floats up to the end of what they see; the rest of the last
-// group counts as `hidden`, whose exponential is zero, whatever lies there. Largest values and sums are
-// kept in sixteen lanes and folded in a fixed order.
+// Rows are worked on in groups of sixteen floats up to the last key that they see. The rest of the
+// last group counts as `hidden`: its exponentials are zero, whatever lies there. Largest values and
+// sums are kept in sixteen lanes and folded in a fixed order.
 
 static const float hidden = -3.0e38f;
 static const float hiddenBelow = -1.0e30f; // -infinity from a bias is hidden, too
@@ -50,8 +50,8 @@ RONDO_INLINE rondo_sixteen bias_lanes(const float *bias, int64_t count) {
     return *(const rondo_sixteen *)lanes;
 }
 
-// Scales a row, hides the rest of its last group, and returns what its exponentials are taken from: its
-// largest score, or zero if none is visible.
+// Scales a row, hides the rest of its last group, and returns its largest score, or zero if no key
+// is visible.
 RONDO_INLINE float scaled_row(float *row, int64_t visible, const float *bias, float scale) {
     rondo_sixteen largest = hidden;
     for (int64_t j = 0; j < visible; j += 16) {

@@ -129,7 +129,8 @@ RONDO_INLINE void pool_window(float *y, uint8_t *taps, const float *corner, cons
     }
 }
 
-// Whether the windows are 2 x 2 without padding: all of them inside, and short loops of known length.
+// Whether the windows are 2 x 2 without padding: all of them inside, and short loops of known
+// length.
 RONDO_INLINE bool has_pairs(const rondo_window *w) {
     return w->kernelHeight == 2 && w->kernelWidth == 2 && w->paddingTop == 0 &&
            w->paddingLeft == 0;

@@ -1,4 +1,5 @@
-// Convolutions by own products: how they are cut up, how weights are packed, and the choice of the width.
+// Convolutions by Rondo's own products: how they are cut up, how weights are packed, and the choice
+// of the width.
 #include "fused.h"
 #include "clones.h"
 #include <string.h>
@@ -37,7 +38,8 @@ rondo_winograd_plan rondo_plan_winograd(const rondo_convolution *c, int64_t down
     plan.tilesDown = (c->window.outputHeight + down - 1) / down;
     plan.tilesAcross = (c->window.outputWidth + across - 1) / across;
     plan.tiles = c->images * plan.tilesDown * plan.tilesAcross;
-    // Both sides of the products in about 256 KiB, at least as many tiles as make the products efficient.
+    // Both sides of the products in about 256 KiB, at least as many tiles as make the products
+    // efficient.
     const int64_t fitting = 64 * 1024 / (plan.planes * (inputs + outputs));
     const int64_t wanted = smallest(largest(fitting, 24), 96) / rondo_row_step * rondo_row_step;
     plan.blockTiles = smallest(wanted, rondo_padded_rows(plan.tiles));
@@ -116,8 +118,8 @@ int64_t rondo_cut_pieces(rondo_piece *pieces, const rondo_convolution *c,
 
 // MARK: Layouts
 
-// Where the weights of a convolution lie in PyTorch's order [a, b, taps]: a are its outputs, or reversed its
-// inputs.
+// Where the weights of a convolution lie in PyTorch's order [a, b, taps]: a are its outputs, or
+// reversed its inputs.
 typedef struct {
     int64_t taps, inputs, outputs;
     int64_t inputStep, outputStep;
@@ -201,7 +203,7 @@ void rondo_read_padded(float *image, const float *padded, const rondo_convolutio
     else                                                                                          \
         NAME##_8(__VA_ARGS__)
 #else
-// rondo_fused_width() is 0 here, so nobody calls.
+// rondo_fused_width() is 0 here, so these are never called.
 #define RONDO_DISPATCH(NAME, ...) (void)width
 #endif
 

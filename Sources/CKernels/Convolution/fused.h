@@ -1,15 +1,16 @@
 // Private to this target: what the fused convolution kernels of both vector widths share.
 //
 // Blocked layout: a matrix is stored in blocks of 16 columns, element (row, column) at
-// [column / 16][row][column % 16]. Rows are one cache line (one AVX-512 vector, two AVX2 vectors) apart, so
-// that the products read them at constant offsets, and transforms write them with whole vectors.
+// [column / 16][row][column % 16]. Rows are one cache line (one AVX-512 vector, two AVX2 vectors)
+// apart, so that the products read them at constant offsets, and transforms write them with whole
+// vectors.
 #pragma once
 #include "CKernelsConvolution.h"
 
 enum {
     rondo_lanes = 16,
-    /// Rows of the largest tile of a product, and a multiple of those of every width: blocked matrices have
-    /// room for a multiple of this many rows.
+    /// Rows of the largest tile of a product, and a multiple of those of every width: blocked
+    /// matrices have room for a multiple of this many rows.
     rondo_row_step = 12
 };
 
@@ -39,8 +40,8 @@ typedef struct {
     int64_t pieceLimit;
 } rondo_columns_plan;
 
-/// Up to 16 neighbouring columns of a row: where they come from, relative to the window's first input, and
-/// where they go, relative to the row in the block.
+/// Up to 16 neighbouring columns of a row: where they come from, relative to the window's first
+/// input, and where they go, relative to the row in the block.
 typedef struct {
     int64_t source, destination, count;
 } rondo_piece;
@@ -51,8 +52,8 @@ rondo_columns_plan rondo_plan_columns(const rondo_convolution *c);
 int64_t rondo_cut_pieces(rondo_piece *pieces, const rondo_convolution *c,
                          const rondo_columns_plan *plan);
 
-/// packed: blocked [taps * inputs, outputs]. Reversed: the weight of the convolution whose input gradient this
-/// is, so the roles of inputs and outputs change and the taps run backward.
+/// packed: blocked [taps * inputs, outputs]. Reversed: the weight of the convolution whose input
+/// gradient this is, so the roles of inputs and outputs change and the taps run backward.
 void rondo_pack_weight(float *packed, const float *weight, const rondo_convolution *c,
                        bool reversed);
 void rondo_unpack_weight(float *weight, const float *packed, const rondo_convolution *c,

@@ -1,10 +1,10 @@
-// Included once per vector width: convolution of any kernel and stride as products over columns, for few
-// input channels, for strides and for kernels that Winograd's transforms do not serve.
+// Included once per vector width: convolution of any kernel and stride as products over columns,
+// for few input channels, for strides and for kernels that Winograd's transforms do not serve.
 //
-// The columns of a block of output positions are laid out in the L2 cache in the blocked layout that the
-// products read. Images are copied into a frame of zeros first, so that every window lies inside: the
-// pieces of a row are then the same for every position, and whole vectors are copied even where a piece
-// is shorter. What is copied too much lands in the next row, which is written later.
+// The columns of a block of output positions are laid out in the L2 cache in the blocked layout
+// that the products read. Images are copied into a frame of zeros first, so that every window lies
+// inside: the pieces of a row are then the same for every position, and whole vectors are copied
+// even where a piece is shorter. The surplus lands in the next row, which is written later.
 
 typedef struct {
     rondo_columns_plan plan;

@@ -1,8 +1,9 @@
 // Included once per vector width (FUSED_WIDTH floats): products of blocked matrices.
 //
-// Every element of a product is one chain of fused multiply-adds over k = 0, 1, ... that starts from zero.
-// How many rows and columns a tile keeps in registers changes nothing in that chain, so both widths give
-// the same bits. The tile loops must be unrolled completely, or the sums live in memory.
+// Every element of a product is one chain of fused multiply-adds over k = 0, 1, ... that starts
+// from zero. How many rows and columns a tile keeps in registers changes nothing in that chain, so
+// both widths give the same bits. The tile loops must be unrolled completely, or the sums live in
+// memory.
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 typedef float vector __attribute__((ext_vector_type(FUSED_WIDTH)));

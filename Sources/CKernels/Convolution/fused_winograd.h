@@ -1,16 +1,18 @@
-// Included once per vector width: Winograd convolution of 3x3 kernels with stride 1 (Winograd 1980; Lavin and
-// Gray 2016), F(2x2, 3x3), F(2x4, 3x3) and F(4x4, 3x3).
+// Included once per vector width: Winograd convolution of 3x3 kernels with stride 1 (Winograd 1980;
+// Lavin and Gray 2016), F(2x2, 3x3), F(2x4, 3x3) and F(4x4, 3x3).
 //
 //   y  = A^T [ (G g G^T) . (B^T d B) ] A       one product [tiles, C] * [C, O] per plane
-//   dg = G^T [ sum over tiles of (B^T d B) . (A dy A^T) ] G       the adjoint, with d transformed again
+//   dg = G^T [ sum over tiles of (B^T d B) . (A dy A^T) ] G     the adjoint, d is transformed again
 //
-// Tiles run through the image row by row and are taken in blocks that stay in the L2 cache. The transforms go
-// along rows of tiles: neighbouring tiles share two columns, which are transformed once. Every
-// order is fixed by the shapes; the sums over tiles are chains of one block, added up block by block.
+// Tiles run through the image row by row and are taken in blocks that stay in the L2 cache. The
+// transforms go along rows of tiles: neighbouring tiles share two columns, which are transformed
+// once. Every order is fixed by the shapes; the sums over tiles are chains of one block, added up
+// block by block.
 //
-// Of tiles of 4 the interpolation points decide how large the errors are (Barabasz et al. 2020). Instead of Lavin
-// and Gray's 0, +-1, +-2 they are 0, +-p and +-q here: on normal numbers the largest errors of F(4x4) are a
-// quarter of theirs, and its typical ones a half. Numbers and their products up to p^2 q^2 are exact.
+// For tiles of 4 the interpolation points decide how large the errors are (Barabasz et al. 2020).
+// Instead of Lavin and Gray's 0, +-1, +-2 they are 0, +-p and +-q here: on normal numbers the
+// largest errors of F(4x4) are a quarter of theirs, and its typical ones a half. Numbers and their
+// products up to p^2 q^2 are exact.
 #define POINT_P 0.75f
 #define POINT_Q 1.5f
 #define SQUARE_P (POINT_P * POINT_P)

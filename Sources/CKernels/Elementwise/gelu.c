@@ -3,9 +3,9 @@
 
 // gelu(x) = x Phi(x) (Hendrycks and Gimpel 2016); the derivative is Phi(x) + x phi(x).
 //
-// The loop is bound by its arithmetic, and most of that is polynomials: with fused multiply-adds it takes 0.57
-// of the time. `fuses` is a property of the arithmetic level, as for the products, not of the vectors' width:
-// both widths give the same bits.
+// The loop is bound by its arithmetic, and most of that is polynomials: with fused multiply-adds it
+// takes 0.57 of the time. `fuses` is a property of the arithmetic level, as for the products, not
+// of the vectors' width: both widths give the same bits.
 
 RONDO_INLINE float multiply_add(const bool fuses, float a, float b, float c) {
     return fuses ? __builtin_elementwise_fma(a, b, c) : a * b + c;
@@ -30,9 +30,9 @@ RONDO_INLINE float exponential_of_negative(const bool fuses, float x) {
     return x < lowest ? 0 : p * scale;
 }
 
-// With t = |x| and e = exp(-t^2 / 2), Phi(-t) is e times half the scaled complementary error function at
-// t / sqrt(2). A polynomial in 1 / (1 + 0.3 t), fitted to its relative error over [0, 14.5], is within 6e-8 of
-// that, so both the value and the slope come from one exponential.
+// With t = |x| and e = exp(-t^2 / 2), Phi(-t) is e times half the scaled complementary error
+// function at t / sqrt(2). A polynomial in 1 / (1 + 0.3 t), fitted to its relative error over [0,
+// 14.5], is within 6e-8 of that, so both the value and the slope come from one exponential.
 RONDO_INLINE float gelu_of_erf(const bool fuses, float x, float *slope) {
     float e = exponential_of_negative(fuses, -0.5f * x * x);
     float u = 1.0f / multiply_add(fuses, 0.3f, magnitude_of(x), 1.0f);

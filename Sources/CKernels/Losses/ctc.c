@@ -68,7 +68,8 @@ RONDO_INLINE void emissions(const ctc_memory *m, const rondo_alignment *a, int64
         m->emitted[s] = m->logs[t * a->classes + label_of(a, s)];
 }
 
-// next[s] = emitted[s] + log(previous[s] + previous[s - 1] + previous[s - 2] if a skip to s is allowed)
+// next[s] = emitted[s] + log(previous[s] + previous[s - 1] + previous[s - 2] if a skip to s is
+// allowed)
 RONDO_CLONES static void forward_step(float *states, const float *previous, const float *emitted,
                                       const float *skips, int64_t count) {
     for (int64_t s = 0; s < count; s++) {
@@ -77,7 +78,8 @@ RONDO_CLONES static void forward_step(float *states, const float *previous, cons
     }
 }
 
-// previous[s] = log(next[s] + next[s + 1] + next[s + 2] if a skip from s is allowed), emissions included
+// previous[s] = log(next[s] + next[s + 1] + next[s + 2] if a skip from s is allowed), emissions
+// included
 RONDO_CLONES static void backward_step(float *states, const float *next, const float *skips,
                                        int64_t count) {
     for (int64_t s = 0; s < count; s++)

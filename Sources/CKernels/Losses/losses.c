@@ -2,7 +2,7 @@
 #include "elementary.h"
 #include <string.h>
 
-// Derivatives are computed with the losses, from values that are in registers then; backward only scales
+// Derivatives are computed with the losses, while the values are in registers; backward only scales
 // them. Sums over a row are taken in sixteen lanes and folded in a fixed order.
 
 RONDO_INLINE float folded(float lanes[16]) {
@@ -36,7 +36,7 @@ RONDO_INLINE size_t largest_of(const float *x, size_t count) {
     return best;
 }
 
-// kept[i] = exp(x[i] - largest), unless nobody wants them.
+// kept[i] = exp(x[i] - largest), unless `kept` is NULL.
 RONDO_INLINE float sum_of_exponentials(float *kept, const float *x, float largest, size_t count) {
     float lanes[16] = {0};
     size_t whole = count & ~(size_t)15;

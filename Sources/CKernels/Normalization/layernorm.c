@@ -3,12 +3,12 @@
 #include <math.h>
 #include <string.h>
 
-// What passes vectors is inlined, so that no calling convention is in question.
+// Functions that pass vectors are inlined, so that no calling convention matters.
 #pragma clang diagnostic ignored "-Wpsabi"
 
-// Sums along a row run in sixteen lanes that are folded in a fixed order; sums over rows in blocks of 16
-// rows, the blocks in order. sqrtf is correctly rounded everywhere, so no result depends on the
-// processor.
+// Sums along a row run in sixteen lanes that are folded in a fixed order; sums over rows in blocks
+// of 16 rows, the blocks in order. sqrtf is correctly rounded everywhere, so no result depends on
+// the processor.
 
 RONDO_INLINE float fold(rondo_sixteen lanes) {
     for (size_t width = 8; width > 0; width /= 2)
@@ -72,8 +72,8 @@ RONDO_CLONES void rondo_layer_norm(float *y, float *mean, float *inverseDeviatio
     }
 }
 
-// With d = dy * weight and xhat = (x - mean) * scale: dx = scale * (d - mean(d) - xhat * mean(d * xhat)),
-// which is scale * (d - shift - (x - mean) * slope).
+// With d = dy * weight and xhat = (x - mean) * scale: dx = scale * (d - mean(d) - xhat * mean(d *
+// xhat)), which is scale * (d - shift - (x - mean) * slope).
 typedef struct {
     float mean, scale, shift, slope;
 } row_gradient;
@@ -102,7 +102,7 @@ RONDO_INLINE row_gradient gradient_of_row(const float *dy, const float *x, const
                           fold(scaled) * inverseCount * scale * scale};
 }
 
-// Some columns of a block of rows: what they add to the sums, then their dx, which may be dy.
+// Some columns of a block of rows: adds to the sums, then computes dx, which may be dy.
 RONDO_INLINE void gradient_of_columns(const size_t vectors, float *dx, float *dweight, float *dbias,
                                       const float *dy, const float *x, const float *weight,
                                       const row_gradient *gradients, size_t rows,
@@ -152,7 +152,8 @@ RONDO_INLINE void gradient_of_rest(size_t count, float *dx, float *dweight, floa
     }
 }
 
-// A block of 16 rows stays in the L1 cache between its two passes: a row's sums must be known before its dx.
+// A block of 16 rows stays in the L1 cache between its two passes: a row's sums must be known
+// before its dx.
 RONDO_CLONES void rondo_layer_norm_gradient(float *dx, float *dweight, float *dbias,
                                             const float *dy, const float *x, const float *mean,
                                             const float *inverseDeviation, const float *weight,
@@ -189,7 +190,8 @@ RONDO_CLONES void rondo_layer_norm_gradient(float *dx, float *dweight, float *db
     }
 }
 
-// The variance of a group is the mean over its channels of variance + (mean - group's mean)^2, exactly.
+// The variance of a group is the mean over its channels of variance + (mean - group's mean)^2,
+// exactly.
 void rondo_group_statistics(float *mean, float *variance, float epsilon, size_t channels,
                             size_t groups) {
     size_t width = channels / groups;

@@ -8,6 +8,6 @@ void rondo_thin_product(int64_t width, const rondo_product *product) {
     else
         rondo_thin_product_8(product);
 #else
-    (void)width, (void)product; // 0 on these processors, so nobody calls
+    (void)width, (void)product; // 0 on these processors: never called
 #endif
 }

@@ -1,10 +1,10 @@
 // Included once per vector width (PRODUCT_WIDTH floats): products of which a dimension is small.
 //
-// A BLAS packs both operands and clears the result before it adds to it, which such a product does not
-// pay back. Here the left side is read where it lies, 32 columns of the right side are packed at a
-// time, and the sums go from registers to memory. Every element is one chain of fused multiply-adds over
-// s = 0, 1, ... that begins at `start`: neither the tile an element lies in nor the depth of a panel
-// changes anything in that chain, so both widths give the same bits.
+// A BLAS packs both operands and clears the result before it adds to it, which does not pay for
+// such a product. Here the left side is read where it lies, 32 columns of the right side are packed
+// at a time, and the sums go from registers to memory. Every element is one chain of fused
+// multiply-adds over s = 0, 1, ... that begins at `start`: neither the tile an element lies in nor
+// the depth of a panel changes anything in that chain, so both widths give the same bits.
 #include "product_vectors.h"
 
 typedef struct {
@@ -25,8 +25,8 @@ RONDO_INLINE void tile(const int rows, const int blocks, const bool transposed,
     const int64_t aStride = place->aStride, depth = place->depth;
     const int64_t bBlock = place->bBlock;
     const float *a = place->a, *b = place->b, *start = place->start;
-    // The result is written last: by then its lines are here, and the next tile's rows. Reads of the twelve
-    // rows at once are more streams than the processor follows by itself.
+    // The result is written last: by then its lines are here, and the next tile's rows. Reads of
+    // the twelve rows at once are more streams than the processor follows by itself.
     UNROLL for (int r = 0; r < rows; r++)
         UNROLL for (int block = 0; block < blocks; block++)
             __builtin_prefetch(place->c + r * place->cRow + block * rondo_product_lanes, 1);
@@ -49,7 +49,8 @@ RONDO_INLINE void tile(const int rows, const int blocks, const bool transposed,
             UNROLL for (int v = 0; v < vectors; v++)
                 sums[r][v] = __builtin_elementwise_fma(left, right[v], sums[r][v]);
         }
-        // 88 and 105 GFLOP/s with a stride of 2 KB; with more steps per vector it costs more than it brings.
+        // 88 and 105 GFLOP/s with a stride of 2 KB; with more steps per vector it costs more than
+        // it gains.
         if (transposed && PRODUCT_WIDTH == 16) __builtin_prefetch(a + 16 * aStride + rows - 1);
         a += transposed ? aStride : 1;
         b += rondo_product_lanes;
@@ -89,7 +90,8 @@ static const tile_function tiles[2][largest_blocks][largest_rows] = {
 
 typedef float sixteen __attribute__((ext_vector_type(16), aligned(4)));
 
-// Four columns of four rows each, lane by lane: the first half of a transposition in each group of four.
+// Four columns of four rows each, lane by lane: the first half of a transposition in each group of
+// four.
 RONDO_INLINE void transpose_fours(sixteen rows[4]) {
     sixteen low01 = __builtin_shufflevector(rows[0], rows[1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9,
                                             25, 12, 28, 13, 29);
@@ -135,7 +137,7 @@ RONDO_INLINE void transpose_block(float *to, const float *from, int64_t stride) 
     }
 }
 
-// Blocks of sixteen columns, each [depth][16]; what is missing of the last one is zero.
+// Blocks of sixteen columns, each [depth][16]; the last one is filled up with zeros.
 static void pack_panel(float *packed, const rondo_product *p, int64_t step, int64_t depth,
                        int64_t column, int64_t columns) {
     for (int64_t first = 0; first < columns; first += rondo_product_lanes) {
@@ -159,7 +161,7 @@ static void pack_panel(float *packed, const rondo_product *p, int64_t step, int6
 
 // MARK: The product
 
-// Fewer than sixteen columns are left: a whole tile beside the matrix, of which they are taken.
+// Fewer than sixteen columns are left: they are taken from a whole tile beside the matrix.
 static void edge_tile(tile_function function, tile_place place, int64_t rows, int64_t columns) {
     float edge[largest_rows * rondo_product_lanes] = {0};
     for (int64_t i = 0; place.start && i < rows; i++)
@@ -175,7 +177,7 @@ static void edge_tile(tile_function function, tile_place place, int64_t rows, in
         for (int64_t j = 0; j < columns; j++) c[i * cRow + j] = edge[i * rondo_product_lanes + j];
 }
 
-// What some rows need of a panel: blocks of columns, and steps.
+// The blocks of columns, and the steps, of a panel that some rows need.
 typedef struct {
     int64_t blocks, from, to;
 } panel_part;

@@ -3,8 +3,8 @@
 #include "exponential.h"
 #include <string.h>
 
-// The gates of one time step in one pass over registers: what the products left is read once, all
-// functions are computed, and what backward needs is written back to the same place.
+// The gates of one time step in one pass over registers: the products are read once, all functions
+// are computed, and the values that backward needs are written back to the same place.
 
 RONDO_INLINE bool at_rest(const rondo_recurrent_step *s, int64_t row) {
     return s->lengths && s->step >= s->lengths[row];

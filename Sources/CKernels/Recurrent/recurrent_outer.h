@@ -1,10 +1,12 @@
-// Included once per vector width after recurrent_product.h: c (+)= a^T b over many steps, the gradient of a
-// recurrent layer's weight. Both sides lie as the steps' products read them, in blocks, so nothing is copied.
+// Included once per vector width after recurrent_product.h: c (+)= a^T b over many steps, the
+// gradient of a recurrent layer's weight. Both sides lie as the steps' products read them, in
+// blocks, so nothing is copied.
 //
-// Every element is one chain of fused multiply-adds per chunk of steps, and the chunks are added in order.
-// Chunks depend on the shapes alone, so both widths give the same bits.
+// Every element is one chain of fused multiply-adds per chunk of steps, and the chunks are added in
+// order. Chunks depend on the shapes alone, so both widths give the same bits.
 enum {
-    // Rows of a chunk: 16 columns of both sides are 24 KiB. From 96 to 512 it makes no difference (Zen 4).
+    // Rows of a chunk: 16 columns of both sides are 24 KiB. From 96 to 512 it makes no difference
+    // (Zen 4).
     chunk_rows = 192,
 #if PRODUCT_WIDTH == 16
     outer_height = 16, // 16 sums of 32 registers
@@ -72,7 +74,7 @@ void OUTER(float *c, int64_t cStride, bool accumulate, rondo_blocked_steps a,
                     outer_block(out, cStride, adds, left, a.stride, right, b.stride, rows, length);
                     continue;
                 }
-                // Fewer than 16 rows or columns are left: a whole block, of which they are taken.
+                // Fewer than 16 rows or columns are left: they are taken from a whole block.
                 float edge[rondo_product_lanes * rondo_product_lanes];
                 outer_block(edge, lanes, false, left, a.stride, right, b.stride, rows, length);
                 for (int64_t r = 0; r < height; r++)

@@ -64,7 +64,7 @@ void rondo_packed_product(int64_t width, float *c, int64_t cStride, bool accumul
     else
         rondo_packed_product_8(c, cStride, accumulate, blocked, rows, k, packed, columns);
 #else
-    (void)width; // 0 on these processors, so nobody calls
+    (void)width; // 0 on these processors: never called
 #endif
 }
 

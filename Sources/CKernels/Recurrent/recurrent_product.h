@@ -1,9 +1,9 @@
 // Included once per vector width (PRODUCT_WIDTH floats): c (+)= a * packed, for the product of a
 // recurrent step, whose weight is packed once for all steps of a sequence.
 //
-// Every element is one chain of fused multiply-adds over k = 0, 1, ... that starts from c or zero. How many
-// rows and columns a tile keeps in registers changes nothing in that chain, so both widths give the same
-// bits.
+// Every element is one chain of fused multiply-adds over k = 0, 1, ... that starts from c or zero.
+// How many rows and columns a tile keeps in registers changes nothing in that chain, so both widths
+// give the same bits.
 #include "product_vectors.h"
 
 RONDO_INLINE void tile(const int rows, const int blocks, float *c, int64_t cStride,
@@ -80,7 +80,7 @@ void PRODUCT(float *c, int64_t cStride, bool accumulate, const float *a, int64_t
             if (block < whole) {
                 function(out, cStride, accumulate, left, aBlock, k, b, bBlock);
             } else {
-                // Fewer than 16 columns are left: a whole tile, of which they are taken.
+                // Fewer than 16 columns are left: they are taken from a whole tile.
                 float edge[largest_rows * rondo_product_lanes] = {0};
                 const int64_t width = columns - block * rondo_product_lanes;
                 for (int64_t i = 0; accumulate && i < height; i++)

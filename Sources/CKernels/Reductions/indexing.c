@@ -13,7 +13,8 @@ static void copy_line(float *destination, const float *source, int64_t count,
         destination[i * destinationStride] = source[i * sourceStride];
 }
 
-// Two dimensions in squares of 32, so that the lines of both sides stay in the cache of a transposition.
+// Two dimensions in squares of 32, so that the lines of both sides stay in the cache of a
+// transposition.
 static void copy_plane(float *destination, const float *source, const int64_t *sizes,
                        const int64_t *to, const int64_t *from) {
     if (to[1] == 1 && from[1] == 1) {

@@ -2,8 +2,8 @@
 #include "CKernelsTensor.h"
 #include "elementary.h"
 
-// Sixteen lanes over blocks of 1024, folded in a fixed order; blocks are added up in order. The error
-// grows with the number of blocks and not with that of elements.
+// Sixteen lanes over blocks of 1024, folded in a fixed order; blocks are added up in order. The
+// error grows with the number of blocks and not with that of elements.
 RONDO_INLINE float line_sum(const float *x, size_t count) {
     float total = 0;
     for (size_t start = 0; start < count; start += 1024) {

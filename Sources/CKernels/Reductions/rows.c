@@ -81,7 +81,8 @@ RONDO_CLONES size_t rondo_softmax_cross_entropy(float *probabilities, float *los
         float shifted = out[labels[r]];
         rondo_exp(out, out, columns);
         float sum = row_sum(out, columns);
-        // logf may differ in its last bit between C libraries; the loss is a report, no weight uses it.
+        // logf may differ in its last bit between C libraries; the loss is a report, no weight uses
+        // it.
         losses[r] = logf(sum) - shifted;
         float inverse = 1.0f / sum;
         for (size_t c = 0; c < columns; c++) out[c] *= inverse;

@@ -8,8 +8,8 @@
 #define RONDO_CLONES
 #endif
 #define RONDO_INLINE static inline __attribute__((always_inline))
-// Before a loop that may write over one of its inputs, element on element: the compiler's own test for overlap
-// sends such calls to a body without vectors.
+// Before a loop that may write over one of its inputs, element on element: the compiler's own test
+// for overlap sends such calls to a body without vectors.
 #define RONDO_IN_PLACE _Pragma("clang loop vectorize(assume_safety)")
 // Sixteen neighbouring floats, so that sums over rows stay in registers.
 typedef float rondo_sixteen __attribute__((ext_vector_type(16), aligned(4)));

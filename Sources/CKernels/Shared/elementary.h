@@ -1,9 +1,9 @@
 // Private to this target: exp, log, erf, sin, cos and power in fixed arithmetic.
 //
-// Only +, -, *, / and square root, each rounded once, selected without branches, so that a loop over them
-// has equal bits for every vector width and every C library. Unlike the bounded exponential of
-// exponential.h these reach 0, infinity and the denormals, as masks of -infinity need it; tanh, which
-// has bounds of its own, is there.
+// Only +, -, *, / and square root, each rounded once, selected without branches, so that a loop
+// over them has equal bits for every vector width and every C library. Unlike the bounded
+// exponential of exponential.h these reach 0, infinity and the denormals, as masks of -infinity
+// need it; tanh, which has bounds of its own, is there.
 // Errors against the exact value are about 2 units in the last place (AutodiffTests/OperationTable/
 // ElementaryFunctionTests measures them).
 #pragma once
@@ -54,8 +54,8 @@ RONDO_INLINE float exponential_minus_one_near_zero(float r) {
     return p * (r * r) + r;
 }
 
-// exp(x) = 2^n exp(r), n = round(x / ln 2). The power is multiplied in two halves: one of them alone would
-// leave the range of normal numbers before the result does.
+// exp(x) = 2^n exp(r), n = round(x / ln 2). The power is multiplied in two halves: one of them
+// alone would leave the range of normal numbers before the result does.
 RONDO_INLINE float exponential_full(float x) {
     float clamped = x > 89.0f ? 89.0f : x;
     clamped = clamped < -104.0f ? -104.0f : clamped;
@@ -78,7 +78,8 @@ RONDO_INLINE float exponential_minus_one(float x) {
     return magnitude_of(x) < 0.34f ? small : large;
 }
 
-// ln x = e ln 2 + ln m, m in [sqrt(1/2), sqrt(2)): Cephes' logf. Denormals are scaled up by 2^23 first.
+// ln x = e ln 2 + ln m, m in [sqrt(1/2), sqrt(2)): Cephes' logf. Denormals are scaled up by 2^23
+// first.
 RONDO_INLINE float natural_logarithm(float x) {
     int32_t tiny = x < 1.17549435e-38f;
     float normal = tiny ? x * 8388608.0f : x;
@@ -109,7 +110,8 @@ RONDO_INLINE float natural_logarithm(float x) {
     return x == x ? result : x;
 }
 
-// ln(1 + t) for t >= 0: ln(u) t / (u - 1) with u = 1 + t as rounded (Kahan); for the tiny, t itself.
+// ln(1 + t) for t >= 0: ln(u) t / (u - 1) with u = 1 + t as rounded (Kahan); for the tiny, t
+// itself.
 RONDO_INLINE float logarithm_of_one_plus(float t) {
     float u = 1.0f + t;
     float difference = u - 1.0f;
@@ -145,8 +147,9 @@ RONDO_INLINE float error_function(float x) {
     return x == x ? result : x;
 }
 
-// Quarter turns of x and the rest r, in double. pi / 2 is split so that n times its first two parts is
-// exact for |x| < 1.6e6; up to 1e9 the error is below 1e-7, beyond that the result has no meaning.
+// Quarter turns of x and the rest r, in double. pi / 2 is split so that n times its first two parts
+// is exact for |x| < 1.6e6; up to 1e9 the error is below 1e-7, beyond that the result has no
+// meaning.
 RONDO_INLINE double quarter_turns(double x, uint32_t *quadrant) {
     const double magic = 6755399441055744.0; // 1.5 * 2^52
     double shifted = x * 0.63661977236758134 + magic;
@@ -232,8 +235,8 @@ RONDO_INLINE double binary_exponential(double t) {
     return p * double_from_bits(power);
 }
 
-// a^b through double, so that the rounding of b log a is not multiplied by its size. As in IEEE 754:
-// a^0 = 1, 1^b = 1, negative a only with an integer b.
+// a^b through double, so that the rounding of b log a is not multiplied by its size. As in IEEE
+// 754: a^0 = 1, 1^b = 1, negative a only with an integer b.
 RONDO_INLINE float power_of(float a, float b) {
     float magnitude = magnitude_of(a);
     float positive = magnitude > 0 ? magnitude : 1.0f;

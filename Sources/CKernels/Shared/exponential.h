@@ -1,7 +1,8 @@
-// Private to this target: exp, tanh and the logistic function with as few instructions as they take, for
-// loops that compute more than one of them per element. Inlined into a RONDO_CLONES function they become
-// vector code of its width; the C library's own would be calls, and their last bits differ between
-// processors. exp is held within bounds; tanh is right everywhere, as it needs no more.
+// Private to this target: exp, tanh and the logistic function with as few instructions as they
+// take, for loops that compute more than one of them per element. Inlined into a RONDO_CLONES
+// function they become vector code of its width; the C library's own would be calls, and their last
+// bits differ between processors. exp is held within bounds; tanh is right everywhere, as it needs
+// no more.
 #pragma once
 #include "clones.h"
 #include <stdint.h>

@@ -3,8 +3,8 @@
 #include "clones.h"
 #include <stdint.h>
 
-// Philox4x32-10 (Salmon et al. 2011, section 4.3) on sixteen counters at once: word w of counter j is
-// the random number of element 16 * w + j of a block of 64 elements.
+// Philox4x32-10 (Salmon et al. 2011, section 4.3) on sixteen counters at once: word w of counter j
+// is the random number of element 16 * w + j of a block of 64 elements.
 RONDO_INLINE void philox_block(uint32_t out[64], uint32_t blockIndex, const uint32_t counter[3],
                                uint64_t key) {
     for (uint32_t j = 0; j < 16; j++) {

@@ -1,5 +1,5 @@
-// Included once per vector width (PRODUCT_WIDTH floats) by the own products: their vectors, and how large a tile
-// of sums the registers hold.
+// Included once per vector width (PRODUCT_WIDTH floats) by the own products: their vectors, and how
+// large a tile of sums the registers hold.
 //
 // The loops over a tile must be unrolled completely, or the sums live in memory.
 #include "product_block.h"

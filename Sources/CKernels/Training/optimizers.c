@@ -5,7 +5,8 @@
 // The update of replicated state: every host must get equal bits, so each line is one rounding per
 // operation in the order written (see CKernels.h).
 
-// sqrtf may set errno, and a loop that may is no vector code: Adam took 3.2 ns instead of 0.4 ns per parameter.
+// sqrtf may set errno, and a loop that may is no vector code: Adam took 3.2 ns instead of 0.4 ns
+// per parameter.
 RONDO_INLINE float square_root(float x) { return __builtin_elementwise_sqrt(x); }
 
 RONDO_CLONES void rondo_sgd(float *values, const float *gradients, float *momenta, size_t count,
@@ -110,8 +111,8 @@ RONDO_CLONES void rondo_adadelta(float *values, const float *gradients, float *s
     }
 }
 
-// Eight lanes over blocks of 4096 elements, the blocks in order. In double no square overflows, and the
-// sum over millions of elements keeps its digits.
+// Eight lanes over blocks of 4096 elements, the blocks in order. In double no square overflows, and
+// the sum over millions of elements keeps its digits.
 RONDO_CLONES double rondo_square_sum(const float *values, size_t count) {
     double total = 0;
     for (size_t start = 0; start < count; start += 4096) {

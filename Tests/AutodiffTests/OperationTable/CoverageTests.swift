@@ -8,8 +8,8 @@ import Testing
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 
-    /// Operations whose tests need more than the table can say: the file that holds them, and a word by
-    /// which it names them if not by their own (a layer, for instance).
+    /// Operations whose tests need more than the table can say: the file that holds them, and a
+    /// word by which it names them if not by their own (a layer, for instance).
     private static let elsewhere: [String: (file: String, word: String?)] = {
         var places: [String: (file: String, word: String?)] = [
             "dropout": ("AutodiffTests/Tape/TapeTests.swift", nil),

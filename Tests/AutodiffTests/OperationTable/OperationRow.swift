@@ -1,9 +1,9 @@
 import Autodiff
 import Tensors
 
-// A row of the table says everything about an operation that a test needs to know; the tests are the
-// same for all. The numeric derivative is taken of the reference, in Double, so that it is exact to about
-// 1e-9 and the limit can be tight.
+// A row of the table says everything about an operation that a test needs to know; the tests are
+// the same for all. The numeric derivative is taken of the reference, in Double, so that it is
+// exact to about 1e-9 and the limit can be tight.
 
 /// One call of an operation: the shapes of its inputs and what it must give.
 struct OperationCase {

@@ -4,8 +4,8 @@ import Tensors
 import TestSupport
 import Testing
 
-// The tests that the table generates. All are the same for every row, so an operation is tested fully by
-// naming it; `everyOperationHasARow` fails until it is named.
+// The tests that the table generates. All are the same for every row, so an operation is tested
+// fully by naming it; `everyOperationHasARow` fails until it is named.
 
 enum OperationTable {
     static func rows() -> [OperationRow] {
@@ -24,8 +24,8 @@ enum OperationTable {
     static let settings = PassSettings.training(
         seed: 7, step: 3, replica: 1, microBatch: 0, sampleCount: 2)
 
-    /// Forward and gradients of every case of every row against the reference, and run-to-run equality
-    /// of their bits.
+    /// Forward and gradients of every case of every row against the reference, and run-to-run
+    /// equality of their bits.
     @Test func everyCaseAgreesWithItsReference() {
         var lines: [String] = []
         var total = 0

@@ -74,7 +74,8 @@ import Testing
                 "value segment 0", "value segment 1", "gradient segment 1 2x4x8",
                 "gradient segment 0 2x4x8",
             ])
-        // Each parameter is complete once, those of the last segment first, the shared ones at the end.
+        // Each parameter is complete once, those of the last segment first, the shared ones at the
+        // end.
         #expect(kept.completed.sorted() == repeated.completed.sorted())
         #expect(Set(repeated.completed).count == repeated.completed.count)
         let half = 12

@@ -7,15 +7,15 @@ import Testing
 
 /// Gradients of a network as it is evaluated: with respect to inputs and to named activations.
 @Suite struct EvaluationGradientTests {
-    /// Convolution, batch norm, dropout, ReLU, pool and a linear layer, whose running statistics are not
-    /// those of any batch.
+    /// Convolution, batch norm, dropout, ReLU, pool and a linear layer, whose running statistics
+    /// are not those of any batch.
     private struct Network: Layer {
         let convolution: Conv2d
         let norm: BatchNorm
         let output: Linear
 
-        /// - Parameter offset: of the norm's biases, with alternating sign; keeps channels away from the
-        ///   ReLU's kink.
+        /// - Parameter offset: of the norm's biases, with alternating sign; keeps channels away
+        ///   from the ReLU's kink.
         init(offset: Float = 0) {
             var generator = SplitMix(seed: 11)
             var stream = InitializationStream(seed: 3)
@@ -73,8 +73,9 @@ import Testing
         #expect(norm.runningMean.contribution == nil)
     }
 
-    /// The completeness of integrated gradients (Sundararajan et al. 2017): along the straight line from a
-    /// baseline, (x - baseline) times the mean gradient adds up to the difference of the outputs.
+    /// The completeness of integrated gradients (Sundararajan et al. 2017): along the straight line
+    /// from a baseline, (x - baseline) times the mean gradient adds up to the difference of the
+    /// outputs.
     @Test func integratedGradientsAddUpToTheOutputsDifference() throws {
         let network = Network()
         var generator = SplitMix(seed: 2)
@@ -107,7 +108,8 @@ import Testing
         #expect(abs(difference) > 0.02)
     }
 
-    /// With respect to what a layer shows, though the input is a constant and every parameter is frozen.
+    /// With respect to what a layer shows, though the input is a constant and every parameter is
+    /// frozen.
     @Test(arguments: [false, true])
     func gradientAtANamedActivation(frozen: Bool) throws {
         let network = Network()

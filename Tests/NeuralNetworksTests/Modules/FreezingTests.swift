@@ -77,7 +77,8 @@ import Testing
         #expect(network.norm.runningMean.value.scalars.contains { $0 != 0 })
     }
 
-    /// One of two networks may be a constant for a while, as the discriminator of a generator's step.
+    /// One of two networks may be a constant for a while, as the discriminator of a generator's
+    /// step.
     @Test func aParameterMayBeFrozenForSomeSteps() {
         let network = Network()
         let store = ParameterStore(adopting: network)

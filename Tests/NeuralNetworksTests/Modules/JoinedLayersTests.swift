@@ -3,7 +3,8 @@ import NeuralNetworks
 import Tensors
 import Testing
 
-/// Neighbours that a Sequential computes together give the bits of each one on its own, but for sums over groups.
+/// Neighbours that a Sequential computes together give the bits of each one on its own, but for
+/// sums over groups.
 @Suite struct JoinedLayersTests {
     /// Not known as what they are, so nothing is joined.
     private let relu = Activation { Autodiff.relu($0) }
@@ -62,7 +63,8 @@ import Testing
         expectEqual(Sequential(Activation.relu, pool), Sequential(relu, pool), low)
     }
 
-    // Channels for Winograd's way, for columns, for the reference; pools that overlap and that leave some over.
+    // Channels for Winograd's way, for columns, for the reference; pools that overlap and that
+    // leave some over.
     @Test(arguments: [(16, 16, 2, 2, 0), (1, 32, 2, 2, 0), (3, 5, 3, 2, 1), (16, 19, 2, 1, 0)])
     func convolutionAndPool(inputs: Int, outputs: Int, kernel: Int, stride: Int, padding: Int) {
         let pool = MaxPool2d(
@@ -78,8 +80,8 @@ import Testing
         }
     }
 
-    /// Seven images of 51,200 floats between the two are four groups: the same values and gradient of the input,
-    /// and the sums of the weight's gradient in another order.
+    /// Seven images of 51,200 floats between the two are four groups: the same values and gradient
+    /// of the input, and the sums of the weight's gradient in another order.
     @Test func convolutionAndPoolByGroups() {
         var stream = InitializationStream(seed: 1)
         let conv = Conv2d(16, 32, kernel: 3, padding: 1, stream: &stream)

@@ -29,7 +29,8 @@ extension ReferenceLayer {
         }
     }
 
-    /// An LSTM and a GRU of another width, or two stacks with skips, of which the output alone is stored.
+    /// An LSTM and a GRU of another width, or two stacks with skips, of which the output alone is
+    /// stored.
     static func bidirectional(
         _ reference: ReferenceCase, _ x: Tensor, _ stream: inout InitializationStream
     ) -> ReferenceLayer {

@@ -10,7 +10,8 @@ import Testing
         Tape(.training(seed: 3, step: 1, replica: 0, microBatch: 0, sampleCount: 1))
     }
 
-    /// Forget gate open, input gate shut: the cell is carried through; output gate open: h = tanh(c).
+    /// Forget gate open, input gate shut: the cell is carried through; output gate open: h =
+    /// tanh(c).
     @Test func saturatedGatesCopyTheCell() {
         var stream = InitializationStream(seed: 1)
         let units = 5
@@ -89,7 +90,8 @@ import Testing
         #expect(both.final[1].cell?.value.scalars == two.final[0].cell?.value.scalars)
     }
 
-    /// A batch of unequal lengths gives what each sequence gives by itself, whatever the padding holds.
+    /// A batch of unequal lengths gives what each sequence gives by itself, whatever the padding
+    /// holds.
     @Test(arguments: [RecurrentUnit.tanh, .relu, .lstm, .gru], [false, true])
     func lengthsAreSeparateRuns(unit: RecurrentUnit, bidirectional: Bool) {
         var generator = SplitMix(seed: 5)

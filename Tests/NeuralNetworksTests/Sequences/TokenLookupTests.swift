@@ -4,7 +4,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// A recurrent layer that reads rows of a table multiplies the table; the results are those of the rows.
+/// A recurrent layer that reads rows of a table multiplies the table; the results are those of the
+/// rows.
 @Suite struct TokenLookupTests {
     private let symbols = 7, width = 5, units = 6, steps = 6, rows = 4
 
@@ -25,7 +26,8 @@ import Testing
         }
     }
 
-    /// - Parameter asRows: whether the layer gets the rows as an operation's result, of which it knows nothing.
+    /// - Parameter asRows: whether the layer gets the rows as an operation's result, of which it
+    ///   knows nothing.
     private func run(
         _ unit: RecurrentUnit, bidirectional: Bool, batchFirst: Bool, lengths: [Int32]?,
         asRows: Bool

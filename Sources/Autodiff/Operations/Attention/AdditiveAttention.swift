@@ -15,48 +15,81 @@ public func additiveAttention(
     queries: AttentionOperand, keys: AttentionOperand, values: AttentionOperand,
     weight: Parameter, valueWidth: Int, keyLengths: [Int32]? = nil, map: AttentionMap? = nil
 ) -> Variable {
-    let width = weight.shape.count
-    // A plan of one head checks the sizes and carries the masked softmax.
-    let plan = AttentionPlan(
-        queries: queries, keys: keys, values: values, heads: 1, headWidth: width,
-        valueWidth: valueWidth, mask: AttentionMask(keyLengths: keyLengths), scale: 1, dropout: 0)
-    let samples = queries.samples
-    let rows = queries.length
-    let planeCount = rows * plan.stride
-    let probabilities = Tensor(uninitialized: [samples, planeCount])
-    let statistics = Tensor(uninitialized: [rows, 2])
-    let isBatchFirst = queries.layout == .batchFirst
-    let outputStride = isBatchFirst ? valueWidth : samples * valueWidth
-    let sampleStride = isBatchFirst ? rows * valueWidth : valueWidth
-    let y = Tensor(
-        uninitialized: isBatchFirst ? [samples, rows, valueWidth] : [rows, samples, valueWidth])
-    func scoresTile(_ sample: Int) -> rondo_additive_tile {
+    let pass = AdditiveAttentionPass(
+        queries: queries, keys: keys, values: values, weight: weight, valueWidth: valueWidth,
+        keyLengths: keyLengths)
+    let (y, probabilities) = pass.forward()
+    if let map { map.probabilities = pass.map(probabilities) }
+    let inputs = [queries.variable, keys.variable, values.variable]
+    return queries.variable.tape.record(y, from: inputs, using: [weight]) { upstream in
+        pass.backward(upstream, probabilities)
+    }
+}
+
+/// One additive attention with its sizes. The probabilities are [N, Tq, stride of the plan].
+private struct AdditiveAttentionPass {
+    private let queries: AttentionOperand, keys: AttentionOperand, values: AttentionOperand
+    private let weight: Parameter
+    private let valueWidth: Int
+    /// A plan of one head, which checks the sizes and carries the masked softmax.
+    private let plan: AttentionPlan
+
+    init(
+        queries: AttentionOperand, keys: AttentionOperand, values: AttentionOperand,
+        weight: Parameter, valueWidth: Int, keyLengths: [Int32]?
+    ) {
+        plan = AttentionPlan(
+            queries: queries, keys: keys, values: values, heads: 1, headWidth: weight.shape.count,
+            valueWidth: valueWidth, mask: AttentionMask(keyLengths: keyLengths), scale: 1,
+            dropout: 0)
+        self.queries = queries
+        self.keys = keys
+        self.values = values
+        self.weight = weight
+        self.valueWidth = valueWidth
+    }
+
+    private var width: Int { weight.shape.count }
+    private var samples: Int { queries.samples }
+    private var rows: Int { queries.length }
+    private var planeCount: Int { rows * plan.stride }
+    private var isBatchFirst: Bool { queries.layout == .batchFirst }
+    /// Floats from row to row, and from sample to sample, of the result.
+    private var outputStride: Int { isBatchFirst ? valueWidth : samples * valueWidth }
+    private var sampleStride: Int { isBatchFirst ? rows * valueWidth : valueWidth }
+
+    private func scoresTile(_ sample: Int) -> rondo_additive_tile {
         rondo_additive_tile(
             rows: Int64(rows),
             columns: Int64(plan.visibleKeys(sample: sample, queryCount: rows)),
             stride: Int64(plan.stride), width: Int64(width), queryStride: Int64(queries.rowStride),
             keyStride: Int64(keys.rowStride))
     }
-    for sample in 0..<samples {
-        let scores = probabilities.pointer + sample * planeCount
-        var scoresTile = scoresTile(sample)
-        rondo_additive_scores(
-            scores, queries.pointer(sample, 0, 0), keys.pointer(sample, 0, 0),
-            weight.value.pointer, &scoresTile)
-        plan.withTile(sample: sample, head: 0, firstRow: 0, rows: rows) { tile in
-            rondo_attention_softmax(scores, statistics.pointer, &tile)
+
+    func forward() -> (y: Tensor, probabilities: Tensor) {
+        let probabilities = Tensor(uninitialized: [samples, planeCount])
+        let statistics = Tensor(uninitialized: [rows, 2])
+        let y = Tensor(
+            uninitialized: isBatchFirst
+                ? [samples, rows, valueWidth] : [rows, samples, valueWidth])
+        for sample in 0..<samples {
+            let scores = probabilities.pointer + sample * planeCount
+            var scoresTile = scoresTile(sample)
+            rondo_additive_scores(
+                scores, queries.pointer(sample, 0, 0), keys.pointer(sample, 0, 0),
+                weight.value.pointer, &scoresTile)
+            plan.withTile(sample: sample, head: 0, firstRow: 0, rows: rows) { tile in
+                rondo_attention_softmax(scores, statistics.pointer, &tile)
+            }
+            matrixProduct(
+                scores, values.pointer(sample, 0, 0), into: y.pointer + sample * sampleStride,
+                m: rows, n: valueWidth, k: Int(scoresTile.columns), strideA: plan.stride,
+                strideB: values.rowStride, strideC: outputStride)
         }
-        matrixProduct(
-            scores, values.pointer(sample, 0, 0), into: y.pointer + sample * sampleStride,
-            m: rows, n: valueWidth, k: Int(scoresTile.columns), strideA: plan.stride,
-            strideB: values.rowStride, strideC: outputStride)
+        return (y, probabilities)
     }
-    if let map {
-        map.probabilities = unpadded(probabilities, samples, rows, keys.length, plan.stride)
-    }
-    let inputs = [queries.variable, keys.variable, values.variable]
-    let tape = queries.variable.tape
-    return tape.record(y, from: inputs, using: [weight]) { upstream in
+
+    func backward(_ upstream: Tensor, _ probabilities: Tensor) {
         let gradients = OperandGradients(
             [queries, keys, values], widths: [width, width, valueWidth], adding: true)
         let dscores = Tensor(uninitialized: [planeCount])
@@ -82,20 +115,20 @@ public func additiveAttention(
                 dweight.pointer, dscores.pointer, queries.pointer(sample, 0, 0),
                 keys.pointer(sample, 0, 0), weight.value.pointer, &scoresTile)
         }
-        tape.addGradient(to: weight) { gradient, beta in
+        queries.variable.tape.addGradient(to: weight) { gradient, beta in
             rondo_column_sums(gradient, dweight.pointer, 1, width, beta != 0)
         }
         gradients.deliver()
     }
-}
 
-private func unpadded(
-    _ probabilities: Tensor, _ samples: Int, _ rows: Int, _ columns: Int, _ stride: Int
-) -> Tensor {
-    let map = Tensor(uninitialized: [samples, 1, rows, columns])
-    for row in 0..<samples * rows {
-        (map.pointer + row * columns).update(
-            from: probabilities.pointer + row * stride, count: columns)
+    /// [N, 1, Tq, Tk]: the probabilities without the padding of their rows.
+    func map(_ probabilities: Tensor) -> Tensor {
+        let columns = keys.length
+        let map = Tensor(uninitialized: [samples, 1, rows, columns])
+        for row in 0..<samples * rows {
+            (map.pointer + row * columns).update(
+                from: probabilities.pointer + row * plan.stride, count: columns)
+        }
+        return map
     }
-    return map
 }

@@ -6,10 +6,11 @@ public struct AttentionMask: Sendable {
     public var isCausal: Bool
     /// Keys of each sample; the rest is padding. nil: all.
     public var keyLengths: [Int32]?
-    /// Added to the scaled scores, [1 or N, 1 or heads, Tq, Tk]; -infinity hides a key. Not differentiated.
+    /// Added to the scaled scores, [1 or N, 1 or heads, Tq, Tk]; -infinity hides a key. Not
+    /// differentiated.
     public var bias: Tensor?
 
-    /// By default everything is seen.
+    /// A mask that by default hides nothing.
     public init(isCausal: Bool = false, keyLengths: [Int32]? = nil, bias: Tensor? = nil) {
         self.isCausal = isCausal
         self.keyLengths = keyLengths
@@ -22,7 +23,7 @@ public struct AttentionMask: Sendable {
     public static let causal = AttentionMask(isCausal: true)
 }
 
-/// The probabilities of an attention, for those who want to look at them.
+/// Receives the probabilities of an attention, for inspection.
 public final class AttentionMap {
     /// [N, heads, Tq, Tk], before dropout; nil until an attention has filled it.
     public internal(set) var probabilities: Tensor?

@@ -17,10 +17,10 @@ public struct AttentionOperand {
     public let firstColumn: Int
     /// How the variable lies.
     public let layout: SequenceLayout
-    /// The number of time steps used; the others, of a cache that is not full, do not exist.
+    /// The number of time steps used; the rest, of a cache that is not full, is ignored.
     public let length: Int
 
-    /// The columns from `firstColumn` on; the first `length` steps, or all.
+    /// Takes the columns from `firstColumn` on, and the first `length` steps or all.
     public init(
         _ variable: Variable, firstColumn: Int = 0, layout: SequenceLayout = .batchFirst,
         length: Int? = nil

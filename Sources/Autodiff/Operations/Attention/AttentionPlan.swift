@@ -4,8 +4,9 @@ import Tensors
 
 /// One attention with its sizes checked.
 struct AttentionPlan {
-    /// The floats of P (4 MB) up to which it is kept for backward. Keeping saves a quarter of the time of both
-    /// passes at 64 and at 256 time steps, a tenth at 1024; beyond the limit memory counts more.
+    /// P is kept for backward up to this many floats (4 MB). Keeping saves a quarter of the time of
+    /// both passes at 64 and at 256 time steps, a tenth at 1024; beyond the limit memory counts
+    /// more.
     static let keptCount = 1 << 20
     /// Queries per tile.
     static let tileRows = 64
@@ -36,7 +37,8 @@ struct AttentionPlan {
             mask.keyLengths.map { lengths in
                 lengths.count == samples && lengths.allSatisfy { 0...keys.length ~= Int($0) }
             } ?? true,
-            "attention: key lengths \(mask.keyLengths ?? []) for \(samples) samples of \(keys.length) keys"
+            "attention: key lengths \(mask.keyLengths ?? []) for \(samples) samples of "
+                + "\(keys.length) keys"
         )
         if let shape = mask.bias?.shape {
             require(
@@ -66,13 +68,13 @@ struct AttentionPlan {
     }
 
     var samples: Int { queries.samples }
-    /// Of forward, as if every key were seen but those that a causal mask hides.
+    /// FLOPs of the forward products, counting every key that a causal mask does not hide.
     var flops: Int {
         let all = 2 * samples * heads * queries.length * keys.length * (headWidth + valueWidth)
         return mask.isCausal ? all / 2 : all
     }
     var hasDropout: Bool { random != nil }
-    /// Floats from row to row of a tile.
+    /// Distance between the rows of a tile, in floats.
     var stride: Int { (keys.length + 15) / 16 * 16 }
 
     /// The keys that the first `count` queries can see at most.
@@ -85,7 +87,8 @@ struct AttentionPlan {
     /// The keys that query `row` sees under a causal mask.
     func firstVisible(_ row: Int) -> Int { keys.length - queries.length + row + 1 }
 
-    /// The tile of `rows` queries from `firstRow` on; calls `body` with it while its pointers are valid.
+    /// Calls `body` with the tile of `rows` queries from `firstRow` on; its pointers are valid
+    /// until it returns.
     func withTile(
         sample: Int, head: Int, firstRow: Int, rows: Int,
         _ body: (inout rondo_attention_tile) -> Void

@@ -2,9 +2,9 @@ import CKernels
 import Kernels
 import Tensors
 
-// The two passes over the tiles of an attention. Tiles follow one another by sample, head and rows; in
-// backward the rows go from the last tile to the first, because the last one of a causal mask sees the most
-// keys: it overwrites the gradients of keys and values, and the others add to them.
+// The two passes over the tiles of an attention. Tiles follow one another by sample, head and rows;
+// in backward the rows go from the last tile to the first, because the last one of a causal mask
+// sees the most keys: it overwrites the gradients of keys and values, and the others add to them.
 
 /// What forward leaves for backward.
 struct AttentionKept {
@@ -91,69 +91,77 @@ extension AttentionPlan {
     func backward(_ upstream: Tensor, _ kept: AttentionKept) {
         let gradients = OperandGradients(
             [queries, keys, values], widths: [headWidth, headWidth, valueWidth].map { $0 * heads })
-        let tileCount = min(Self.tileRows, queries.length) * stride
-        let scratch = Tensor(uninitialized: [3, tileCount])
-        let dscores = scratch.pointer
-        let dropped = dscores + tileCount
-        let again = dropped + tileCount
+        let scratch = Tensor(uninitialized: [3, min(Self.tileRows, queries.length) * stride])
         forEachHead { sample, head, plane in
-            let dqueries = gradients.pointer(0, sample, 0, head * headWidth)
-            let dkeys = gradients.pointer(1, sample, 0, head * headWidth)
-            let dvalues = gradients.pointer(2, sample, 0, head * valueWidth)
-            let mostSeen = visibleKeys(sample: sample, queryCount: queries.length)
-            for row in mostSeen..<max(mostSeen, keys.length) {
-                (dkeys + row * keys.rowStride).update(repeating: 0, count: headWidth)
-                (dvalues + row * values.rowStride).update(repeating: 0, count: valueWidth)
-            }
+            zeroUnseenKeys(of: gradients, sample: sample, head: head)
             for first in tileStarts.reversed() {
                 let rows = min(Self.tileRows, queries.length - first)
-                let seen = visibleKeys(sample: sample, queryCount: first + rows)
-                let beta: Float = first + rows == queries.length ? 0 : 1
-                let dy =
-                    upstream.pointer
-                    + outputOffset(sample: sample, row: first, column: head * valueWidth)
-                let dqueryRows = dqueries + first * queries.rowStride
-                let visible = firstVisible(first)
-                let edgeOfKeys: CausalEdge = mask.isCausal ? .rows(visible: visible) : .none
                 withTile(sample: sample, head: head, firstRow: first, rows: rows) { tile in
-                    let probabilities: UnsafeMutablePointer<Float>
-                    if let all = kept.probabilities {
-                        probabilities = all.pointer + plane * planeCount + first * stride
-                    } else {
-                        probabilities = again
-                        products(sample, head, first, rows, seen, into: again)
-                        rondo_attention_probabilities(
-                            again,
-                            kept.statistics.pointer + 2 * (plane * queries.length + first), &tile)
-                    }
-                    matrixProduct(
-                        dy, values.pointer(sample, 0, head * valueWidth), transposeB: true,
-                        into: dscores, m: rows, n: seen, k: valueWidth, strideA: outputRowStride,
-                        strideB: values.rowStride, strideC: stride,
-                        edge: mask.isCausal ? .columns(visible: visible) : .none)
-                    var weights = probabilities
-                    if hasDropout {
-                        weights = dropped
-                        rondo_attention_dropout(dropped, probabilities, &tile)
-                    }
-                    matrixProduct(
-                        weights, transposeA: true, dy, into: dvalues, m: seen, n: valueWidth,
-                        k: rows, beta: beta, strideA: stride, strideB: outputRowStride,
-                        strideC: values.rowStride, edge: edgeOfKeys)
-                    rondo_attention_gradient(dscores, probabilities, &tile)
+                    backward(
+                        sample, head, plane, first, rows, &tile, upstream, kept, gradients, scratch)
                 }
-                matrixProduct(
-                    dscores, keys.pointer(sample, 0, head * headWidth), into: dqueryRows, m: rows,
-                    n: headWidth, k: seen, strideA: stride, strideB: keys.rowStride,
-                    strideC: queries.rowStride,
-                    edge: mask.isCausal ? .steps(visible: visible) : .none)
-                matrixProduct(
-                    dscores, transposeA: true, queries.pointer(sample, first, head * headWidth),
-                    into: dkeys, m: seen, n: headWidth, k: rows, beta: beta, strideA: stride,
-                    strideB: queries.rowStride, strideC: keys.rowStride, edge: edgeOfKeys)
             }
         }
         gradients.deliver()
+    }
+
+    /// The keys that no query of a sample sees get no gradient from the tiles.
+    private func zeroUnseenKeys(of gradients: OperandGradients, sample: Int, head: Int) {
+        let dkeys = gradients.pointer(1, sample, 0, head * headWidth)
+        let dvalues = gradients.pointer(2, sample, 0, head * valueWidth)
+        let mostSeen = visibleKeys(sample: sample, queryCount: queries.length)
+        for row in mostSeen..<max(mostSeen, keys.length) {
+            (dkeys + row * keys.rowStride).update(repeating: 0, count: headWidth)
+            (dvalues + row * values.rowStride).update(repeating: 0, count: valueWidth)
+        }
+    }
+
+    /// The gradients of one tile: overwrites its rows of dqueries, and adds to dkeys and dvalues.
+    private func backward(
+        _ sample: Int, _ head: Int, _ plane: Int, _ first: Int, _ rows: Int,
+        _ tile: inout rondo_attention_tile, _ upstream: Tensor, _ kept: AttentionKept,
+        _ gradients: OperandGradients, _ scratch: Tensor
+    ) {
+        let seen = visibleKeys(sample: sample, queryCount: first + rows)
+        let beta: Float = first + rows == queries.length ? 0 : 1
+        let dscores = scratch.pointer
+        let dropped = dscores + scratch.shape[1]
+        let dy =
+            upstream.pointer
+            + outputOffset(sample: sample, row: first, column: head * valueWidth)
+        let visible = firstVisible(first)
+        let edgeOfKeys: CausalEdge = mask.isCausal ? .rows(visible: visible) : .none
+        let probabilities: UnsafeMutablePointer<Float>
+        if let all = kept.probabilities {
+            probabilities = all.pointer + plane * planeCount + first * stride
+        } else {
+            probabilities = dropped + scratch.shape[1]
+            products(sample, head, first, rows, seen, into: probabilities)
+            rondo_attention_probabilities(
+                probabilities, kept.statistics.pointer + 2 * (plane * queries.length + first),
+                &tile)
+        }
+        matrixProduct(
+            dy, values.pointer(sample, 0, head * valueWidth), transposeB: true, into: dscores,
+            m: rows, n: seen, k: valueWidth, strideA: outputRowStride, strideB: values.rowStride,
+            strideC: stride, edge: mask.isCausal ? .columns(visible: visible) : .none)
+        if hasDropout { rondo_attention_dropout(dropped, probabilities, &tile) }
+        matrixProduct(
+            hasDropout ? dropped : probabilities, transposeA: true, dy,
+            into: gradients.pointer(2, sample, 0, head * valueWidth), m: seen, n: valueWidth,
+            k: rows, beta: beta, strideA: stride, strideB: outputRowStride,
+            strideC: values.rowStride, edge: edgeOfKeys)
+        rondo_attention_gradient(dscores, probabilities, &tile)
+        matrixProduct(
+            dscores, keys.pointer(sample, 0, head * headWidth),
+            into: gradients.pointer(0, sample, first, head * headWidth), m: rows, n: headWidth,
+            k: seen, strideA: stride, strideB: keys.rowStride, strideC: queries.rowStride,
+            edge: mask.isCausal ? .steps(visible: visible) : .none)
+        matrixProduct(
+            dscores, transposeA: true, queries.pointer(sample, first, head * headWidth),
+            into: gradients.pointer(1, sample, 0, head * headWidth), m: seen, n: headWidth,
+            k: rows, beta: beta, strideA: stride, strideB: queries.rowStride,
+            strideC: keys.rowStride, edge: edgeOfKeys)
     }
 
     private func products(

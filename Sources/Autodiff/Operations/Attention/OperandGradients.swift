@@ -1,7 +1,7 @@
 import Tensors
 
-/// The gradients of operands, which may be columns of one variable: those that lie side by side share a
-/// tensor, so that nothing has to be put together afterwards.
+/// The gradients of operands, which may be columns of one variable: those that lie side by side
+/// share a tensor, so that nothing has to be joined afterwards.
 struct OperandGradients {
     private let operands: [AttentionOperand]
     private let targets: [Int]

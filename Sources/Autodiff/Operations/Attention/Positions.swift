@@ -19,7 +19,7 @@ public func addPositions(_ x: Variable, table: Parameter, first: Int = 0) -> Var
     }
 }
 
-/// The same with positions that are not trained.
+/// Adds positions that are not trained.
 public func addPositions(_ x: Variable, table: Tensor, first: Int = 0) -> Variable {
     x.tape.record(positioned(x.value, table, first: first), from: [x]) { upstream in
         x.tape.addGradient(upstream, to: x)

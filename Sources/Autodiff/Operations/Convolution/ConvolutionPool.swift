@@ -2,17 +2,19 @@ import CKernels
 import Kernels
 import Tensors
 
-/// Floats of the convolution's result that exist at once, about: 512 KiB, which stays in the nearer caches
-/// between being written and being read. (256 KiB and 1 MiB take 2 to 5 % longer, 3 MiB as long as the whole.)
+/// How many floats of the convolution's result exist at once, about: 512 KiB, which stay in the
+/// nearer caches until they are read. (256 KiB and 1 MiB take 2 to 5 % longer, 3 MiB as long as
+/// without groups.)
 private let groupElementCount = 128 << 10
 
 /// `maxPool2d(convolution2d(x))`, for a group of images at a time.
 ///
-/// What lies between the two is the largest tensor of such a network, and needed only where a window has its
-/// maximum, which the pool notes. It is never whole in memory: a group's part is pooled at once, and its
-/// gradient is spread out again when backward needs it. (The CNN's step with 1 worker: 11.9 -> 10.8 ms; with 2
-/// workers, whose caches and memory are shared, 13.3 -> 11.2 ms; 17 MB less.)
-/// The result has the bits of the two operations; the gradients of weight and bias are summed group by group.
+/// The convolution's result is the largest tensor of such a network, and it is needed only where a
+/// window has its maximum, which the pool notes. It is never whole in memory: a group's part is
+/// pooled at once, and backward spreads its gradient out again. (The CNN's step with 1 worker: 11.9
+/// -> 10.8 ms; with 2 workers, whose caches and memory are shared, 13.3 -> 11.2 ms; 17 MB less.)
+/// The result has the bits of the two operations; the gradients of weight and bias are summed group
+/// by group.
 package func convolution2dMaxPool(
     _ x: Variable, weight: Parameter, bias: Parameter?, stride: ImageWindow.Pair,
     padding: ImageWindow.Pair, groups: Int, tile: WinogradTile, pool: PoolWindow
@@ -28,7 +30,7 @@ package func convolution2dMaxPool(
     let imageGroups = Swift.stride(from: 0, to: images, by: groupSize).map {
         $0..<min(images, $0 + groupSize)
     }
-    /// Of the images of one group.
+    /// The convolution's result for one group.
     let shape: Shape = [groupSize, height, width, outputs]
 
     let y = Tensor(uninitialized: pooling.outputShape)

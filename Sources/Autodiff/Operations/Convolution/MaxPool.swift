@@ -17,15 +17,15 @@ package struct PoolWindow {
     }
 }
 
-/// A max pool over a batch: which input won each window is kept for the gradient.
+/// A max pool over a batch. It keeps for the gradient which input was the largest of each window.
 struct MaxPool {
-    /// Floats of one image before and after.
+    /// Floats of one input image and of one output image.
     let inputCount: Int, outputCount: Int
     /// [N, H', W', C]
     let outputShape: Shape
     private let window: ImageWindow
     private let relu: Bool
-    /// One byte per output, in memory of the pool.
+    /// The place of the largest input in its window: one byte per output.
     private let taps: Tensor
 
     /// - Parameter shape: [_, H, W, C] of the input.

@@ -2,8 +2,12 @@ import CKernels
 import Kernels
 import Tensors
 
-/// The largest input of each window; padding never wins. x: [N, H, W, C]; the stride is the kernel where none
-/// is given, here and below. With `relu` the ReLU of that, which is also the largest ReLU of the inputs.
+/// The largest input of each window; padding never counts as largest.
+///
+/// - Parameters:
+///   - x: [N, H, W, C].
+///   - stride: the kernel's size where nil.
+///   - relu: whether to return the ReLU of that, which is also the largest ReLU of the inputs.
 /// - Precondition: at most 256 taps, with `relu` 255; padding at most half of the kernel.
 public func maxPool2d(
     _ x: Variable, kernel: ImageWindow.Pair, stride: ImageWindow.Pair? = nil,
@@ -21,7 +25,8 @@ public func maxPool2d(
     }
 }
 
-/// The mean of each window, padding counted as zeros. x: [N, H, W, C].
+/// The mean of each window, padding counted as zeros. x: [N, H, W, C]; the stride is the kernel's
+/// size where nil.
 public func averagePool2d(
     _ x: Variable, kernel: ImageWindow.Pair, stride: ImageWindow.Pair? = nil,
     padding: ImageWindow.Pair = 0

@@ -4,14 +4,14 @@ import Tensors
 
 /// The adjoint of a 2-d convolution, as PyTorch's `conv_transpose2d`.
 ///
-/// The convolution that takes y's shape to x's with the same weight is run backward: its gradient with
-/// respect to the input is this forward pass, and its forward pass is this gradient.
+/// The convolution that takes y's shape to x's with the same weight is run backward: its gradient
+/// with respect to the input is this forward pass, and its forward pass is this gradient.
 ///
 /// - Parameters:
 ///   - x: [N, H, W, C].
 ///   - weight: [C, O / groups, kH, kW]; bias: [O] or nil.
-///   - outputPadding: rows and columns added at the end of the output, less than the stride: several
-///     sizes of y shrink to the same x.
+///   - outputPadding: rows and columns added at the end of the output, less than the stride:
+///     several sizes of y shrink to the same x.
 /// - Returns: [N, H', W', O] with H' = (H - 1) stride - 2 padding + kH + outputPadding.
 /// Cost: 2 N H W C kH kW O / groups FLOPs forward, twice that backward.
 public func transposedConvolution2d(

@@ -1,8 +1,8 @@
 import CKernels
 import Tensors
 
-// Arithmetic of two variables whose shapes broadcast. The gradient of an operand that was repeated is the
-// sum over its repetitions.
+// Arithmetic of two variables whose shapes broadcast. The gradient of an operand that was repeated
+// is the sum over its repetitions.
 
 private func binary(
     _ operation: rondo_binary_operation, _ name: String, _ a: Variable, _ b: Variable,
@@ -24,7 +24,7 @@ private func binary(
 public func add(_ a: Variable, _ b: Variable) -> Variable {
     let y: Tensor
     if a.shape == b.shape {
-        // The end of each residual block: no strides to look at.
+        // Equal shapes, as at the end of each residual block, need no strides.
         y = Tensor(uninitialized: a.shape)
         rondo_sum(y.pointer, a.value.pointer, b.value.pointer, y.count)
     } else {
@@ -111,8 +111,8 @@ private func extremum(
     }
 }
 
-/// a to the power b, broadcasting. The base may be negative where the exponent is an integer; the gradient
-/// of the exponent is then not a number, and 0 at a base of 0.
+/// a to the power b, broadcasting. The base may be negative where the exponent is an integer; the
+/// gradient of the exponent is then not a number, and 0 at a base of 0.
 public func pow(_ a: Variable, _ b: Variable) -> Variable {
     binary(rondo_binary_power, "pow", a, b) { upstream, _ in
         let upstream = upstream

@@ -2,10 +2,10 @@ import CKernels
 import Kernels
 import Tensors
 
-// NumPy's broadcasting for dense tensors: shapes are aligned at their last dimension, and a size of 1 (or a
-// missing dimension) is repeated. Nothing is copied for it: the loops read a repeated operand with
-// stride 0. Dimensions that lie together in all operands are merged first, so most calls are one or two
-// loops deep.
+// NumPy's broadcasting for dense tensors: shapes are aligned at their last dimension, and a size of
+// 1 (or a missing dimension) is repeated. Nothing is copied: the loops read a repeated operand with
+// stride 0. Dimensions that lie together in all operands are merged first, so most calls are one or
+// two loops deep.
 
 extension Shape {
     /// Whether a tensor of this shape can be repeated to `target`.
@@ -50,7 +50,8 @@ func combined(
     return y
 }
 
-/// target = target op b, where b broadcasts to the target, which nobody else shows.
+/// target = target op b, where b broadcasts to the target. No other tensor may share the target's
+/// memory.
 func combine(_ operation: rondo_binary_operation, into target: Tensor, _ b: Tensor) {
     let loops = StridedLoops(
         sizes: target.shape.dimensions,
@@ -60,7 +61,7 @@ func combine(_ operation: rondo_binary_operation, into target: Tensor, _ b: Tens
         loops.strides[0], loops.strides[1])
 }
 
-/// The gradient of an operand that was repeated: summed over its repetitions.
+/// The gradient of a repeated operand: the sum over its repetitions.
 func unbroadcast(_ gradient: Tensor, to shape: Shape) -> Tensor {
     if gradient.shape == shape { return gradient }
     let missing = gradient.shape.rank - shape.rank

@@ -1,8 +1,8 @@
 import CKernels
 import Tensors
 
-// Comparisons and logic. They have no derivative, so they take and return tensors: 1 for true, 0 for
-// false, and everything but 0 counts as true. Shapes broadcast.
+// Comparisons and logic. They have no derivative, so they take and return tensors: 1 for true, 0
+// for false, and everything but 0 counts as true. Shapes broadcast.
 
 /// a == b.
 public func equal(_ a: Tensor, _ b: Tensor) -> Tensor {

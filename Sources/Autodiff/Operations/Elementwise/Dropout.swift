@@ -2,11 +2,12 @@ import CKernels
 import Kernels
 import Tensors
 
-/// In training each element is zeroed with `probability` and the others are divided by 1 - probability
-/// (Srivastava et al. 2014, inverted form); in evaluation x itself.
+/// Zeroes each element with `probability` in training and divides the others by 1 - probability
+/// (Srivastava et al. 2014, inverted form); returns x itself in evaluation.
 ///
-/// The mask is a pure function of (seed, step, replica, micro-batch, which call of the pass): it does not
-/// depend on who computes the replica, and backward computes it again instead of keeping it.
+/// The mask is a pure function of (seed, step, replica, micro-batch, which call of the pass): it
+/// does not depend on the worker that computes the replica, and backward computes it again instead
+/// of keeping it.
 public func dropout(_ x: Variable, probability: Float) -> Variable {
     require(probability >= 0 && probability < 1, "dropout probability \(probability)")
     let settings = x.tape.settings

@@ -3,7 +3,7 @@ import Kernels
 import Tensors
 
 // Elementwise functions of one variable. Each keeps what its derivative needs, x or y, and works in
-// place on the upstream gradient where nobody else shows it.
+// place on the upstream gradient where no other tensor shares its memory.
 
 private typealias Forward = (UnsafeMutablePointer<Float>, UnsafePointer<Float>, Int) -> Void
 private typealias Derivative = (
@@ -43,7 +43,7 @@ public func exp(_ x: Variable) -> Variable {
     unary(x, .result, { rondo_exponential($0, $1, $2) }, { rondo_multiply($0, $1, $2, $3) })
 }
 
-/// The natural logarithm: -infinity at 0, not a number below.
+/// The natural logarithm: -infinity at 0, NaN below.
 public func log(_ x: Variable) -> Variable {
     unary(x, .input, { rondo_logarithm($0, $1, $2) }, { rondo_logarithm_gradient($0, $1, $2, $3) })
 }

@@ -8,8 +8,8 @@ import Tensors
 ///   - tokens: row numbers, each in 0 ..< V, in the order of `shape`.
 ///   - weight: [V, D].
 ///   - paddingIndex: a row that collects no gradient.
-/// Backward adds the rows of dy to the table's gradient in the order of the tokens, so that equal tokens give
-/// equal bits; the first contribution of a step zeroes the gradient before.
+/// Backward adds the rows of dy to the table's gradient in the order of the tokens, so that equal
+/// tokens give equal bits; before the first contribution of a step the gradient is zeroed.
 /// - Precondition: every token is in the table.
 public func embedding(
     _ tokens: [Int32], shape: Shape, weight: Parameter, paddingIndex: Int? = nil, tape: Tape
@@ -25,7 +25,8 @@ public func embedding(
             + "0..<\(vocabulary)")
     let y = Tensor(uninitialized: Shape(shape.dimensions + [width]))
     rondo_gather_rows(y.pointer, width, weight.value.pointer, tokens, tokens.count, width)
-    // The table's gradient is complete when this node's turn comes; who adds to it wakes the node.
+    // The table's gradient is complete when this node's turn comes; each addition to it sends the
+    // node a signal.
     let node = tape.record(Tensor(zeros: []), from: [], using: [weight]) { _ in }
     var rows = tape.record(y, from: [node]) { [unowned tape] upstream in
         tape.addGradient(to: weight) { gradient, beta in

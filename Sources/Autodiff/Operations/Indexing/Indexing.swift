@@ -2,8 +2,8 @@ import CKernels
 import Kernels
 import Tensors
 
-// Selecting by integer indices and by masks. Gradients that meet at one place are added in the order of the
-// indices.
+// Selecting by integer indices and by masks. Gradients that meet at one place are added in the
+// order of the indices.
 
 /// A dense row-major array of integers: which rows or places to take.
 public struct Indices: Sendable, Equatable, ExpressibleByArrayLiteral {
@@ -56,8 +56,8 @@ public func indexSelect(_ x: Variable, _ indices: Indices, axis: Int = 0) -> Var
     }
 }
 
-/// y[..., l, ...] = x[..., indices[..., l, ...], ...]: one index per element of the result, whose shape is
-/// that of x but for the axis.
+/// y[..., l, ...] = x[..., indices[..., l, ...], ...]: one index per element of the result, whose
+/// shape is that of x but for the axis.
 public func gather(_ x: Variable, _ indices: Indices, axis: Int) -> Variable {
     let axis = x.shape.axis(axis, "gather")
     requireSameButAxis(x.shape, indices.shape, axis, "gather")
@@ -105,7 +105,7 @@ private func requireSameButAxis(_ x: Shape, _ indices: Shape, _ axis: Int, _ ope
         "\(operation): indices of shape \(indices) for \(x) along axis \(axis)")
 }
 
-/// A new last axis of this size with 1 at the index and 0 elsewhere.
+/// Adds a last axis of this size with 1 at the index and 0 elsewhere.
 public func oneHot(_ indices: Indices, size: Int) -> Tensor {
     indices.requireBelow(size, "oneHot")
     let y = Tensor(zeros: Shape(indices.shape.dimensions + [size]))
@@ -120,7 +120,7 @@ public func select(where condition: Tensor, _ a: Variable, _ b: Variable) -> Var
     func kept(_ x: Tensor, _ operation: rondo_binary_operation) -> Tensor {
         combined(operation, repeated(x, to: shape), condition, "select")
     }
-    // The one that is not chosen is 0 and so does not change the sum; -0 becomes 0.
+    // The operand that is not chosen is 0 and does not change the sum; -0 becomes 0.
     let y = kept(a.value, rondo_binary_keep_where_not_zero)
     combine(rondo_binary_add, into: y, kept(b.value, rondo_binary_keep_where_zero))
     return a.tape.record(y, from: [a, b]) { upstream in

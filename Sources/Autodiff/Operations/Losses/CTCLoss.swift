@@ -2,12 +2,12 @@ import CKernels
 import Kernels
 import Tensors
 
-/// Connectionist temporal classification (Graves et al. 2006): -log of the probability of all alignments of
-/// the labels with the time steps.
+/// Connectionist temporal classification (Graves et al. 2006): -log of the probability of all
+/// alignments of the labels with the time steps.
 ///
 /// - Parameters:
 ///   - logits: [N, T, classes] or [T, N, classes], before softmax.
-///   - labels: of each sample, without `blank`.
+///   - labels: the labels of each sample, without `blank`.
 ///   - lengths: time steps of each sample, all where nil.
 ///   - zeroInfinity: labels that do not fit into the time steps cost nothing; otherwise infinity.
 /// - Returns: the sum over samples; divisor: the samples' weights.
@@ -23,7 +23,8 @@ public func ctcLoss(
     let classes = logits.shape[2]
     require(
         labels.count == samples && (lengths.map { $0.count == samples } ?? true),
-        "ctcLoss: \(labels.count) lists of labels, \(lengths?.count ?? samples) lengths, \(samples) samples"
+        "ctcLoss: \(labels.count) lists of labels, \(lengths?.count ?? samples) lengths, "
+            + "\(samples) samples"
     )
     require(
         labels.allSatisfy { $0.allSatisfy { $0 != blank && 0..<classes ~= Int($0) } }

@@ -7,7 +7,8 @@ import Tensors
 /// - Parameters:
 ///   - logits: [..., classes]; labels: one per row.
 ///   - ignoredLabel: rows with this label count nothing; all others must be in 0 ..< classes.
-///   - smoothing: the share of the target that is spread over all classes (Szegedy et al. 2016, section 7).
+///   - smoothing: the share of the target that is spread over all classes (Szegedy et al. 2016,
+///     section 7).
 ///   - classWeights: factors by class, of the loss and of the divisor.
 ///   - weights: factors by row.
 /// - Returns: the sum; the divisor is the sum of the weights of the rows that count.

@@ -1,15 +1,15 @@
-/// What a loss saw, as sums, so that parts computed anywhere can be added up.
+/// The sums of a loss over a part of a batch; those of all parts are added up.
 public struct LossSums: Sendable, Equatable {
     /// The sum of the samples' losses.
     public var lossSum: Float
     /// Samples whose largest logit is at the label.
     public var correctCount: Int
-    /// Samples.
+    /// Samples of the pass.
     public var sampleCount: Int
-    /// What the sum and its gradient are divided by in the end; the samples, unless they are weighted.
+    /// The divisor of the sum and of its gradient: the samples, unless they are weighted.
     public var weight: Float
 
-    /// The sums of a pass whose samples count alike.
+    /// The sums of a pass whose samples all have the weight 1.
     public init(lossSum: Float, correctCount: Int, sampleCount: Int) {
         self.init(
             lossSum: lossSum, correctCount: correctCount, sampleCount: sampleCount,

@@ -2,8 +2,8 @@ import CKernels
 import Kernels
 import Tensors
 
-/// The divergence of normal distributions with diagonal covariance from the standard one, the regulariser of
-/// a variational autoencoder (Kingma and Welling 2014, appendix B):
+/// The divergence of normal distributions with diagonal covariance from the standard one, the
+/// regulariser of a variational autoencoder (Kingma and Welling 2014, appendix B):
 /// the sum of (mean^2 + exp(logVariance) - 1 - logVariance) / 2; divisor: rows.
 public func gaussianDivergence(
     means: Variable, logVariances: Variable, weights: [Float]? = nil
@@ -23,7 +23,8 @@ public func gaussianDivergence(
         weight: rowWeight(weights, rows: rows), rowCount: rows)
 }
 
-/// 1 - cosine(a, b) for rows with sign 1, max(0, cosine(a, b) - margin) for rows with sign -1; divisor: rows.
+/// 1 - cosine(a, b) for rows with sign 1, max(0, cosine(a, b) - margin) for rows with sign -1;
+/// divisor: rows.
 public func cosineLoss(
     _ a: Variable, _ b: Variable, signs: [Int32], margin: Float = 0, weights: [Float]? = nil
 ) -> WeightedLoss {
@@ -49,7 +50,8 @@ private func pairMemory(_ a: Variable, _ b: Variable) -> (Tensor, Tensor)? {
 }
 
 /// Skip-gram with negative sampling (Mikolov et al. 2013, equation 4):
-/// -log sigmoid(center . positive) - sum over negatives of log sigmoid(-center . negative); divisor: rows.
+/// -log sigmoid(center . positive) - sum over negatives of log sigmoid(-center . negative);
+/// divisor: rows.
 ///
 /// - Parameters:
 ///   - centers, positives: [N, D]; negatives: [N, K, D].

@@ -5,9 +5,10 @@ import Tensors
 /// The sum over samples of -log softmax(logits)[label].
 ///
 /// - Parameters:
-///   - logits: [..., classes]; labels: one per row, in 0 ..< classes, or negative for a row that is not
-///     counted (padding).
-/// - Returns: a scalar, the *sum* (the mean is taken after the reduction over replicas), and the counts.
+///   - logits: [..., classes]; labels: one per row, in 0 ..< classes, or negative for a row that is
+///     not counted (padding).
+/// - Returns: a scalar, the *sum* (the mean is taken after the reduction over replicas), and the
+///   counts.
 /// Backward is (softmax - onehot), in one pass.
 public func softmaxCrossEntropy(
     _ logits: Variable, labels: [Int32]

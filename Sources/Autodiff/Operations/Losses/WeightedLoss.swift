@@ -2,18 +2,19 @@ import CKernels
 import Kernels
 import Tensors
 
-// Losses are sums, with what the mean has to be divided by beside them: parts of a batch, computed anywhere, are
-// added up and divided once, so a replica with fewer tokens does not count more per token.
+// A loss is a sum with its divisor. Parts of a batch, computed anywhere, are added up and divided
+// once, so a replica with fewer tokens does not count more per token.
 //
-// Each loss computes its derivatives together with its value; backward hands them over, scaled where the
-// upstream gradient is not 1. A row is all dimensions but the last; its weight multiplies its loss and its
-// share of the divisor.
+// Each loss computes its derivatives together with its value; backward hands them over, scaled
+// where the upstream gradient is not 1. A row is all dimensions but the last; its weight multiplies
+// its loss and its share of the divisor.
 
 /// A sum of losses and its divisor.
 public struct WeightedLoss {
     /// The sum, a scalar to run backward from.
     public let loss: Variable
-    /// What the sum is divided by for PyTorch's `mean`: samples, tokens, elements, or their weights.
+    /// What the sum is divided by for PyTorch's `mean`: samples, tokens, elements, or their
+    /// weights.
     public let weight: Float
     /// Rows whose largest logit is at the label; 0 where there is no label.
     public let correctCount: Int
@@ -44,7 +45,7 @@ func weightedLoss(
         let factor = upstream.pointer[0]
         for (variable, derivative) in inputs {
             guard let derivative else { continue }
-            // Nobody else shows the derivative, and backward comes once.
+            // No other tensor shares the derivative's memory, and backward runs once.
             if factor != 1 { rondo_scale(derivative.pointer, factor, derivative.count) }
             tape.addGradient(derivative, to: variable)
         }
@@ -60,7 +61,7 @@ func sum(of tensor: Tensor) -> Tensor {
     return total
 }
 
-/// Memory for the derivatives of x, where there will be a backward pass.
+/// Memory for the derivatives of x; nil if no backward pass will ask for them.
 func derivativeMemory(for x: Variable) -> Tensor? {
     x.needsDerivative ? Tensor(uninitialized: x.shape) : nil
 }

@@ -5,12 +5,12 @@ import Tensors
 
 // y = (x - mean) / sqrt(variance + epsilon) * weight + bias, per channel (Ioffe and Szegedy 2015).
 //
-// In training, mean and (biased) variance are those of this pass, that is of one replica's batch: they
-// never depend on how replicas are dealt to workers. They are functions of x, so backward has, with
-// xhat the normalised input and M rows,
+// In training, mean and (biased) variance are those of this pass, that is of one replica's batch:
+// they never depend on how replicas are dealt to workers. They are functions of x, so backward has,
+// with xhat the normalised input and M rows,
 //   dx = weight / deviation * (dy - sum(dy) / M - xhat * sum(dy * xhat) / M)
-// which is a * dy + b * x + d with three numbers per channel. In evaluation mean and variance are the
-// running ones, which are constants: dx = weight / deviation * dy.
+// which is a * dy + b * x + d with three numbers per channel. In evaluation mean and variance are
+// the running ones, which are constants: dx = weight / deviation * dy.
 
 /// Batch normalisation over all dimensions but the last.
 ///
@@ -49,7 +49,8 @@ public func batchNormalization(
     }
 }
 
-/// Mean and biased variance of the rows, which the running statistics take in.
+/// Returns mean and biased variance of the rows and adds them to the running statistics'
+/// contributions.
 private func batchStatistics(
     of x: Variable, contributingTo runningMean: RunningStatistic,
     _ runningVariance: RunningStatistic
@@ -69,7 +70,7 @@ private func batchStatistics(
     return (mean, variance)
 }
 
-/// What backward needs of one batch normalisation.
+/// The values that backward needs of one batch normalisation.
 private struct BatchNormGradient {
     let x: Variable, y: Tensor
     let mean: Tensor, variance: Tensor

@@ -32,7 +32,7 @@ public func groupNormalization(
             bias.value.pointer, positions, channels)
     }
     return x.tape.record(y, from: [x], using: [weight, bias]) { upstream in
-        // The channel sums of dy and of dy * xhat: of one sample, then of all.
+        // Channel sums of dy and of dy * xhat, for one sample, then for all.
         let sums = Tensor(zeros: [4, channels])
         let (dySum, dyScaled) = (sums.pointer, sums.pointer + channels)
         let (biasSum, weightSum) = (sums.pointer + 2 * channels, sums.pointer + 3 * channels)

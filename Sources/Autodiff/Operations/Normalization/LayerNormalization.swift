@@ -6,10 +6,10 @@ import Tensors
 ///
 /// - Parameters:
 ///   - x: [..., normalised dimensions].
-///   - weight, bias: the normalised dimensions, the last of x; or nil, bias nil where weight is. The
-///     dimensions of `normalized` count where there is no weight.
-/// Mean and biased variance are those of one row, so no sample depends on another. Forward and backward are
-/// one pass each over rows that stay in the cache.
+///   - weight, bias: the normalised dimensions, the last of x; or nil, bias nil where weight is.
+///     The dimensions of `normalized` count where there is no weight.
+/// Mean and biased variance are those of one row, so no sample depends on another. Forward and
+/// backward are one pass each over rows that stay in the cache.
 public func layerNormalization(
     _ x: Variable, normalized: Shape, weight: Parameter? = nil, bias: Parameter? = nil,
     epsilon: Float = 1e-5
@@ -18,7 +18,8 @@ public func layerNormalization(
         x.shape.dimensions.suffix(normalized.rank) == normalized.dimensions[...]
             && (weight.map { $0.shape == normalized } ?? (bias == nil))
             && (bias.map { $0.shape == normalized } ?? true),
-        "layerNorm over \(normalized): x \(x.shape), weight \(shapeText(weight)), bias \(shapeText(bias))"
+        "layerNorm over \(normalized): x \(x.shape), weight \(shapeText(weight)), "
+            + "bias \(shapeText(bias))"
     )
     let columns = normalized.count
     let rows = columns == 0 ? 0 : x.value.count / columns

@@ -1,13 +1,13 @@
 import Kernels
 import Tensors
 
-// Matrix products over batches. Every product of two matrices is one call of BLAS; where the right operand
-// is one matrix for the whole batch, the batch is one tall product.
+// Matrix products over batches. Every product of two matrices is one call of BLAS; where the right
+// operand is one matrix for the whole batch, the batch is one tall product.
 
 /// op(a) op(b) over the last two dimensions; those before are batches and broadcast.
 ///
-/// An operand of one dimension is a row on the left and a column on the right, whose dimension is dropped
-/// from the result, as in NumPy.
+/// An operand of one dimension is a row on the left and a column on the right, whose dimension is
+/// dropped from the result, as in NumPy.
 public func matmul(
     _ a: Variable, transposeA: Bool = false, _ b: Variable, transposeB: Bool = false
 ) -> Variable {
@@ -103,8 +103,8 @@ private struct MatmulPlan: Sendable {
         }
     }
 
-    // y = op(a) op(b): d op(a) = dy op(b)^T, and the transpose of that where a is stored transposed. The
-    // first product that a repeated matrix took part in overwrites, the others add.
+    // y = op(a) op(b): d op(a) = dy op(b)^T, and the transpose of that where a is stored
+    // transposed. The first product that a repeated matrix took part in overwrites, the others add.
     func gradientOfA(_ gradient: Tensor, _ upstream: Tensor, _ b: Tensor) {
         accumulate(gradient, placesA, m * k) { index, target, beta in
             let dy = upstream.pointer + index * m * n

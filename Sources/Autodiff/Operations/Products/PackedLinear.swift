@@ -2,8 +2,6 @@ import CKernels
 import Kernels
 import Tensors
 
-// The linear maps around an attention: by some rows of a packed weight, and with GELU in the same pass.
-
 /// y = x W[rows]^T + b[rows]: the part of a packed projection that this input needs.
 ///
 /// - Parameters:
@@ -55,7 +53,7 @@ public func linear(
     }
 }
 
-/// The first contribution to a parameter overwrites all of it, also where it has nothing to say.
+/// Zeroes a parameter's gradient outside of the rows that the first contribution of a step writes.
 func zeroOutside(
     _ rows: Range<Int>, of parameter: Parameter, _ gradient: UnsafeMutablePointer<Float>,
     _ beta: Float, columns: Int

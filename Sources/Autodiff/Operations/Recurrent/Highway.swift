@@ -2,8 +2,8 @@ import CKernels
 import Kernels
 import Tensors
 
-/// y = x + g (h - x) with the gate g = 1 / (1 + exp(-gateLogits)): a highway connection around what made h
-/// of x (Srivastava, Greff and Schmidhuber 2015, equation 3).
+/// y = x + g (h - x) with the gate g = 1 / (1 + exp(-gateLogits)): a highway connection around the
+/// layers that turned x into h (Srivastava, Greff and Schmidhuber 2015, equation 3).
 ///
 /// - Parameters: x, transformed (h) and gateLogits have the same shape.
 public func highway(_ x: Variable, transformed: Variable, gateLogits: Variable) -> Variable {

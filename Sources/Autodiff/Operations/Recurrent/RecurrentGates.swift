@@ -1,10 +1,11 @@
 import CKernels
 import Tensors
 
-/// How the gates of all steps lie in memory, and their gradients, which take the gates' place in backward.
+/// The memory layout of the gates of all steps, and of their gradients, which take the gates' place
+/// in backward.
 ///
-/// Gates lie row by row. Gradients do too where OpenBLAS multiplies them; else in blocks of 16 columns, segment
-/// by segment, because a block belongs to one product.
+/// Gates lie row by row. Gradients do too if OpenBLAS multiplies them; otherwise they lie in blocks
+/// of 16 columns, segment by segment, because a block belongs to one product.
 struct RecurrentGates {
     /// Neighbouring columns that take part in the same products.
     struct Segment {
@@ -13,7 +14,7 @@ struct RecurrentGates {
         let place: Int
     }
 
-    /// A segment and the rows of a weight whose products it has the gradients of.
+    /// A segment, and the first row of the weight whose products have their gradients in it.
     struct Part {
         let segment: Segment
         let row: Int
@@ -23,8 +24,8 @@ struct RecurrentGates {
     /// Columns of the gates: four per unit for LSTM and GRU, whose fourth is the state's part of n.
     let columns: Int
     let isBlocked: Bool
-    /// Of the input's weight and of the hidden one. A GRU's n has one gradient for the input's product
-    /// and one for the state's.
+    /// Parts of the products with the input's weight, and with the hidden one. A GRU's n has one
+    /// gradient for the input's product and one for the state's.
     let inputParts: [Part], hiddenParts: [Part]
     /// Columns of the sums over the rows.
     let sumCount: Int
@@ -54,10 +55,10 @@ struct RecurrentGates {
         hiddenParts = [first, Part(segment: segments[2], row: 2 * units)]
     }
 
-    /// Floats of a step.
+    /// Floats that a step takes.
     var stepCount: Int { rows * max(columns, sumCount) }
 
-    /// Puts a step's gradients into blocks, whose sums over the rows are added to `sums`.
+    /// Puts a step's gradients into blocks and adds their sums over the rows to `sums`.
     func block(
         _ gradients: UnsafePointer<Float>, into step: UnsafeMutablePointer<Float>,
         sums: UnsafeMutablePointer<Float>
@@ -69,7 +70,7 @@ struct RecurrentGates {
         }
     }
 
-    /// A segment of a step's gradients on the left of a product.
+    /// A segment of a step's gradients as the left side of a product.
     func operand(_ step: UnsafePointer<Float>, _ segment: Segment) -> RecurrentOperand {
         isBlocked
             ? RecurrentOperand(pointer: step + segment.place * rows, stride: 0)

@@ -4,7 +4,7 @@ import Tensors
 /// The sizes of one layer's run.
 struct RecurrentGeometry {
     let unit: RecurrentUnit
-    /// T; steps that some sequence has; N; I; H; D.
+    /// T; the steps of the longest sequence; N; I; H; D.
     let steps: Int, activeSteps: Int, rows: Int, inputs: Int, units: Int, directions: Int
     let lengths: [Int32]?
     private let isSingleStep: Bool
@@ -25,14 +25,14 @@ struct RecurrentGeometry {
             "length \(lengths?.first { $0 < 0 || $0 > limit } ?? 0) is outside 0...\(limit)")
         require(
             (lengths?.count ?? rows) == rows, "\(lengths?.count ?? 0) lengths of \(rows) sequences")
-        // Lengths that cut nothing off are none.
+        // Lengths that shorten no sequence are left out.
         self.lengths = lengths.flatMap { $0.allSatisfy { $0 == limit } ? nil : $0 }
         activeSteps = self.lengths.map { Int($0.max() ?? 0) } ?? limit
         require(
             directions.count == 1
                 || directions.count == 2 && !directions[0].isReversed && directions[1].isReversed,
-            "\(directions.count) directions, reversed \(directions.map(\.isReversed)); a layer has one, or "
-                + "a forward and a reversed one")
+            "\(directions.count) directions, reversed \(directions.map(\.isReversed)); "
+                + "a layer has one, or a forward and a reversed one")
         units = directions[0].hidden.shape[1]
         let products = unit.productCount * units
         for weights in directions {
@@ -45,8 +45,8 @@ struct RecurrentGeometry {
         self.directions = directions.count
     }
 
-    /// Whether products are our own, which need rows in blocks and packed weights; that pays from four
-    /// steps on.
+    /// Whether Rondo's own products are used. They need rows in blocks and packed weights, which
+    /// pays from four steps on.
     var isBlocked: Bool { Arithmetic.fusedWidth > 0 && activeSteps >= 4 }
     /// Whether each step keeps four gates per unit; a plain RNN keeps its state alone.
     var isGated: Bool { unit == .lstm || unit == .gru }

@@ -4,9 +4,9 @@ import Tensors
 
 /// The product of a recurrent step with a weight that stays the same for all steps.
 ///
-/// A BLAS packs both sides anew in every call, which for a few dozen rows costs a third of the time: LSTM of
-/// 256 units, 32 rows, 116 us a step with OpenBLAS and 73 us with the weight packed once (Zen 5, one
-/// thread; 174 and 150 us with AVX2 kernels).
+/// A BLAS packs both sides anew in every call, which for a few dozen rows costs a third of the
+/// time: LSTM of 256 units, 32 rows, 116 us a step with OpenBLAS and 73 us with the weight packed
+/// once (Zen 5, one thread; 174 and 150 us with AVX2 kernels).
 struct RecurrentProduct {
     private let weight: UnsafePointer<Float>
     private let isTransposed: Bool
@@ -14,8 +14,8 @@ struct RecurrentProduct {
     private let packed: Tensor?
     private let rows: Int, columns: Int, inner: Int
 
-    /// c[rows, columns] (+)= a[rows, inner] * weight[inner, columns], or of weight[columns, inner] transposed.
-    /// The weight must not change meanwhile.
+    /// c[rows, columns] (+)= a[rows, inner] * weight[inner, columns], or of weight[columns, inner]
+    /// transposed. The weight must not change as long as this value is used.
     init(
         _ weight: UnsafePointer<Float>, isTransposed: Bool, rows: Int, columns: Int, inner: Int,
         isBlocked: Bool
@@ -55,17 +55,18 @@ struct RecurrentProduct {
     }
 }
 
-/// The rows of a step on the left of a product: in blocks of 16 columns, or as they lie, `stride` apart.
+/// The rows of a step as the left side of a product: in blocks of 16 columns, or `stride` floats
+/// apart.
 struct RecurrentOperand {
     let pointer: UnsafePointer<Float>
     let stride: Int
 }
 
-/// What the steps of a sequence multiply from the left, kept for the gradient of the weight: in blocks, which
-/// all products read that are not OpenBLAS's.
+/// The left sides of the products of a sequence's steps, kept for the gradient of the weight: in
+/// blocks, which all products but OpenBLAS's read.
 struct RecurrentInputs {
     private let rows: Int, columns: Int
-    /// By step; empty where rows are read as they lie.
+    /// The blocks of each step; empty if rows are read as they lie.
     private let blocks: Tensor
     private let stepCount: Int
     private let isBlocked: Bool
@@ -87,7 +88,7 @@ struct RecurrentInputs {
         return RecurrentOperand(pointer: target, stride: 0)
     }
 
-    /// From a step on.
+    /// The blocks from a step on.
     func steps(from step: Int) -> rondo_blocked_steps {
         rondo_blocked_steps(
             first: blocks.pointer + step * stepCount, stride: Int64(stepCount),

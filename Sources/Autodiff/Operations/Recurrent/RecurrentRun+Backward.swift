@@ -3,9 +3,10 @@ import Kernels
 import Tensors
 
 extension RecurrentRun {
-    /// Adds this direction's gradients to the parameters and to dx (the first direction overwrites).
+    /// Adds this direction's gradients to the parameters and to dx (the first direction
+    /// overwrites).
     ///
-    /// - Parameter x: the input, nil where it is looked up.
+    /// - Parameter x: the input; nil if its rows are looked up in a table.
     func backward(_ x: Tensor?, on tape: Tape, _ arrived: ArrivedGradients, dx: Tensor?) {
         carry = start(arrived.hidden[index])
         if geometry.unit == .lstm { cellCarry = start(arrived.cell[index]) }
@@ -14,7 +15,7 @@ extension RecurrentRun {
         if !geometry.isGated {
             gates = Tensor(uninitialized: [geometry.activeSteps * layout.stepCount])
         }
-        // A step's gradients go into blocks from here, into the place of its gates.
+        // Holds a step's gradients before they go, in blocks, into the place of its gates.
         let rows = Tensor(
             uninitialized: layout.isBlocked ? [geometry.rows, layout.columns] : [0])
         let sums = Tensor(zeros: [layout.sumCount])
@@ -132,7 +133,7 @@ extension RecurrentRun {
         }
     }
 
-    /// The same, and dx, from gradients that lie row by row.
+    /// Adds the gradients of the weights, and dx, from gradients of gates that lie row by row.
     private func addGradients(_ x: Tensor?, on tape: Tape, dx: Tensor?) {
         let allRows = geometry.activeSteps * geometry.rows
         func add(

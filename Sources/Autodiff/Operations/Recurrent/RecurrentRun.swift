@@ -2,27 +2,28 @@ import CKernels
 import Kernels
 import Tensors
 
-/// One direction of one layer on its way through the steps: what forward leaves for backward.
+/// The run of one direction of one layer through the steps: what forward leaves for backward.
 final class RecurrentRun {
     let geometry: RecurrentGeometry
     let weights: RecurrentWeights
     /// The direction's number in the layer.
     let index: Int
     let hasInitial: Bool
-    /// The input's products where its rows are those of a table.
+    /// Computes the input's products if its rows are those of a table.
     let tokens: RecurrentTokens?
     /// [T + 2, N, D H], shared by the directions.
     private let states: Tensor
-    /// How the gates lie. They are activated after forward, gradients of the products after backward.
+    /// The layout of the gates, which hold activated values after forward and gradients of the
+    /// products after backward.
     let layout: RecurrentGates
-    /// By step; for plain RNNs made in backward.
+    /// The gates of each step; a plain RNN makes them in backward.
     var gates: Tensor
-    /// [T + 1, N, H] of an LSTM, and tanh of the T new ones.
+    /// The cells of an LSTM, [T + 1, N, H], and tanh of the T new ones.
     private let cells: Tensor
     private let squashedCells: Tensor
     /// The left sides of the products with both weights.
     let inputs: RecurrentInputs, previousStates: RecurrentInputs
-    /// [N, H]: in backward the gradients of the states, in the end those of the initial ones.
+    /// [N, H]: the gradients of the states in backward; at its end those of the initial states.
     var carry = Tensor(uninitialized: [0])
     var cellCarry = Tensor(uninitialized: [0])
 
@@ -154,7 +155,8 @@ final class RecurrentRun {
         }
     }
 
-    /// What puts the input's products of a step where the state's are added to them.
+    /// Returns a function that puts the input's products of a step where the state's are added to
+    /// them.
     private func startOfProducts(
         _ x: Tensor, stride: Int
     ) -> (_ step: Int, _ target: UnsafeMutablePointer<Float>) -> Void {
@@ -164,7 +166,7 @@ final class RecurrentRun {
         }
         let weight = weights.input.value.pointer
         guard layout.isBlocked else {
-            // OpenBLAS does best with all steps at once.
+            // OpenBLAS is fastest with all steps at once.
             matrixProduct(
                 x.pointer, weight, transposeB: true,
                 into: geometry.isGated ? gates.pointer : hidden(0),

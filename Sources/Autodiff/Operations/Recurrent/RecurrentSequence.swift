@@ -4,8 +4,9 @@ import Tensors
 
 // Recurrent layers over whole sequences, as one operation per layer.
 //
-// Legend: T steps, N sequences, I inputs, H hidden units, D directions, K products per unit (RNN 1, GRU 3,
-// LSTM 4). Everything is laid out step by step, [T, N, ...], so that a step is one dense matrix.
+// Legend: T steps, N sequences, I inputs, H hidden units, D directions, K products per unit (RNN 1,
+// GRU 3, LSTM 4). Everything is laid out step by step, [T, N, ...], so that a step is one dense
+// matrix.
 //
 //   forward   P_t[N, K H] = x_t[N, I] * Wih^T + h_(t-1)[N, H] * Whh^T
 //             gates, cell and h_t from P_t                         one pass in C
@@ -13,25 +14,26 @@ import Tensors
 //             dx_t = dP_t * Wih, dh_(t-1) += dP_t * Whh
 //             dWih += dP^T x, dWhh += dP^T h_(previous)            over all steps
 //
-// The rows of a step, x_t, h_(t-1) and dP_t, are put into blocks of 16 columns when they are there (see
-// CKernelsSequence.h): all products that read them do so without packing them anew. On processors
-// without AVX2, and for fewer than four steps, OpenBLAS multiplies what lies row by row; products with
-// Wih are then one for all steps. Where x is rows of an embedding, RecurrentTokens.swift takes the place of
-// the products with Wih.
+// The rows of a step, x_t, h_(t-1) and dP_t, are put into blocks of 16 columns once (see
+// CKernelsSequence.h), so that no product has to pack them again. On processors
+// without AVX2, and for fewer than four steps, OpenBLAS multiplies what lies row by row; products
+// with Wih are then one for all steps. Where x is rows of an embedding, RecurrentTokens.swift takes
+// the place of the products with Wih.
 //
-// The states of both directions lie side by side in rows 1...T of one buffer [T + 2, N, D H], between the
-// initial states of the forward direction (row 0) and of the reversed one (row T + 1):
+// The states of both directions lie side by side in rows 1...T of one buffer [T + 2, N, D H],
+// between the initial states of the forward direction (row 0) and of the reversed one (row T + 1):
 //
 //   row      0        1 ... T        T + 1
 //   forward  initial  h_0 ... h_T-1    -
 //   reversed    -     h_0 ... h_T-1  initial
 //
 // Rows 1...T are the layer's output as they stand, and the previous states of all steps are a
-// slice too: nothing is put together or copied.
+// slice too: nothing is joined or copied.
 //
-// Sequences that are shorter than the batch rest beyond their end: the state is carried on unchanged, the
-// output is 0 and no gradient arises there. A reversed direction carries its initial state to the end of
-// each sequence and starts from there, which is what PyTorch's packed sequences compute.
+// Sequences that are shorter than the batch rest beyond their end: the state is carried on
+// unchanged, the output is 0 and no gradient arises there. A reversed direction carries its initial
+// state to the end of each sequence and starts from there, which is what PyTorch's packed sequences
+// compute.
 
 /// Runs one recurrent layer over a batch of sequences.
 ///
@@ -40,8 +42,8 @@ import Tensors
 ///   - directions: one, or a forward and a reversed one.
 ///   - initial: states by direction; zeros where there are none.
 ///   - lengths: the steps of each sequence, at most T; nil where all have T.
-/// - Returns: the output [T, N, D H] (or [N, D H]), zeros beyond the end of a sequence, and the states after
-///   the last step of each sequence by direction.
+/// - Returns: the output [T, N, D H] (or [N, D H]), zeros beyond the end of a sequence, and the
+///   states after the last step of each sequence by direction.
 /// Cost: 2 T N D K H (I + H) FLOPs forward, twice that backward.
 public func recurrentSequence(
     _ x: Variable, unit: RecurrentUnit, directions: [RecurrentWeights],
@@ -102,7 +104,7 @@ public func recurrentSequence(
     return (output, final)
 }
 
-/// Gradients that have arrived at the outlets of one layer.
+/// The gradients that backward has brought to the outputs of one layer.
 final class ArrivedGradients {
     var output: Tensor?
     var hidden: [Tensor?]

@@ -2,7 +2,7 @@ import CKernels
 import Kernels
 import Tensors
 
-/// The input's products of a recurrent layer that reads rows of a table.
+/// Computes the input's products of a recurrent layer whose input rows are those of a table.
 ///
 ///   forward   x Wih^T = rows of E Wih^T                         one product of the table's V rows
 ///   backward  S[V, K H] = sums of dP by token, in the order of the steps
@@ -10,13 +10,14 @@ import Tensors
 final class RecurrentTokens {
     private let lookup: TokenLookup
     private let weight: Parameter
-    /// Tokens of a step.
+    /// Tokens per step.
     private let rows: Int
     /// [V, K H]: E Wih^T in forward, S in backward.
     private var table: Tensor
 
-    /// Whether that is less work than `rowCount` rows of input: from two per row of the table on, as looking up
-    /// costs something too. Only shapes decide, so that all replicas do the same.
+    /// Whether that is less work than the products of `rowCount` rows: it is from two rows per row
+    /// of the table on, because looking up costs time too. Only shapes decide, so that all replicas
+    /// do the same.
     static func pay(_ lookup: TokenLookup, rowCount: Int) -> Bool {
         2 * lookup.weight.shape[0] <= rowCount
     }

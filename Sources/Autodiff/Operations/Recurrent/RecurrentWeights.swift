@@ -9,7 +9,8 @@ public enum RecurrentUnit: String, Sendable {
     case relu
     /// Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000; gates i, f, g, o.
     case lstm
-    /// Cho et al. 2014 in the variant of cuDNN and PyTorch (reset after the product); gates r, z, n.
+    /// Cho et al. 2014 in the variant of cuDNN and PyTorch (reset after the product); gates r, z,
+    /// n.
     case gru
 
     /// K, the rows of a weight per hidden unit.
@@ -60,10 +61,10 @@ public struct RecurrentWeights {
 public struct RecurrentState {
     /// [N, H]
     public let hidden: Variable
-    /// [N, H], of an LSTM.
+    /// [N, H]; nil but for an LSTM.
     public let cell: Variable?
 
-    /// A state; the cell belongs to an LSTM alone.
+    /// A state; only an LSTM has a cell.
     public init(hidden: Variable, cell: Variable? = nil) {
         self.hidden = hidden
         self.cell = cell

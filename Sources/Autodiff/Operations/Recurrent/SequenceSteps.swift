@@ -2,7 +2,7 @@ import CKernels
 import Kernels
 import Tensors
 
-// What goes with recurrent layers: the order of the leading dimensions, padded and reversed steps, the highway.
+// Helpers of recurrent layers: the order of the leading dimensions, padded and reversed steps.
 
 /// [A, B, ...] -> [B, A, ...]: batch first to steps first and back.
 public func swapLeadingDimensions(_ x: Variable) -> Variable {
@@ -21,7 +21,7 @@ public func swapLeadingDimensions(_ x: Variable) -> Variable {
     return result
 }
 
-/// Zeros where a sequence has ended; x: [T, N, C], lengths: N.
+/// Writes zeros where a sequence has ended; x: [T, N, C], lengths: N.
 public func zeroPaddedSteps(_ x: Variable, lengths: [Int32]) -> Variable {
     require(
         x.shape.rank == 3 && lengths.count == x.shape[1],
@@ -40,9 +40,10 @@ public func zeroPaddedSteps(_ x: Variable, lengths: [Int32]) -> Variable {
     }
 }
 
-/// Each sequence from its end to its start, zeros behind that where it is shorter; x: [T, N, C].
+/// Reverses each sequence; zeros follow if it is shorter than T. x: [T, N, C].
 ///
-/// - Parameter lengths: the steps of each sequence, N; nil where all have T. The inverse is this function too.
+/// - Parameter lengths: the steps of each sequence, N; nil where all have T. The function is its
+///   own inverse.
 public func reversedSteps(_ x: Variable, lengths: [Int32]? = nil) -> Variable {
     require(
         x.shape.rank == 3
@@ -67,7 +68,7 @@ public func reversedSteps(_ x: Variable, lengths: [Int32]? = nil) -> Variable {
         }
         return result
     }
-    // A step that goes to one place gets its gradient from there; those beyond the end get none.
+    // Each step gets its gradient from the place that it went to; steps beyond the end get none.
     return x.tape.record(reversed(x.value), from: [x]) { upstream in
         x.tape.addGradient(reversed(upstream), to: x)
     }

@@ -9,7 +9,8 @@ typealias Reduction = (
     UnsafeMutablePointer<Float>, UnsafePointer<Float>, _ outer: Int, _ length: Int, _ inner: Int
 ) -> Void
 
-/// The reduction over axes in ascending order; they stay with size 1. Neighbouring axes are one pass.
+/// The reduction over axes in ascending order; they stay with size 1. Neighbouring axes are one
+/// pass.
 func reduced(_ x: Tensor, axes: [Int], _ reduction: Reduction) -> Tensor {
     var result = x
     var last = axes.count - 1
@@ -34,7 +35,7 @@ func reduced(_ x: Tensor, axes: [Int], _ reduction: Reduction) -> Tensor {
 }
 
 extension Shape {
-    /// The shape without the given axes, or with size 1 there.
+    /// The shape without the given axes, or with size 1 in their place.
     func reduced(_ axes: [Int], keepDimensions: Bool) -> Shape {
         Shape(
             dimensions.indices.compactMap { axis in
@@ -65,7 +66,7 @@ public func sum(_ x: Variable, axes: [Int]? = nil, keepDimensions: Bool = false)
     }
 }
 
-/// The mean; not a number over no elements.
+/// The mean; NaN if there are no elements.
 public func mean(_ x: Variable, axes: [Int]? = nil, keepDimensions: Bool = false) -> Variable {
     let all = x.shape.axes(axes, "mean")
     let count = all.reduce(1) { $0 * x.shape[$1] }
@@ -102,8 +103,8 @@ private func extremum(
     }
 }
 
-/// The place of the largest element along an axis, the first of equals. The axis is removed, or kept with
-/// size 1.
+/// The place of the largest element along an axis, the first of equals. The axis is removed, or
+/// kept with size 1.
 public func argmax(_ x: Tensor, axis: Int = -1, keepDimensions: Bool = false) -> Indices {
     place(x, axis, keepDimensions, "argmax", rondo_arg_maximum)
 }
@@ -127,8 +128,8 @@ private func place(
     return Indices(values, x.shape.reduced([axis], keepDimensions: keepDimensions))
 }
 
-/// The mean squared deviation from the mean, divided by count - correction: 1 as in PyTorch, 0 for the
-/// biased variance.
+/// The mean squared deviation from the mean, divided by count - correction: 1 as in PyTorch, 0 for
+/// the biased variance.
 public func variance(
     _ x: Variable, axes: [Int]? = nil, correction: Int = 1, keepDimensions: Bool = false
 ) -> Variable {
@@ -175,7 +176,8 @@ public func logSumExp(
     }
 }
 
-/// Running sums along an axis; from its end if `reverse`, without the element itself if `exclusive`.
+/// Running sums along an axis; from its end if `reverse`, without the element itself if
+/// `exclusive`.
 public func cumsum(
     _ x: Variable, axis: Int = -1, reverse: Bool = false, exclusive: Bool = false
 ) -> Variable {

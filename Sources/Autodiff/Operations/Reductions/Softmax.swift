@@ -1,7 +1,7 @@
 import CKernels
 import Tensors
 
-/// exp(x) over its sum along the last axis. A row of -infinity alone gives not a number.
+/// exp(x) over its sum along the last axis. A row of nothing but -infinity gives NaN.
 public func softmax(_ x: Variable) -> Variable {
     let rows = x.shape.rows
     let columns = x.shape.columns

@@ -2,8 +2,8 @@ import CKernels
 import Kernels
 import Tensors
 
-// New tensors. Random ones are pure functions of a key and a counter (Philox, Salmon et al. 2011): whoever
-// computes a replica draws the same numbers, and no state is carried.
+// New tensors. Random ones are pure functions of a key and a counter (Philox, Salmon et al. 2011):
+// a replica draws the same numbers on every worker, and no state is carried.
 
 /// Which numbers a random tensor gets: a key and three counter words.
 public struct RandomCounter: Sendable, Hashable {
@@ -62,7 +62,8 @@ extension Tensor {
     /// 0, 1, ... count - 1.
     public static func arange(_ count: Int) -> Tensor { arange(0, Float(count)) }
 
-    /// Ones on a diagonal, which begins in this column; a negative one begins in a row further down.
+    /// Ones on a diagonal, which begins in this column; a negative one begins in a row further
+    /// down.
     public static func eye(_ rows: Int, _ columns: Int? = nil, diagonal: Int = 0) -> Tensor {
         let columns = columns ?? rows
         let tensor = Tensor(zeros: [rows, columns])
@@ -82,7 +83,8 @@ extension Tensor {
         return tensor
     }
 
-    /// Normal numbers, by Box and Muller's method; none is further than 6.7 deviations from the mean.
+    /// Normal numbers, by Box and Muller's method; none is further than 6.7 deviations from the
+    /// mean.
     public static func normal(
         _ shape: Shape, mean: Float = 0, deviation: Float = 1, _ random: RandomCounter
     ) -> Tensor {

@@ -2,8 +2,9 @@ import CKernels
 import Kernels
 import Tensors
 
-/// [N, H, W, C] -> [N, C H W], in PyTorch's order of features (channel first), so that the weight of a
-/// following linear layer passes to and from PyTorch unchanged. Other ranks keep their memory order.
+/// [N, H, W, C] -> [N, C H W], in PyTorch's order of features (channel first), so that the weight
+/// of a following linear layer passes to and from PyTorch unchanged. Other ranks keep their memory
+/// order.
 public func flatten(_ x: Variable) -> Variable {
     require(x.shape.rank > 0, "flatten: a scalar")
     let images = x.shape[0]

@@ -2,9 +2,9 @@ import CKernels
 import Kernels
 import Tensors
 
-// Joining along an axis and its opposite.
+// Joining along an axis, and splitting.
 
-/// The inputs one after the other along an axis; all other sizes must be equal.
+/// Joins the inputs along an axis; all other sizes must be equal.
 public func concat(_ inputs: [Variable], axis: Int) -> Variable {
     require(!inputs.isEmpty, "concat: no inputs")
     let first = inputs[0].shape
@@ -43,7 +43,7 @@ public func concat(_ inputs: [Variable], axis: Int) -> Variable {
     }
 }
 
-/// The inputs, of equal shapes, along a new axis.
+/// Joins inputs of equal shapes along a new axis.
 public func stack(_ inputs: [Variable], axis: Int) -> Variable {
     require(!inputs.isEmpty, "stack: no inputs")
     for input in inputs.dropFirst() {
@@ -54,7 +54,7 @@ public func stack(_ inputs: [Variable], axis: Int) -> Variable {
     return concat(inputs.map { unsqueeze($0, axis: place) }, axis: place)
 }
 
-/// Pieces of these sizes along an axis; together they are the whole.
+/// Cuts x into pieces of these sizes along an axis; together they are the whole.
 ///
 /// The pieces write their gradients into one tensor, so that no piece costs a pass over the whole.
 public func split(_ x: Variable, sizes: [Int], axis: Int) -> [Variable] {
@@ -87,8 +87,8 @@ public func split(_ x: Variable, sizes: [Int], axis: Int) -> [Variable] {
     }
 }
 
-/// The gradient that the pieces of a split write into. It is handed to the tape with the first piece and
-/// filled further by the others; the whole's turn comes after that of all pieces.
+/// The gradient that the pieces of a split write into. It is handed to the tape with the first
+/// piece and filled further by the others; the whole's turn comes after that of all pieces.
 private final class SharedGradient {
     private var tensor: Tensor?
 

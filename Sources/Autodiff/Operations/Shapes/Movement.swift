@@ -2,9 +2,9 @@ import CKernels
 import Kernels
 import Tensors
 
-// Operations that move elements and do no arithmetic. Tensors are dense, so all but the reshapes copy, by
-// one C function that walks destination and source with strides of their own; their gradients are the
-// opposite copies.
+// Operations that move elements and do no arithmetic. Tensors are dense, so all but the reshapes
+// copy, by one C function that walks destination and source with strides of their own; their
+// gradients are the opposite copies.
 
 /// One operand of a strided copy: where it begins and how far apart its neighbours are.
 struct StridedView {
@@ -34,7 +34,7 @@ public func reshape(_ x: Variable, _ shape: Shape) -> Variable {
     return reshaped(x, shape)
 }
 
-/// Without the given axes, which must have size 1; nil means all of size 1.
+/// Removes the given axes, which must have size 1; nil means all of size 1.
 public func squeeze(_ x: Variable, axes: [Int]? = nil) -> Variable {
     let removed =
         axes.map { x.shape.axes($0, "squeeze") }
@@ -45,7 +45,7 @@ public func squeeze(_ x: Variable, axes: [Int]? = nil) -> Variable {
     return reshaped(x, x.shape.reduced(removed, keepDimensions: false))
 }
 
-/// With a new axis of size 1 that gets this place in the result.
+/// Inserts an axis of size 1 that gets this place in the result.
 public func unsqueeze(_ x: Variable, axis: Int) -> Variable {
     require(
         axis >= -x.shape.rank - 1 && axis <= x.shape.rank,
@@ -64,7 +64,7 @@ func permuted(_ x: Tensor, _ axes: [Int]) -> Tensor {
     return y
 }
 
-/// The axes in another order: axis i of the result is axis `axes[i]` of x.
+/// Reorders the axes: axis i of the result is axis `axes[i]` of x.
 public func permute(_ x: Variable, _ axes: [Int]) -> Variable {
     let axes = axes.map { x.shape.axis($0, "permute") }
     require(
@@ -77,14 +77,14 @@ public func permute(_ x: Variable, _ axes: [Int]) -> Variable {
     }
 }
 
-/// With two axes exchanged; the last two if none are named.
+/// Exchanges two axes; the last two if none are named.
 public func transpose(_ x: Variable, _ first: Int = -2, _ second: Int = -1) -> Variable {
     var axes = Array(0..<x.shape.rank)
     axes.swapAt(x.shape.axis(first, "transpose"), x.shape.axis(second, "transpose"))
     return permute(x, axes)
 }
 
-/// Repeated to a larger shape, as arithmetic does it by itself.
+/// Repeats x to a larger shape, as arithmetic does by itself.
 public func broadcast(_ x: Variable, to shape: Shape) -> Variable {
     require(x.shape.broadcasts(to: shape), "broadcast: \(x.shape) to \(shape)")
     return x.tape.record(repeated(x.value, to: shape), from: [x]) { upstream in
@@ -128,7 +128,7 @@ public func slice(_ x: Variable, axis: Int, _ range: Range<Int>) -> Variable {
     slice(x, axis: axis, from: range.lowerBound, count: range.count)
 }
 
-/// In the opposite order along the axes; nil means all.
+/// Reverses the order along the axes; nil means all.
 public func flip(_ x: Variable, axes: [Int]? = nil) -> Variable {
     let axes = x.shape.axes(axes, "flip")
     func flipped(_ x: Tensor) -> Tensor {
@@ -149,12 +149,12 @@ public func flip(_ x: Variable, axes: [Int]? = nil) -> Variable {
     }
 }
 
-/// The whole repeated `repeats[axis]` times along each axis.
+/// Repeats the whole `repeats[axis]` times along each axis.
 public func tile(_ x: Variable, _ repeats: [Int]) -> Variable {
     require(
         repeats.count == x.shape.rank && repeats.allSatisfy { $0 >= 0 },
         "tile: repeats \(repeats) for shape \(x.shape)")
-    // [r0, d0, r1, d1, ...], of which the r are repeated.
+    // [r0, d0, r1, d1, ...]: the r are repeated.
     let pairs = zip(repeats, x.shape.dimensions)
     let single = Shape(x.shape.dimensions.flatMap { [1, $0] })
     let whole = Shape(pairs.flatMap { [$0, $1] })
@@ -165,7 +165,7 @@ public func tile(_ x: Variable, _ repeats: [Int]) -> Variable {
     }
 }
 
-/// With `before` and `after` elements of one value added at the ends of each axis.
+/// Adds `before` and `after` elements of one value at the ends of each axis.
 public func pad(
     _ x: Variable, _ widths: [(before: Int, after: Int)], value: Float = 0
 ) -> Variable {

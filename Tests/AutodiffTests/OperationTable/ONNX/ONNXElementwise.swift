@@ -1,8 +1,8 @@
 import Autodiff
 import Tensors
 
-// ONNX's elementwise operators in our operations; where we have no operation of that name, it is written
-// as a formula of ours.
+// ONNX's elementwise operators in our operations; where we have no operation of that name, it is
+// written as a formula of ours.
 
 typealias ONNXOperator = @Sendable (ONNXCall) throws -> [ONNXTensor]
 

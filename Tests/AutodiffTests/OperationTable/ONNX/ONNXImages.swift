@@ -1,8 +1,8 @@
 import Autodiff
 import Tensors
 
-// Convolutions and pools. ONNX's images are N x C x H x W, ours N x H x W x C; one dimension is an image
-// of height 1. Unequal padding is added beforehand by `pad`.
+// Convolutions and pools. ONNX's images are N x C x H x W, ours N x H x W x C; one dimension is an
+// image of height 1. Unequal padding is added beforehand by `pad`.
 
 enum ONNXImages {
     static let operators: [String: ONNXOperator] = [

@@ -3,13 +3,15 @@ import Foundation
 import Tensors
 import Testing
 
-// The node tests of ONNX as an outside judge of our operations. They run by name, with the path of the
-// cases in RONDO_ONNX_CASES (site-packages/onnx/backend/test/data/node of the wheel onnx 1.22.0):
+// The node tests of ONNX as an outside judge of our operations. They run by name, with the path of
+// the cases in RONDO_ONNX_CASES (site-packages/onnx/backend/test/data/node of the wheel onnx
+// 1.22.0):
 //
 //     RONDO_ONNX_CASES=... swift test -c release --filter ONNXNodeTests
 //
 // A case passes when all outputs have the right shape and type and are within ONNX's own tolerance
-// (relative 1e-3, absolute 1e-7). A case that needs what we do not have is excluded, with the reason.
+// (relative 1e-3, absolute 1e-7). A case that needs what we do not have is excluded, with the
+// reason.
 
 @Suite struct ONNXNodeTests {
     static let folder = ProcessInfo.processInfo.environment["RONDO_ONNX_CASES"]

@@ -2,8 +2,8 @@ import Autodiff
 import NeuralNetworks
 import Tensors
 
-// Recurrent layers. ONNX's gates lie in another order than ours (LSTM i o f c, ours i f g o; GRU z r h, ours
-// r z n), both directions lie in one tensor, and the output has a dimension for them.
+// Recurrent layers. ONNX's gates lie in another order than ours (LSTM i o f c, ours i f g o; GRU z
+// r h, ours r z n), both directions lie in one tensor, and the output has a dimension for them.
 
 enum ONNXRecurrent {
     static let operators: [String: ONNXOperator] = [
@@ -45,15 +45,7 @@ enum ONNXRecurrent {
         }
         let options = RecurrentOptions(bidirectional: directions == 2)
         var stream = InitializationStream(seed: 1)
-        let layer: any RecurrentLayer =
-            switch gates.count {
-            case 1:
-                RNN(
-                    x.shape[2], units, activation: isReLU ? .relu : .tanh, options: options,
-                    stream: &stream)
-            case 3: GRU(x.shape[2], units, options: options, stream: &stream)
-            default: LSTM(x.shape[2], units, options: options, stream: &stream)
-            }
+        let layer = layer(x.shape[2], units, gates: gates.count, isReLU: isReLU, options, &stream)
         try fill(layer, call, weight, gates, units)
 
         /// [D, N, H], or [N, D, H] where the batch comes first, by direction.
@@ -84,6 +76,20 @@ enum ONNXRecurrent {
                 try call.result(stack(result.final.compactMap(\.cell), axis: stackAxis)))
         }
         return outputs
+    }
+
+    private static func layer(
+        _ inputs: Int, _ units: Int, gates: Int, isReLU: Bool, _ options: RecurrentOptions,
+        _ stream: inout InitializationStream
+    ) -> any RecurrentLayer {
+        switch gates {
+        case 1:
+            RNN(
+                inputs, units, activation: isReLU ? .relu : .tanh, options: options,
+                stream: &stream)
+        case 3: GRU(inputs, units, options: options, stream: &stream)
+        default: LSTM(inputs, units, options: options, stream: &stream)
+        }
     }
 
     /// Copies ONNX's weights into the layer's parameters, gate by gate.

@@ -1,7 +1,7 @@
 import Foundation
 
-// The wire format of protocol buffers, as much of it as ONNX files need: a message is a list of numbered
-// fields, each a varint, four or eight bytes, or a block of bytes.
+// The wire format of protocol buffers, as much of it as ONNX files need: a message is a list of
+// numbered fields, each a varint, four or eight bytes, or a block of bytes.
 
 /// A file or case that cannot be used, and why.
 struct ONNXExclusion: Error {

@@ -141,7 +141,7 @@ import Testing
         withExtendedLifetime((left, right, weights)) {}
     }
 
-    /// Whoever computes, a bias is added to every row.
+    /// Both kernels add a bias to every row.
     @Test(arguments: [(3, 20, 7), (3, 5, 7), (70, 80, 90), (4, 17, 0)])
     func addsARow(rows: Int, columns: Int, inner: Int) {
         let a = Self.values(rows * inner + 1, seed: 1)

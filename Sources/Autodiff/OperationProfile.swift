@@ -1,13 +1,14 @@
-/// The times of the operations of a training step, for who wants to know where it goes.
+/// The times of the operations of a training step: where the step's time goes.
 ///
-/// A forward operation ends when it is recorded, one of backward when its closure returns; it began where the
-/// one before ended, so the times of a pass add up to that of the pass.
+/// A forward operation ends when it is recorded, a backward one when its closure returns. Each
+/// begins where the one before ended, so the times add up to that of the pass.
 package final class OperationProfile {
-    /// What one operation has taken in all.
+    /// The total of one operation.
     package struct Entry: Sendable, Equatable {
         package var calls = 0
         package var forwardSeconds = 0.0, backwardSeconds = 0.0
-        /// Of the products of both passes; backward has two for each of forward.
+        /// Floating-point operations of the products in both passes; backward has two for each of
+        /// forward.
         package var flops = 0
     }
 
@@ -15,19 +16,19 @@ package final class OperationProfile {
     package struct Event: Sendable, Equatable {
         package var name: String
         package var isForward: Bool
-        /// Since the profile's origin.
+        /// Start since the profile's origin, and length.
         package var start: Duration, duration: Duration
     }
 
-    /// By the name of the operation.
+    /// Totals by operation name.
     package private(set) var entries: [String: Entry] = [:]
-    /// The first of them: enough to look at, and no more than fits the memory.
+    /// The first events; the limit bounds the memory.
     package private(set) var events: [Event] = []
     private static let eventLimit = 20_000
     private let origin: ContinuousClock.Instant
     private var last = ContinuousClock.now
 
-    /// - Parameter origin: from when on the events count their time.
+    /// - Parameter origin: the instant from which the events' times are counted.
     package init(origin: ContinuousClock.Instant = .now) { self.origin = origin }
 
     /// The next operation begins now.
@@ -51,7 +52,7 @@ package final class OperationProfile {
     ) -> (name: String, seconds: Double) {
         let now = ContinuousClock.now
         defer { last = now }
-        // Of "linear(_:weight:bias:)" the first word says enough.
+        // "linear(_:weight:bias:)" becomes "linear".
         let name = String("\(operation)".prefix { $0 != "(" })
         if events.count < Self.eventLimit {
             events.append(

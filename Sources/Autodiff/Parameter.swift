@@ -1,8 +1,9 @@
+import Kernels
 import Tensors
 
-// Parameters and batch statistics do not own their memory: a ParameterStore lays them out in flat buffers,
-// so that a bucket of gradients is a slice and an optimizer runs over one array. Until a store has adopted
-// them they hold memory of their own.
+// Parameters and batch statistics do not own their memory: a ParameterStore lays them out in flat
+// buffers, so that a bucket of gradients is a slice and an optimizer runs over one array. Until a
+// store has adopted them they hold memory of their own.
 
 /// A trained tensor and the place where its gradient is collected.
 ///
@@ -13,14 +14,32 @@ public final class Parameter {
     public let shape: Shape
     /// The current values.
     public package(set) var value: Tensor
-    /// Where the backward pass collects the gradient; nil as long as nobody asked for gradients.
+    /// Where the backward pass collects the gradient; nil until a store or `attachGradient` gives
+    /// it memory.
     public package(set) var gradient: Tensor?
     /// Whether `gradient` holds something since the last `clearGradient`. The first contribution
     /// overwrites, so the buffer need not be zeroed before a step.
     public package(set) var gradientIsWritten = false
+    /// Whether it is a constant: no gradient is computed, and where nothing before an operation
+    /// needs gradients either, no backward runs there.
+    ///
+    /// Freeze before a ParameterStore adopts the model: the parameter then takes no memory for
+    /// gradients and optimizer state, and stays frozen. One that is frozen later keeps its memory,
+    /// gets gradients of 0, and may be thawed again.
+    public var isFrozen = false {
+        didSet {
+            require(
+                isFrozen || hasGradientMemory,
+                "parameter \(shape) was frozen when its store was made, and stays so")
+        }
+    }
+    /// Whether the store that adopted it gives it memory for a gradient; true without a store.
+    package var hasGradientMemory = true
+    /// Whether backward has to compute its gradient.
+    var collectsGradient: Bool { gradient != nil && !isFrozen }
     /// Uses in the forward pass whose backward has not run yet.
     var pendingUses = 0
-    /// Position in the store's order; -1 before a store adopted it.
+    /// Position among the store's trained parameters; -1 if no store trains it.
     package var index = -1
 
     /// A parameter with these initial values.
@@ -42,20 +61,25 @@ public final class Parameter {
     }
 }
 
+/// A parameter's shape, for messages.
+func shapeText(_ parameter: Parameter?) -> String {
+    parameter.map { "\($0.shape)" } ?? "none"
+}
+
 /// State that training updates by averaging and not by a gradient, such as a running mean.
 ///
-/// Each replica adds what it saw, times its sample count, to `contribution`; the sums over all replicas
-/// become the next running value. Touched like a Parameter.
+/// Each replica adds its own statistics, times its sample count, to `contribution`; the sums over
+/// all replicas become the next running value. Touched like a Parameter.
 public final class RunningStatistic {
-    /// The sizes.
+    /// Sizes of the value.
     public let shape: Shape
     /// The running value, read in evaluation.
     public package(set) var value: Tensor
-    /// Sum over the step's samples of what was seen; nil without a store.
+    /// Sum over the step's samples; nil without a store.
     package var contribution: Tensor?
     /// Whether the contribution holds something since the last clear.
     package var contributionIsWritten = false
-    /// new = (1 - momentum) * old + momentum * seen.
+    /// new = (1 - momentum) * old + momentum * mean over the step's samples.
     public let momentum: Float
 
     /// Statistics that start at `value`.

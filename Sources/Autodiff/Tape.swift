@@ -1,47 +1,22 @@
 import CKernels
+import Kernels
 import Tensors
 
 // Reverse-mode differentiation (Linnainmaa 1970; Rumelhart, Hinton and Williams 1986).
 //
-// A forward pass writes one node per operation onto the tape: where its inputs came from and a closure that
-// turns the gradient of its output into gradients of its inputs. `backward` walks the nodes from the
-// last to the first; a node's gradient is complete when its turn comes, because all that used
-// its output was recorded later. Gradients of variables are added up; those of parameters go straight into
-// the parameter's slice of the flat buffer. Each node is dropped as soon as it has run, and with it
-// the activations its closure held.
+// A forward pass writes one node per operation onto the tape: where its inputs came from and a
+// closure that turns the gradient of its output into gradients of its inputs. `backward` walks the
+// nodes from the last to the first; a node's gradient is complete when its turn comes, because all
+// that used its output was recorded later. Gradients of variables are added up; those of parameters
+// go straight into the parameter's slice of the flat buffer. Each node is dropped as soon as it has
+// run, and with it the activations its closure held.
 //
 // The order of all additions is the order of the tape, so equal inputs give equal bits.
 
-/// What a forward pass is for, and the randomness it may use.
-public struct PassSettings: Sendable {
-    /// Dropout acts, batch norm uses the batch, gradients are recorded.
-    public var isTraining: Bool
-    /// Key of the counter-based random numbers (seed).
-    public var randomKey: UInt64
-    /// Step, and replica and micro-batch packed, that make this pass's numbers its own.
-    public var randomStep: UInt32, randomReplica: UInt32
-    /// Samples of this pass, the weight of its batch statistics.
-    public var sampleCount: Int
-
-    /// Settings of one micro-batch of one replica.
-    public static func training(
-        seed: UInt64, step: Int, replica: Int, microBatch: Int, sampleCount: Int
-    ) -> PassSettings {
-        PassSettings(
-            isTraining: true, randomKey: seed, randomStep: UInt32(truncatingIfNeeded: step),
-            randomReplica: UInt32(truncatingIfNeeded: replica << 16 | microBatch),
-            sampleCount: sampleCount)
-    }
-
-    /// No randomness, no gradients.
-    public static let evaluation = PassSettings(
-        isTraining: false, randomKey: 0, randomStep: 0, randomReplica: 0, sampleCount: 0)
-}
-
 /// The record of one forward pass. Used by one thread.
 public final class Tape {
-    /// Turns the gradient of a node's output into those of its inputs. The gradient may be changed in place
-    /// where `isUnique()` says so.
+    /// Turns the gradient of a node's output into those of its inputs. The gradient may be changed
+    /// in place where `isUnique()` says so.
     public typealias Backward = (_ upstream: inout Tensor) -> Void
 
     private struct Node {
@@ -57,15 +32,15 @@ public final class Tape {
     private var randomCallCount: UInt32 = 0
     /// Called in backward when the last use of a parameter has delivered its gradient.
     public var onGradientComplete: ((Parameter) -> Void)?
-    /// Who is told of the operations and their times.
+    /// Is told of the operations and their times.
     package var profile: OperationProfile?
-    /// Who is shown the named activations of this pass; see `observed`.
+    /// Is shown the named activations of this pass; see `observed`.
     public var hooks: ActivationHooks?
-    /// Whether this pass repeats a part of another one, so that what is counted once per pass (batch
-    /// statistics, shown activations) has been counted already.
+    /// Whether this pass repeats a part of another one, so that what is counted once per pass
+    /// (batch statistics, shown activations) has been counted already.
     public let isRepetition: Bool
-    /// The parameters used since recording stopped; nil while the tape records.
-    private var unrecordedUses: [Parameter]?
+    /// What has been used since recording stopped; nil while the tape records.
+    private var unrecordedUses: UnrecordedUses?
 
     /// An empty tape.
     public init(_ settings: PassSettings) {
@@ -73,7 +48,8 @@ public final class Tape {
         isRepetition = false
     }
 
-    /// A tape that repeats a part of another pass with the random numbers that followed `randomCall`.
+    /// A tape that repeats a part of another pass with the random numbers that followed
+    /// `randomCall`.
     init(repeating tape: Tape, from randomCall: UInt32) {
         settings = tape.settings
         hooks = tape.hooks
@@ -81,30 +57,42 @@ public final class Tape {
         randomCallCount = randomCall
     }
 
+    /// Whether operations are recorded now.
+    var isRecording: Bool { settings.records && unrecordedUses == nil }
+
     /// A value that is not differentiated: data.
     public func constant(_ value: Tensor) -> Variable {
         Variable(value: value, tape: self, node: Variable.constantNode)
     }
 
-    /// A value whose gradient is wanted: `onGradient` gets it during `backward`.
+    /// A value whose gradient is wanted: `onGradient` gets it during `backward`. It is a constant
+    /// where the tape does not record.
     public func input(_ value: Tensor, onGradient: @escaping (Tensor) -> Void) -> Variable {
-        append(value, "input", 0) { upstream in onGradient(upstream) }
+        guard settings.records else { return constant(value) }
+        return append(value, "input", 0) { upstream in onGradient(upstream) }
     }
 
-    /// Adds an operation's result to the tape. `backward` runs only if it can matter: in training,
-    /// with an input that is not constant or with parameters. A profile shows the operation under its name, by
-    /// default that of the calling function; `flops` are those of its forward products.
+    /// Adds an operation's result to the tape.
+    ///
+    /// `backward` runs only if it can matter: the tape records, and an input is differentiated or a
+    /// parameter is not frozen. Otherwise the result is a constant. A profile shows the operation
+    /// under its name, by default that of the calling function; `flops` are those of its forward
+    /// products.
     public func record(
         _ value: Tensor, from inputs: [Variable], using parameters: [Parameter] = [],
         operation: StaticString = #function, flops: Int = 0, backward: @escaping Backward
     ) -> Variable {
         profile?.forward(operation, flops: flops)
         if unrecordedUses != nil {
-            unrecordedUses?.append(contentsOf: parameters)
+            unrecordedUses?.parameters.append(contentsOf: parameters)
             return constant(value)
         }
-        guard settings.isTraining, !parameters.isEmpty || inputs.contains(where: \.isDifferentiated)
-        else { return constant(value) }
+        guard settings.records else { return constant(value) }
+        let parameters =
+            parameters.contains(where: \.isFrozen) ? parameters.filter { !$0.isFrozen } : parameters
+        guard !parameters.isEmpty || inputs.contains(where: \.isDifferentiated) else {
+            return constant(value)
+        }
         for parameter in parameters { parameter.pendingUses += 1 }
         return append(value, operation, flops) { [unowned self] upstream in
             backward(&upstream)
@@ -125,7 +113,7 @@ public final class Tape {
     /// Adds to the gradient of a variable; the first contribution is adopted without a copy.
     public func addGradient(_ gradient: Tensor, to variable: Variable) {
         guard variable.isDifferentiated else { return }
-        precondition(
+        require(
             gradient.count == variable.value.count,
             "gradient \(gradient.shape) for a value \(variable.value.shape)")
         guard var sum = nodes[variable.node].gradient.take() else {
@@ -143,11 +131,12 @@ public final class Tape {
     }
 
     /// Adds to the gradient of a parameter: `body` gets its memory and beta, 0 to overwrite what is
-    /// there (the first contribution) and 1 to add.
+    /// there (the first contribution) and 1 to add. It does not run for a frozen parameter, nor for
+    /// one without memory for its gradient.
     public func addGradient(
         to parameter: Parameter, _ body: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void
     ) {
-        guard let gradient = parameter.gradient else { return }
+        guard parameter.collectsGradient, let gradient = parameter.gradient else { return }
         body(gradient.pointer, parameter.gradientIsWritten ? 1 : 0)
         parameter.gradientIsWritten = true
     }
@@ -155,11 +144,7 @@ public final class Tape {
     /// Adds `count` numbers, computed elsewhere, to the gradient of a parameter.
     func addGradient(_ sums: UnsafePointer<Float>, count: Int, to parameter: Parameter) {
         addGradient(to: parameter) { gradient, beta in
-            if beta == 0 {
-                gradient.update(from: sums, count: count)
-            } else {
-                rondo_add(gradient, sums, count)
-            }
+            accumulate(sums, into: gradient, beta: beta, count: count)
         }
     }
 
@@ -174,7 +159,7 @@ public final class Tape {
         }
     }
 
-    /// The same from a scalar: upstream gradient 1.
+    /// Runs backward from a scalar with the upstream gradient 1.
     public func backward(from loss: Variable) {
         backward(from: loss, upstream: Tensor(repeating: 1, loss.value.shape))
     }
@@ -184,14 +169,22 @@ public final class Tape {
         countingUses(body).result
     }
 
-    /// The same; returns also the parameters that a recorded run would have delivered gradients to.
-    func countingUses<Result>(_ body: () -> Result) -> (result: Result, uses: [Parameter]) {
+    /// Runs `body` without recording; also returns what a recorded run would deliver gradients to.
+    func countingUses<Result>(_ body: () -> Result) -> (result: Result, uses: UnrecordedUses) {
         let outer = unrecordedUses
-        unrecordedUses = []
+        unrecordedUses = UnrecordedUses()
         let result = body()
-        let uses = unrecordedUses ?? []
-        unrecordedUses = outer.map { $0 + uses }
+        let uses = unrecordedUses ?? UnrecordedUses()
+        unrecordedUses = outer
+        unrecordedUses?.add(uses)
         return (result, uses)
+    }
+
+    /// An input in the place of the constant x, so that gradients can be taken with respect to it;
+    /// x itself if the tape does not record.
+    func leaf(_ x: Variable, onGradient: @escaping (Tensor) -> Void) -> Variable {
+        unrecordedUses?.hasLeaves = true
+        return isRecording ? input(x.value, onGradient: onGradient) : x
     }
 
     /// The number of the next random operation.
@@ -204,20 +197,26 @@ public final class Tape {
     }
 }
 
-/// A tensor on a tape.
-public struct Variable {
-    static let constantNode = -1
+/// What was used while the tape did not record.
+struct UnrecordedUses {
+    var parameters: [Parameter] = []
+    /// Whether constants would have become inputs.
+    var hasLeaves = false
 
-    /// The result of the forward pass.
-    public let value: Tensor
-    /// The tape it lies on.
-    public let tape: Tape
-    let node: Int
-    /// Where the value comes from if its rows are those of a table; see `TokenLookup`.
-    var lookup: TokenLookup?
+    mutating func add(_ other: UnrecordedUses) {
+        parameters += other.parameters
+        hasLeaves = hasLeaves || other.hasLeaves
+    }
+}
 
-    /// Whether a gradient flows to it.
-    public var isDifferentiated: Bool { node != Self.constantNode }
-    /// The sizes.
-    public var shape: Shape { value.shape }
+/// destination = source for beta 0, destination += source for beta 1.
+func accumulate(
+    _ source: UnsafePointer<Float>, into destination: UnsafeMutablePointer<Float>, beta: Float,
+    count: Int
+) {
+    if beta == 0 {
+        destination.update(from: source, count: count)
+    } else {
+        rondo_add(destination, source, count)
+    }
 }

@@ -1,6 +1,7 @@
 import Autodiff
 import CKernels
 import Collectives
+import Kernels
 import NeuralNetworks
 import Tensors
 import WireFormat
@@ -87,7 +88,7 @@ package final class ReplicatedStep {
         self.sumCount = sumCount
         let totalCount = store.gradientCount + StepTail.elementCount(sumCount: sumCount)
         plan = BucketPlan(
-            parameterOffsets: store.parameterSlots.map(\.offset), parameterEnd: store.values.count,
+            parameterOffsets: store.trainedSlots.map(\.offset), parameterEnd: store.trainedCount,
             totalCount: totalCount,
             bucketElementCount: max(1, bucketByteCount / MemoryLayout<Float>.stride),
             separatesTail: format != .float32)
@@ -271,20 +272,24 @@ package final class ReplicatedStep {
         var norm: Double?
         // Samples may all have the weight 0.
         if tail.lossWeight > 0 {
+            require(
+                update.optimizer.states.allSatisfy { $0.count == store.trainedCount },
+                "optimizer state of \(update.optimizer.states.map(\.count)) for"
+                    + " \(store.trainedCount) trained floats")
             for range in update.otherRanges {
                 (reduced.pointer + range.lowerBound).update(repeating: 0, count: range.count)
             }
             let gradientScale: Float
             // Limiting a gradient that was limited by a peer changes nothing: both have the same bits.
             (gradientScale, norm) = update.clipping.apply(
-                to: reduced.pointer, count: store.values.count, gradientScale: 1 / tail.lossWeight)
+                to: reduced.pointer, count: store.trainedCount, gradientScale: 1 / tail.lossWeight)
             update.optimizer.update(
-                store.values, gradients: reduced.pointer, gradientScale: gradientScale,
+                store.trainedValues, gradients: reduced.pointer, gradientScale: gradientScale,
                 learningRate: update.learningRate, step: update.number)
             average?.update(store.values, step: step + 1)
         }
         store.updateStatistics(
-            sums: reduced.pointer + store.values.count, sampleCount: Float(tail.sampleCount))
+            sums: reduced.pointer + store.trainedCount, sampleCount: Float(tail.sampleCount))
         return StepSums(
             lossSum: tail.lossSum, sampleCount: tail.sampleCount, usedCount: tail.usedCount,
             lossWeight: tail.lossWeight, values: tail.sums, gradientNorm: norm,

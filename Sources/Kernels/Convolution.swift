@@ -1,8 +1,9 @@
 import CKernels
 import Glibc
 
-// Convolution in N x H x W x C: the choice of the way, and the reference way, matrix products (im2col)
-// by OpenBLAS. The own kernels (CKernels/fused.c) take what ConvolutionStrategy gives them.
+// Convolution in N x H x W x C: the choice of the algorithm, and the reference, matrix products
+// (im2col) by OpenBLAS. Rondo's own kernels (CKernels/Convolution) compute what ConvolutionStrategy
+// gives them.
 //
 // Legend: N images, H x W input, C input channels, O output channels, G groups, K = kernelHeight *
 // kernelWidth * C / G taps of one output, P = output positions of one image.
@@ -12,12 +13,12 @@ import Glibc
 //   dInput    stride 1: a forward convolution of dy with the flipped weight;
 //             else:     columns[P, K] = dy[P, O] * packed[O, K], added back to the image.
 //
-// The columns of several small images share one product, up to `columnsLimit` floats, so that the block
-// stays in the L2 cache between being written and being read; they are built again in the backward
-// pass rather than stored (9 x the input for 3x3). Weights keep PyTorch's layout [O, C/G, kH, kW] and
-// are packed to [O, kH, kW, C/G] per call, which costs one pass over a few thousand floats.
+// The columns of several small images share one product, up to `columnsLimit` floats, so that the
+// block stays in the L2 cache until it is read; they are built again in the backward
+// pass rather than stored (9 x the input for 3x3). Weights keep PyTorch's layout [O, C/G, kH, kW]
+// and are packed to [O, kH, kW, C/G] per call, which costs one pass over a few thousand floats.
 
-/// The shape of a 2-d convolution over a batch, and the way it is computed.
+/// The shape of a 2-d convolution over a batch, and its algorithm.
 public struct Convolution: Sendable {
     /// Where the windows lie on one image of C channels.
     public let window: ImageWindow
@@ -29,7 +30,7 @@ public struct Convolution: Sendable {
     /// Half of a 512 KiB L2 cache, in floats.
     private static let columnsLimit = 64 * 1024
 
-    /// The convolution, computed in the way that is fastest for its shape.
+    /// A convolution with the algorithm that is fastest for its shape.
     /// - Precondition: `groups` divides the channels on both sides.
     public init(
         window: ImageWindow, outputChannels: Int, groups: Int, tile: WinogradTile = .standard
@@ -40,15 +41,15 @@ public struct Convolution: Sendable {
                 window: window, outputChannels: outputChannels, groups: groups, tile: tile))
     }
 
-    /// The same, computed in the given way.
+    /// A convolution with the given algorithm.
     /// - Precondition: the strategy serves this shape.
     package init(
         window: ImageWindow, outputChannels: Int, groups: Int, strategy: ConvolutionStrategy
     ) {
-        precondition(
+        require(
             groups > 0 && window.channels % groups == 0 && outputChannels % groups == 0,
             "\(groups) groups of \(window.channels) -> \(outputChannels) channels")
-        precondition(
+        require(
             strategy.serves(window: window, groups: groups), "\(strategy) for \(window)")
         self.window = window
         self.outputChannels = outputChannels
@@ -213,7 +214,8 @@ public struct Convolution: Sendable {
         }
     }
 
-    /// The convolution of dy that gives dx: stride 1, padding k - 1 - p. nil where it does not exist.
+    /// The convolution of dy that gives dx: stride 1, padding k - 1 - p. nil where it does not
+    /// exist.
     private var reversed: Convolution? {
         guard window.stride == .init(1), window.padding.height < window.kernel.height,
             window.padding.width < window.kernel.width,

@@ -1,15 +1,15 @@
 import CKernels
 
-// The ways to compute a convolution, and the calls of the own kernels.
+// The algorithms of a convolution, and the calls of Rondo's own kernels.
 //
-// The reference is im2col with OpenBLAS: it serves every shape on every processor, and the tests hold
-// the others against it. The own kernels need fused multiply-adds. They are left out where OpenBLAS was held
-// to kernels for processors without (core type Nehalem, or one that is not known here): a run
-// takes that level when one of its machines has nothing better, and all have to get the same bits. Between
-// AVX2 and AVX-512 the own kernels need no such care, their bits are the same.
+// The reference is im2col with OpenBLAS: it serves every shape on every processor, and the tests
+// hold the others against it. The own kernels need fused multiply-adds. They are not used if
+// OpenBLAS is held to kernels for processors without them (core type Nehalem, or an unknown one): a
+// run takes that level when one of its machines has nothing better, and all machines have to get
+// the same bits. AVX2 and AVX-512 kernels have the same bits, so they can be mixed.
 
-/// How many outputs one tile of Winograd's convolution gives, height by width. Larger tiles take fewer products
-/// and round worse; for any but 3x3 kernels with stride 1 the tile does not matter.
+/// How many outputs one tile of Winograd's convolution gives, height by width. Larger tiles take
+/// fewer products and round worse; the tile matters only for 3x3 kernels with stride 1.
 public enum WinogradTile: CaseIterable, Sendable {
     /// 4 products per output; more accurate than the direct sum.
     case twoByTwo
@@ -18,7 +18,7 @@ public enum WinogradTile: CaseIterable, Sendable {
     /// 2.25 products per output; errors two to four times those of the direct sum.
     case fourByFour
 
-    /// The tile where none is asked for.
+    /// The default tile.
     public static let standard = WinogradTile.twoByTwo
 
     fileprivate var native: rondo_tile {
@@ -27,7 +27,7 @@ public enum WinogradTile: CaseIterable, Sendable {
     }
 }
 
-/// A way to compute a convolution.
+/// An algorithm of a convolution.
 package enum ConvolutionStrategy: Hashable, Sendable {
     /// Columns and OpenBLAS products.
     case reference
@@ -36,7 +36,7 @@ package enum ConvolutionStrategy: Hashable, Sendable {
     /// F(tile, 3x3) of Winograd for 3x3 kernels with stride 1.
     case winograd(tile: WinogradTile, width: Int)
 
-    /// The way that is fastest for a shape with tiles of that size.
+    /// The fastest algorithm for a shape, with tiles of that size.
     package static func best(
         window: ImageWindow, outputChannels: Int, groups: Int, tile: WinogradTile
     ) -> ConvolutionStrategy {
@@ -48,11 +48,11 @@ package enum ConvolutionStrategy: Hashable, Sendable {
         {
             return winograd
         }
-        // A tile of 16 outputs would compute mostly nothing.
+        // Most of a tile of 16 outputs would be empty.
         return outputChannels >= 8 ? .columns(width: width) : .reference
     }
 
-    /// Whether the way exists for this shape and this processor.
+    /// Whether the algorithm serves this shape and this processor.
     package func serves(window: ImageWindow, groups: Int) -> Bool {
         switch self {
         case .reference: true
@@ -68,8 +68,8 @@ extension Arithmetic {
     /// Floats of the widest vectors that the processor could run those kernels with.
     package static var widestFused: Int { Int(rondo_fused_width()) }
 
-    /// Floats of the vectors that own kernels with fused multiply-adds use in this process: 16, 8, or 0 where
-    /// they are not used.
+    /// Floats of the vectors that own kernels with fused multiply-adds use in this process: 16, 8,
+    /// or 0 if they are not used.
     package static let fusedWidth: Int =
         ["Haswell", "Zen", "SkylakeX", "Cooperlake", "Sapphirerapids"]
             .contains { $0.lowercased() == loadedCoreType.lowercased() }
@@ -82,7 +82,7 @@ extension Convolution {
             window: window.native(), images: Int64(images), outputs: Int64(outputChannels))
     }
 
-    /// nil where the reference computes.
+    /// nil if the reference has to compute.
     func fusedScratchCount(images: Int) -> Int? {
         var shape = native(images: images)
         switch strategy {

@@ -8,9 +8,9 @@ import Glibc
 ///   - m, n, k: op(a) is m x k, op(b) is k x n, c is m x n.
 ///   - transposeA: a is stored k x m. transposeB: b is stored n x k.
 ///   - beta: 0 overwrites c without reading it.
-///   - edge: what a causal mask makes needless; it may be computed all the same.
-/// Cost: 2 m n k FLOPs. With one BLAS thread the bits do not depend on the alignment of the operands
-/// (checked with OpenBLAS 0.3.21).
+///   - edge: the part that a causal mask makes needless; it may be computed nevertheless.
+/// Cost: 2 m n k FLOPs. With one BLAS thread the bits do not depend on the alignment of the
+/// operands (checked with OpenBLAS 0.3.21).
 public func matrixProduct(
     _ a: UnsafePointer<Float>, transposeA: Bool = false, _ b: UnsafePointer<Float>,
     transposeB: Bool = false, into c: UnsafeMutablePointer<Float>, m: Int, n: Int, k: Int,
@@ -23,7 +23,7 @@ public func matrixProduct(
     ).run(into: c, stride: strideC ?? n, alpha: alpha, beta: beta, edge: edge)
 }
 
-/// Where a causal mask, under which query i sees the keys below `visible` + i, leaves out a part of a product.
+/// The part of a product that a causal mask leaves out. Query i sees the keys below `visible` + i.
 public enum CausalEdge {
     /// Everything matters.
     case none
@@ -44,7 +44,8 @@ public enum CausalEdge {
     }
 }
 
-/// c = op(a) * op(b) + row, the same row (a bias) for every row of c. Parameters as for the plain product.
+/// c = op(a) * op(b) + row, the same row (a bias) for every row of c. Parameters as for the plain
+/// product.
 public func matrixProduct(
     _ a: UnsafePointer<Float>, transposeA: Bool = false, _ b: UnsafePointer<Float>,
     transposeB: Bool = false, into c: UnsafeMutablePointer<Float>, m: Int, n: Int, k: Int,
@@ -60,12 +61,13 @@ public func matrixProduct(
     }
 }
 
-/// A product with its operands, and the choice of who computes it.
+/// A product with its operands, and the choice between OpenBLAS and Rondo's own kernel.
 ///
-/// OpenBLAS packs both operands and clears the result before it adds to it, which products with a small dimension
-/// do not pay back. On one thread of a Zen 4 with Haswell's kernels, OpenBLAS and own in GFLOP/s: 64 x 64 x 32
-/// 84 and 102, 64 x 512 x 784 97 and 105, 512 x 784 x 64 106 and 111. From 128 on the own product is ahead
-/// alone, but was not within a step, so OpenBLAS computes.
+/// OpenBLAS packs both operands and clears the result before it adds to it. For products with a
+/// small dimension that costs more than it gains. On one thread of a Zen 4 with Haswell's kernels,
+/// OpenBLAS and own kernel in GFLOP/s: 64 x 64 x 32 84 and 102, 64 x 512 x 784 97 and 105, 512 x
+/// 784 x 64 106 and 111. From 128 on the own kernel is faster by itself, but was not within a step,
+/// so OpenBLAS computes.
 package struct MatrixProduct {
     let a: UnsafePointer<Float>
     let transposeA: Bool
@@ -74,16 +76,16 @@ package struct MatrixProduct {
     let m: Int, n: Int, k: Int
     let strideA: Int, strideB: Int
 
-    /// The own product is for those of which a dimension is at most that.
+    /// The own kernel computes products of which a dimension is at most this.
     private static let thin = 64
-    /// The own product computes sixteen columns at a time: of fewer it would compute mostly nothing.
+    /// The own kernel computes sixteen columns at a time; with fewer, most of them would be empty.
     private static let fewestColumns = 16
 
     package init(
         a: UnsafePointer<Float>, transposeA: Bool, b: UnsafePointer<Float>, transposeB: Bool,
         m: Int, n: Int, k: Int, strideA: Int, strideB: Int
     ) {
-        precondition(
+        require(
             m >= 0 && n >= 0 && k >= 0 && max(m, n, k) <= Int(Int32.max),
             "matrix product of \(m) x \(k) and \(k) x \(n)")
         self.a = a
@@ -128,7 +130,7 @@ package struct MatrixProduct {
         }
     }
 
-    /// The own product on vectors of `width` floats: sums that begin at `start`, or at 0.
+    /// Runs the own kernel on vectors of `width` floats; sums begin at `start`, or at 0.
     /// - Precondition: k > 0.
     package func own(
         _ c: UnsafeMutablePointer<Float>, stride: Int, start: UnsafePointer<Float>?,
@@ -144,7 +146,7 @@ package struct MatrixProduct {
         rondo_thin_product(Int64(width), &product)
     }
 
-    /// OpenBLAS, for every shape and processor.
+    /// Runs OpenBLAS, which serves every shape and processor.
     package func reference(
         _ c: UnsafeMutablePointer<Float>, stride: Int, alpha: Float, beta: Float
     ) {

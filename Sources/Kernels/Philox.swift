@@ -1,6 +1,7 @@
 /// Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011, section 4.3).
 ///
-/// A block is a pure function of key and counter, so whoever computes a replica draws the same numbers.
+/// A block is a pure function of key and counter, so a replica draws the same numbers on every
+/// worker.
 public struct Philox4x32: Sendable {
     private let key: UInt64
 

@@ -1,15 +1,16 @@
 // Logarithm, cosine and power in plain double arithmetic.
 //
-// The C library chooses between variants with and without fused multiply-add per processor, and they may
-// differ in the last bit. Initial weights and learning rates must be equal on every host, so
-// they come from here: only +, -, *, / and square root, each rounded once. Accurate to 1e-13 or better,
-// far finer than the Float32 they end in.
+// The C library chooses between variants with and without fused multiply-add per processor, and
+// they may differ in the last bit. Initial weights and learning rates must be equal on every host,
+// so they come from here: only +, -, *, / and square root, each rounded once. Accurate to 1e-13 or
+// better, far finer than the Float32 that they are rounded to.
 
 /// Elementary functions whose bits do not depend on the processor.
 public enum PortableMath {
-    /// The natural logarithm of a positive, finite, normal x: x = m 2^e, ln m = 2 artanh((m - 1) / (m + 1)).
+    /// The natural logarithm of a positive, finite, normal x: x = m 2^e, ln m = 2 artanh((m - 1) /
+    /// (m + 1)).
     public static func logarithm(_ x: Double) -> Double {
-        precondition(x > 0 && x.isNormal, "logarithm of \(x)")
+        require(x > 0 && x.isNormal, "logarithm of \(x)")
         var exponent = Double(x.exponent)
         var mantissa = x.significand
         if mantissa > 1.4142135623730951 {
@@ -26,7 +27,7 @@ public enum PortableMath {
 
     /// cos(pi * fraction) for a fraction in 0...1, by Taylor's series on a quarter turn.
     public static func cosineOfHalfTurns(_ fraction: Double) -> Double {
-        precondition((0...1).contains(fraction), "cosine of \(fraction) half turns")
+        require((0...1).contains(fraction), "cosine of \(fraction) half turns")
         if fraction > 0.5 { return -cosineOfHalfTurns(1 - fraction) }
         let x = Double.pi * fraction
         let square = x * x
@@ -40,7 +41,7 @@ public enum PortableMath {
 
     /// base^exponent by repeated squaring.
     public static func power(_ base: Double, _ exponent: Int) -> Double {
-        precondition(exponent >= 0, "power with exponent \(exponent)")
+        require(exponent >= 0, "power with exponent \(exponent)")
         var result = 1.0
         var factor = base
         var remaining = exponent

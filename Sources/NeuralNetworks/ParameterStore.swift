@@ -1,12 +1,16 @@
 import Autodiff
 import CKernels
+import Kernels
 import Tensors
 
 // All trained state of a model in flat buffers.
 //
-//   values      | conv1.weight | conv1.bias | ... | fc.bias |
+//   values      | conv1.weight | conv1.bias | ... | fc.bias | frozen parameters |
 //   statistics  | bn1.running_mean | bn1.running_var | ... |
 //   gradients   | conv1.weight | ... | fc.bias | contributions of the statistics | tail |
+//
+// Parameters that are frozen when the store is made lie behind the trained ones: gradients and optimizer
+// state have the length of the trained part alone.
 //
 // Gradients, what batch norm saw, and the sums of the loss (tail) lie in one buffer, so that a bucket of
 // the all-reduce is a slice of it. A worker has one such buffer per local replica; `bindGradients` points
@@ -32,65 +36,96 @@ public struct StateSlot: Sendable, Equatable {
 
 /// Owns the flat buffers of one model. Used by one thread at a time, as the tape is.
 public final class ParameterStore {
-    /// Places of the parameters, in the model's order.
+    /// Places of all parameters, in the model's order.
     public let parameterSlots: [StateSlot]
+    /// Places of the parameters that are trained, in the model's order, which is that of their offsets: those
+    /// that are not frozen. Their places in `values` are also those in gradients and optimizer state.
+    public let trainedSlots: [StateSlot]
     /// Places of the running statistics.
     public let statisticSlots: [StateSlot]
     /// All parameters, gaps included.
     public let values: Tensor
     /// All running statistics.
     public let statistics: Tensor
-    /// Numbers of trained scalars, gaps not counted.
+    /// The trained part of `values`: what an optimizer updates. It shares the memory.
+    public let trainedValues: Tensor
+    /// Scalars of all parameters, gaps not counted.
     public let scalarCount: Int
 
     private let parameters: [Parameter]
+    private let trainedParameters: [Parameter]
     private let runningStatistics: [RunningStatistic]
 
-    /// Floats of a gradient buffer before the tail: parameters, then statistics.
-    public var gradientCount: Int { values.count + statistics.count }
+    /// Floats of the trained parameters, gaps included: the length of optimizer state.
+    public var trainedCount: Int { trainedValues.count }
+    /// Floats of a gradient buffer before the tail: trained parameters, then statistics.
+    public var gradientCount: Int { trainedCount + statistics.count }
 
     /// Moves the model's parameters and statistics into flat buffers.
     public init(adopting model: any Module) {
-        var parameterSlots: [StateSlot] = []
-        var statisticSlots: [StateSlot] = []
-        var parameters: [Parameter] = []
-        var runningStatistics: [RunningStatistic] = []
-        var valueCount = 0
+        let (parameters, runningStatistics) = Self.states(of: model)
+        var trainedCount = 0
+        for (_, parameter) in parameters where !parameter.isFrozen {
+            trainedCount += Self.aligned(parameter.shape.count)
+        }
+        var ends = (trained: 0, frozen: trainedCount)
+        parameterSlots = parameters.map { name, parameter in
+            let place = Self.aligned(parameter.shape.count)
+            let offset = parameter.isFrozen ? ends.frozen : ends.trained
+            if parameter.isFrozen { ends.frozen += place } else { ends.trained += place }
+            return StateSlot(name: name, shape: parameter.shape, offset: offset)
+        }
         var statisticCount = 0
+        statisticSlots = runningStatistics.map { name, statistic in
+            defer { statisticCount += Self.aligned(statistic.shape.count) }
+            return StateSlot(name: name, shape: statistic.shape, offset: statisticCount)
+        }
+        trainedSlots = zip(parameterSlots, parameters).filter { !$1.1.isFrozen }.map(\.0)
+        values = Tensor(zeros: [ends.frozen])
+        trainedValues = values.slice(from: 0, [trainedCount])
+        statistics = Tensor(zeros: [statisticCount])
+        scalarCount = parameterSlots.reduce(0) { $0 + $1.shape.count }
+        self.parameters = parameters.map(\.1)
+        trainedParameters = self.parameters.filter { !$0.isFrozen }
+        self.runningStatistics = runningStatistics.map(\.1)
+        moveStates()
+    }
+
+    /// The parameters and statistics below a module under their names. A parameter that has two names (tied
+    /// weights) goes by the first.
+    private static func states(
+        of model: any Module
+    ) -> (parameters: [(String, Parameter)], statistics: [(String, RunningStatistic)]) {
+        var parameters: [(String, Parameter)] = []
+        var statistics: [(String, RunningStatistic)] = []
         for state in model.namedStates {
             switch state {
             case .parameter(let name, let parameter):
-                // The same parameter under two names (tied weights) is one slot.
-                if parameters.contains(where: { $0 === parameter }) { continue }
-                parameterSlots.append(
-                    StateSlot(name: name, shape: parameter.shape, offset: valueCount))
-                parameters.append(parameter)
-                valueCount += Self.aligned(parameter.shape.count)
+                if parameters.contains(where: { $0.1 === parameter }) { continue }
+                parameters.append((name, parameter))
             case .statistic(let name, let statistic):
-                statisticSlots.append(
-                    StateSlot(name: name, shape: statistic.shape, offset: statisticCount))
-                runningStatistics.append(statistic)
-                statisticCount += Self.aligned(statistic.shape.count)
+                statistics.append((name, statistic))
             }
         }
-        values = Tensor(zeros: [valueCount])
-        statistics = Tensor(zeros: [statisticCount])
-        scalarCount = parameterSlots.reduce(0) { $0 + $1.shape.count }
-        for (index, (parameter, slot)) in zip(parameters, parameterSlots).enumerated() {
+        return (parameters, statistics)
+    }
+
+    /// Copies all values to their places, where parameters and statistics find them from now on.
+    private func moveStates() {
+        for (parameter, slot) in zip(parameters, parameterSlots) {
             let slice = values.slice(from: slot.offset, slot.shape)
             slice.pointer.update(from: parameter.value.pointer, count: slot.shape.count)
             parameter.value = slice
-            parameter.index = index
+            parameter.index = -1
+            parameter.hasGradientMemory = !parameter.isFrozen
+            if parameter.isFrozen { parameter.gradient = nil }
         }
+        for (index, parameter) in trainedParameters.enumerated() { parameter.index = index }
         for (statistic, slot) in zip(runningStatistics, statisticSlots) {
             let slice = statistics.slice(from: slot.offset, slot.shape)
             slice.pointer.update(from: statistic.value.pointer, count: slot.shape.count)
             statistic.value = slice
         }
-        self.parameterSlots = parameterSlots
-        self.statisticSlots = statisticSlots
-        self.parameters = parameters
-        self.runningStatistics = runningStatistics
     }
 
     private static func aligned(_ count: Int) -> Int { (count + 15) / 16 * 16 }
@@ -98,14 +133,14 @@ public final class ParameterStore {
     /// The next backward passes collect their gradients in `buffer`, starting afresh.
     /// - Precondition: `buffer` has at least `gradientCount` elements; its gaps are zero.
     public func bindGradients(to buffer: Tensor) {
-        precondition(
+        require(
             buffer.count >= gradientCount, "gradients of \(gradientCount) in \(buffer.count)")
-        for (parameter, slot) in zip(parameters, parameterSlots) {
+        for (parameter, slot) in zip(trainedParameters, trainedSlots) {
             parameter.gradient = buffer.slice(from: slot.offset, slot.shape)
             parameter.clearGradient()
         }
         for (statistic, slot) in zip(runningStatistics, statisticSlots) {
-            statistic.contribution = buffer.slice(from: values.count + slot.offset, slot.shape)
+            statistic.contribution = buffer.slice(from: trainedCount + slot.offset, slot.shape)
             statistic.contributionIsWritten = false
         }
     }
@@ -113,8 +148,10 @@ public final class ParameterStore {
     /// Zeroes the gradients that no pass since `bindGradients` has written: a replica without samples, or
     /// a parameter that this step did not use, still has to contribute zeros.
     public func finishGradients() {
-        for parameter in parameters where !parameter.gradientIsWritten {
-            parameter.gradient.map { $0.pointer.update(repeating: 0, count: $0.count) }
+        for parameter in trainedParameters where !parameter.gradientIsWritten {
+            if let gradient = parameter.gradient {
+                gradient.pointer.update(repeating: 0, count: gradient.count)
+            }
             parameter.gradientIsWritten = true
         }
     }
@@ -122,7 +159,9 @@ public final class ParameterStore {
     /// The same for the contributions of the statistics, which are complete after the last forward pass.
     public func finishStatistics() {
         for statistic in runningStatistics where !statistic.contributionIsWritten {
-            statistic.contribution.map { $0.pointer.update(repeating: 0, count: $0.count) }
+            if let contribution = statistic.contribution {
+                contribution.pointer.update(repeating: 0, count: contribution.count)
+            }
             statistic.contributionIsWritten = true
         }
     }
@@ -138,6 +177,6 @@ public final class ParameterStore {
         }
     }
 
-    /// The parameter in that slot.
+    /// The parameter of `parameterSlots[index]`.
     public func parameter(at index: Int) -> Parameter { parameters[index] }
 }

@@ -6,17 +6,17 @@ import Synchronization
 //
 // Fresh memory costs 0.6 ms per MB here (page faults in a virtual machine), more than most loops
 // that run over it, and a training step asks for the same sizes every time. Freed blocks therefore
-// stay in a list per size class and are handed out again; after the first steps nothing is asked of
-// the system. Classes are eighths between powers of two, so a block wastes at most an eighth.
+// stay in a list per size class and are handed out again; after the first steps the system is not
+// asked any more. Classes are eighths between powers of two, so a block wastes at most an eighth.
 //
-// New blocks are cut one after another from regions of address space that the kernel is asked to back with
-// huge pages: a fresh MB costs 0.14 ms then, and the steps of all benchmarks take 3 to 4 % less time, for
-// a step's working set is larger than what the processor's table of 4 KB pages covers. Address space that
-// no block has touched yet takes no memory.
+// New blocks are cut one after another from regions of address space that the kernel is asked to
+// back with huge pages: a fresh MB costs 0.14 ms then, and the steps of all benchmarks take 3 to 4
+// % less time, for a step's working set is larger than what the processor's table of 4 KB pages
+// covers. Address space that no block has touched yet takes no memory.
 
 /// A snapshot of what the pool has asked of the system.
 public struct MemoryPoolStatistics: Sendable, Equatable {
-    /// Blocks for which no freed one was there, since the start.
+    /// Blocks that could not be taken from freed ones, since the start.
     public var freshBlockCount = 0
     /// Bytes of all blocks, in use or cached.
     public var heldByteCount = 0
@@ -24,7 +24,7 @@ public struct MemoryPoolStatistics: Sendable, Equatable {
     public var usedByteCount = 0
 }
 
-/// The process-wide pool; every operation may be called from any thread.
+/// The pool of the process. Its functions may be called from any thread.
 public enum MemoryPool {
     private struct State: ~Copyable {
         /// Addresses of free blocks by size class.
@@ -36,18 +36,20 @@ public enum MemoryPool {
 
     private static let state = Mutex(State())
 
-    /// Makes the system's allocator return large blocks at once, process-wide. Tensors are cached here; what
-    /// else is large (a checkpoint on its way) is rare and should not stay resident.
+    /// Makes the system's allocator return large blocks at once, process-wide. Tensors are cached
+    /// here; other large blocks (a checkpoint that is written) are rare and should not stay
+    /// resident.
     public static func returnLargeSystemBlocks() { rondo_return_large_blocks(1 << 20) }
 
     /// Cache lines, which are also the width of an AVX-512 vector.
     private static let alignment = 64
     private static let hugePageByteCount = 2 << 20
     private static let regionByteCount = 64 << 20
-    /// Larger blocks have a region to themselves, so that little of one is left unused at its end.
+    /// Larger blocks have a region of their own, so that little of a region is left unused at its
+    /// end.
     private static let sharedRegionLimit = 16 << 20
 
-    /// What the pool holds now.
+    /// The pool's state now.
     public static var statistics: MemoryPoolStatistics { state.withLock { $0.statistics } }
 
     /// Bytes really handed out for a request of `byteCount`.
@@ -104,8 +106,8 @@ public enum MemoryPool {
 
 /// One block of the pool; returned to it when the last tensor that shows it goes.
 public final class Storage: @unchecked Sendable {
-    // Who may write: the holder of the only reference, or of a tensor whose sharing is documented (flat
-    // parameter buffers, written between steps only).
+    // May be written by the holder of the only reference, or through a tensor whose sharing is
+    // documented (flat parameter buffers, written between steps only).
     let base: UnsafeMutablePointer<Float>
     let capacity: Int
 

@@ -1,18 +1,20 @@
+import Kernels
+
 /// The sizes of a tensor's dimensions, outermost first; row-major.
 public struct Shape: Hashable, Sendable, ExpressibleByArrayLiteral, CustomStringConvertible {
-    /// The sizes.
+    /// The sizes, outermost first.
     public let dimensions: [Int]
     /// The product of the sizes; 1 for a scalar.
     public let count: Int
 
     /// - Precondition: no size is negative.
     public init(_ dimensions: [Int]) {
-        precondition(dimensions.allSatisfy { $0 >= 0 }, "negative size in shape \(dimensions)")
+        require(dimensions.allSatisfy { $0 >= 0 }, "negative size in shape \(dimensions)")
         self.dimensions = dimensions
         count = dimensions.reduce(1, *)
     }
 
-    /// The same, as a literal: `[2, 3]`.
+    /// A shape as a literal: `[2, 3]`.
     public init(arrayLiteral dimensions: Int...) { self.init(dimensions) }
 
     /// The number of dimensions.

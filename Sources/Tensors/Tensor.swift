@@ -1,9 +1,10 @@
 import Glibc
+import Kernels
 
 /// A dense row-major array of Float32: a shape over a slice of pooled memory.
 ///
-/// Copies share memory. A tensor is written only while it is the sole holder of its memory
-/// (`isUnique`), or through the flat buffers that say so; operations otherwise make new tensors.
+/// Copies share memory. A tensor is written only while no other shares its memory (`isUnique`),
+/// or if it is a documented flat buffer; otherwise operations make new tensors.
 /// Images are N x H x W x C.
 public struct Tensor: @unchecked Sendable {
     /// The sizes of the dimensions.
@@ -18,13 +19,13 @@ public struct Tensor: @unchecked Sendable {
         offset = 0
     }
 
-    /// Zeros.
+    /// A tensor of zeros.
     public init(zeros shape: Shape) {
         self.init(uninitialized: shape)
         memset(pointer, 0, count * MemoryLayout<Float>.stride)
     }
 
-    /// The same value everywhere.
+    /// A tensor with the same value everywhere.
     public init(repeating value: Float, _ shape: Shape) {
         self.init(uninitialized: shape)
         pointer.update(repeating: value, count: count)
@@ -32,7 +33,7 @@ public struct Tensor: @unchecked Sendable {
 
     /// - Precondition: as many scalars as the shape holds.
     public init(_ scalars: [Float], _ shape: Shape) {
-        precondition(
+        require(
             scalars.count == shape.count, "\(scalars.count) scalars for shape \(shape)")
         self.init(uninitialized: shape)
         scalars.withUnsafeBufferPointer { source in
@@ -49,7 +50,7 @@ public struct Tensor: @unchecked Sendable {
     /// The number of elements.
     public var count: Int { shape.count }
 
-    /// The first element. Valid while a tensor that shares the memory lives.
+    /// The first element. Valid as long as a tensor that shares the memory lives.
     public var pointer: UnsafeMutablePointer<Float> { storage.base + offset }
 
     /// Whether no other tensor shows this memory, so that it may be written in place.
@@ -61,13 +62,13 @@ public struct Tensor: @unchecked Sendable {
     /// The same memory under another shape.
     /// - Precondition: the same number of elements.
     public func reshaped(_ shape: Shape) -> Tensor {
-        precondition(shape.count == count, "\(self.shape) reshaped to \(shape)")
+        require(shape.count == count, "\(self.shape) reshaped to \(shape)")
         return Tensor(storage: storage, offset: offset, shape: shape)
     }
 
     /// `shape.count` elements from `start` on, sharing the memory.
     public func slice(from start: Int, _ shape: Shape) -> Tensor {
-        precondition(
+        require(
             start >= 0 && start + shape.count <= count,
             "slice \(start)..<\(start + shape.count) of \(count) elements")
         return Tensor(storage: storage, offset: offset + start, shape: shape)

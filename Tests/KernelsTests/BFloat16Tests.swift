@@ -35,7 +35,8 @@ import Testing
         #expect(rounded(cases.map(\.0)) == cases.map(\.1))
     }
 
-    /// Against the definition, for numbers of all magnitudes and lengths that leave a rest behind the vectors.
+    /// Against the definition, for numbers of all magnitudes and lengths that leave a rest behind
+    /// the vectors.
     @Test(arguments: [1, 7, 33, 1000]) func noNeighbourIsNearer(count: Int) {
         let seed: UInt64 = 7
         var state = seed

@@ -2,8 +2,8 @@ import Foundation
 import Kernels
 import Testing
 
-// Rounding errors of every strategy on normal numbers against sums in Double, and equal bits for every
-// vector width.
+// Rounding errors of every strategy on normal numbers against sums in Double, and equal bits for
+// every vector width.
 
 @Suite struct ConvolutionAccuracyTests {
     static let cases = [
@@ -68,9 +68,9 @@ import Testing
             let y = errors(found.y, expected.y)
             let dx = errors(found.dx, expected.dx)
             let dWeight = errors(found.dWeight, expected.dWeight)
-            // A study of these layers found largest errors of 4.5e-6 (y, dx) and 1.7e-5 (dW) for direct sums,
-            // less for tiles of 2 x 2; root mean squares are a tenth of that. Tiles of 4 x 4 are about twice
-            // as far off (with Lavin and Gray's points eight times).
+            // A study of these layers found largest errors of 4.5e-6 (y, dx) and 1.7e-5 (dW) for
+            // direct sums, less for tiles of 2 x 2; root mean squares are a tenth of that. Tiles of
+            // 4 x 4 are about twice as far off (with Lavin and Gray's points eight times).
             var bound = (y: 8e-6, dWeight: 2e-5)
             if case .winograd(tile: .fourByFour, _) = strategy { bound.y = 1.6e-5 }
             #expect(y.largest < bound.y && y.typical < bound.y / 10, "\(strategy) y \(y)")

@@ -1,7 +1,8 @@
 import Kernels
 import Testing
 
-/// A convolution's shape with what the tests of all strategies need: naive loops in Double, and one run.
+/// A convolution's shape with what the tests of all strategies need: naive loops in Double, and one
+/// run.
 struct ConvolutionCase: Sendable, CustomTestStringConvertible {
     var images = 2, height = 6, width = 5, inputs = 2, outputs = 4
     var kernel = ImageWindow.Pair(3), stride = ImageWindow.Pair(1)
@@ -45,8 +46,8 @@ struct ConvolutionCase: Sendable, CustomTestStringConvertible {
         }
     }
 
-    /// Forward and both gradients; `addingTo`: what the weight's gradient holds before, nil to overwrite.
-    /// Scratch memory holds NaN, so that a read of something unwritten shows.
+    /// Forward and both gradients; `addingTo`: what the weight's gradient holds before, nil to
+    /// overwrite. Scratch memory holds NaN, so that a read of something unwritten shows.
     func run(
         _ strategy: ConvolutionStrategy, x: [Float], weight: [Float], bias: [Float]?, dy: [Float],
         addingTo: Float?

@@ -2,8 +2,8 @@ import CKernels
 import Kernels
 import Testing
 
-/// The own product is one chain of fused multiply-adds per element, for every width of vectors and wherever an
-/// element lies in a tile or a panel; OpenBLAS is near it.
+/// The own product is one chain of fused multiply-adds per element, for every width of vectors and
+/// wherever an element lies in a tile or a panel; OpenBLAS is near it.
 @Suite struct MatrixProductTests {
     private static func values(_ count: Int, seed: UInt64) -> [Float] {
         var state = seed
@@ -18,7 +18,8 @@ import Testing
     @Test(
         .enabled(if: rondo_fused_width() > 0),
         arguments: [
-            // rows, columns, inner: around the tiles (6, 12 x 16, 32), the blocks (16), the panels (32 x 256)
+            // rows, columns, inner: around the tiles (6, 12 x 16, 32), the blocks (16), the panels
+            // (32 x 256)
             (1, 1, 1), (2, 16, 16), (3, 17, 5), (6, 32, 33), (7, 31, 15), (12, 64, 20),
             (13, 70, 48), (25, 33, 3), (32, 100, 40), (5, 40, 256), (14, 35, 257), (2, 47, 600),
         ])
@@ -56,24 +57,7 @@ import Testing
                     n: columns, k: inner, strideA: strideA, strideB: strideB)
                 for width in [8, 16] where width <= rondo_fused_width() {
                     var c = before
-                    c.withUnsafeMutableBufferPointer { c in
-                        guard let c = c.baseAddress else { return }
-                        row.withUnsafeBufferPointer { row in
-                            switch start {
-                            case .zero:
-                                product.own(
-                                    c, stride: strideC, start: nil, startStride: 0, width: width)
-                            case .itself:
-                                product.own(
-                                    c, stride: strideC, start: UnsafePointer(c),
-                                    startStride: strideC, width: width)
-                            case .row:
-                                product.own(
-                                    c, stride: strideC, start: row.baseAddress, startStride: 0,
-                                    width: width)
-                            }
-                        }
-                    }
+                    run(product, into: &c, stride: strideC, start, row: row, width: width)
                     #expect(c == expected, "width \(width), \(start), \(transposeA) \(transposeB)")
                 }
                 guard start == .zero else { continue }
@@ -86,11 +70,34 @@ import Testing
         }
     }
 
+    private func run(
+        _ product: MatrixProduct, into c: inout [Float], stride: Int, _ start: Start,
+        row: [Float], width: Int
+    ) {
+        c.withUnsafeMutableBufferPointer { c in
+            guard let c = c.baseAddress else { return }
+            row.withUnsafeBufferPointer { row in
+                switch start {
+                case .zero:
+                    product.own(c, stride: stride, start: nil, startStride: 0, width: width)
+                case .itself:
+                    product.own(
+                        c, stride: stride, start: UnsafePointer(c), startStride: stride,
+                        width: width)
+                case .row:
+                    product.own(
+                        c, stride: stride, start: row.baseAddress, startStride: 0, width: width)
+                }
+            }
+        }
+    }
+
     /// An edge leaves out what a causal mask hides, for every width and wherever the tile begins.
     @Test(
         .enabled(if: rondo_fused_width() > 0),
         arguments: [
-            // queries, keys, keys that the first query sees: square, longer, none seen by some, one panel and more
+            // queries, keys, keys that the first query sees: square, longer, none seen by some, one
+            // panel and more
             (64, 64, 1), (30, 50, 21), (20, 16, -3), (40, 300, 261), (300, 40, -259),
         ])
     func skipsWhatIsHidden(queries: Int, keys: Int, visible: Int) {
@@ -134,7 +141,7 @@ import Testing
         withExtendedLifetime((left, right, weights)) {}
     }
 
-    /// Whoever computes, a bias is added to every row.
+    /// Both kernels add a bias to every row.
     @Test(arguments: [(3, 20, 7), (3, 5, 7), (70, 80, 90), (4, 17, 0)])
     func addsARow(rows: Int, columns: Int, inner: Int) {
         let a = Self.values(rows * inner + 1, seed: 1)

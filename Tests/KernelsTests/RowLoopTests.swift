@@ -58,7 +58,8 @@ import Testing
         }
     }
 
-    /// Fused or not, value and slope are right to the last digits; vectors of both widths give the same bits.
+    /// Fused or not, value and slope are right to the last digits; vectors of both widths give the
+    /// same bits.
     @Test func gelu() {
         let inputs = (-1500...1500).map { Float($0) / 100 } + [-200, 200, -1e30, 1e30]
         let bias = [Float](repeating: 0, count: inputs.count)

@@ -10,8 +10,8 @@ import TestSupport
 import Testing
 import WireFormat
 
-/// The engine against PyTorch on the shipped networks: the same weights and batches through the same code
-/// that trains, one replica on one worker.
+/// The engine against PyTorch on the shipped networks: the same weights and batches through the
+/// same code that trains, one replica on one worker.
 @Suite struct EngineParityTests {
     static let runs = [
         ("mlp", "sgd"), ("mlp", "nesterov"), ("mlp", "adam"), ("mlp", "adamw"), ("cnn", "sgd"),

@@ -94,8 +94,8 @@ struct ReferenceNumbers: Decodable {
     }
 }
 
-/// The largest of some errors: relative to the norm of the tensor (or to the loss), and as a share of what is
-/// allowed.
+/// The largest of some errors: relative to the norm of the tensor (or to the loss), and as a share
+/// of what is allowed.
 struct LargestError {
     private(set) var error = 0.0
     private(set) var share = 0.0

@@ -1,7 +1,7 @@
 import Foundation
 
-/// What a suite compared with PyTorch: by kind (a layer, a loss, an optimizer) the number of cases, the
-/// largest error and the largest share of the tolerance. All suites print this one form.
+/// What a suite compared with PyTorch: by kind (a layer, a loss, an optimizer) the number of cases,
+/// the largest error and the largest share of the tolerance. All suites print this one form.
 package struct ComparisonTable {
     private struct Row {
         var cases = 0

@@ -2,10 +2,10 @@ import Autodiff
 import Tensors
 import Testing
 
-// Central differences in Float32. With values near 1 the loss L = sum(u * y), added up in Double, is
-// uncertain by about 1e-7 per term; a step of 0.01 turns that into 1e-5 of a derivative, and the
-// truncation h^2 / 6 * f''' is of the same size. Over a whole gradient the relative error stays below
-// 1e-3, so a limit of 3e-3 passes every right rule and catches one that is off by 1 %.
+// Central differences in Float32. With values near 1 the loss L = sum(u * y), added up in Double,
+// is uncertain by about 1e-7 per term; a step of 0.01 turns that into 1e-5 of a derivative, and the
+// truncation h^2 / 6 * f''' is of the same size. Over a whole gradient the relative error stays
+// below 1e-3, so a limit of 3e-3 passes every right rule and catches one that is off by 1 %.
 
 package struct GradientCheck {
     package static let step: Float = 0.01

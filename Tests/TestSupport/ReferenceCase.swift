@@ -1,8 +1,8 @@
 import Foundation
 import Tensors
 
-// Comparison with results of PyTorch that a script stored; the inputs are drawn from names on both sides
-// (AttentionTests/reference/reference_format.py is the other side of this file).
+// Comparison with results of PyTorch that a script stored; the inputs are drawn from names on both
+// sides (reference/reference_format.py is the other side of this file).
 
 /// What PyTorch computed, by case and tensor.
 package struct ReferenceFile {

@@ -2,8 +2,8 @@ import Autodiff
 import Tensors
 import Testing
 
-/// Compares results with those of a reference file and prints them as a table; a case that is stored but not
-/// compared is a failure.
+/// Compares results with those of a reference file and prints them as a table; a case that is
+/// stored but not compared is a failure.
 package final class ReferenceTable {
     /// |a - b| <= absolute + relative |b|, PyTorch's `allclose`.
     package static let relative = 1e-4, absolute = 1e-5
@@ -20,7 +20,8 @@ package final class ReferenceTable {
     /// The kinds that were compared.
     package var kinds: Set<String> { table.kinds }
 
-    /// The largest error of some numbers and its share of the tolerance; infinite where one is not a number.
+    /// The largest error of some numbers and its share of the tolerance; infinite where one is not
+    /// a number.
     package static func comparison(
         of values: [Float], with expected: [Float]
     ) -> (error: Double, share: Double) {
@@ -56,7 +57,8 @@ package final class ReferenceTable {
         compared.insert(name)
     }
 
-    /// Runs a function forward and backward with the case's upstream gradient and compares result and gradients.
+    /// Runs a function forward and backward with the case's upstream gradient and compares result
+    /// and gradients.
     /// - Parameter parameters: drawn here under their names, scaled to 0.5 (norm weights around 1).
     package func compare(
         _ name: String, kind: String, inputs: [(name: String, shape: Shape, scale: Double)],

@@ -5,12 +5,13 @@
 //
 // Equal bits on every processor: a*b+c is never contracted into a fused multiply-add and no sum is
 // reordered by the compiler (`#pragma clang fp contract(off)`, no fast-math). Every sum has an
-// order written in the source, so that the width of the vectors does not change a result. Replicated
-// state (optimizer, ring addition, batch statistics) depends on this. What takes a `width` (products, GELU)
-// has fused multiply-adds written out and gives equal bits for both widths of vectors.
+// order written in the source, so that the width of the vectors does not change a result.
+// Replicated state (optimizer, ring addition, batch statistics) depends on this. Functions with a
+// `width` (products, GELU) have fused multiply-adds written out and give equal bits for both widths
+// of vectors.
 //
-// Layouts: images are N x H x W x C (rows of C channels), matrices row-major. Pointers of one call do
-// not overlap unless the comment says so. Sizes are not checked here; the Swift side does it.
+// Layouts: images are N x H x W x C (rows of C channels), matrices row-major. Pointers of one call
+// do not overlap unless the comment says so. Sizes are not checked here; the Swift side does it.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +23,8 @@
 
 // elementwise.c
 void rondo_add(float *destination, const float *source, size_t count); // destination += source
-void rondo_sum(float *destination, const float *a, const float *b, size_t count); // may alias a or b
+/// destination = a + b; may alias a or b.
+void rondo_sum(float *destination, const float *a, const float *b, size_t count);
 void rondo_multiply(float *destination, const float *a, const float *b, size_t count);
 void rondo_scale(float *values, float factor, size_t count);
 void rondo_multiply_add(float *destination, const float *source, float factor, size_t count);
@@ -50,8 +52,8 @@ void rondo_add_row(float *matrix, const float *row, size_t rows, size_t columns)
 void rondo_column_sums(float *sums, const float *matrix, size_t rows, size_t columns,
                        bool accumulate);
 /// Softmax of each row into `probabilities`, cross-entropy of each row into `losses`; returns how
-/// many rows have their largest logit at the label (the first of equals). A row with a negative label is
-/// skipped: its loss is 0, its probabilities are not set.
+/// many rows have their largest logit at the label (the first of equals). A row with a negative
+/// label is skipped: its loss is 0, its probabilities are not set.
 size_t rondo_softmax_cross_entropy(float *probabilities, float *losses, const float *logits,
                                    const int32_t *labels, size_t rows, size_t columns);
 /// dlogits = (probabilities - onehot(label)) * scale; may be in place.
@@ -93,8 +95,8 @@ void rondo_image_to_columns(float *columns, const float *image, const rondo_wind
                             int64_t firstRow, int64_t lastRow);
 /// The adjoint: adds each row of `columns` to the image it was taken from.
 void rondo_columns_to_image(float *image, const float *columns, const rondo_window *window);
-/// taps[i] = index of the largest input of the window, 0 ... kernelHeight * kernelWidth - 1. With `clips` the
-/// ReLU of that, and the tap 255, which no window may have, where it is clipped.
+/// taps[i] = index of the largest input of the window, 0 ... kernelHeight * kernelWidth - 1. With
+/// `clips` the ReLU of that, and the tap 255, which no window may have, where it is clipped.
 void rondo_max_pool(float *y, uint8_t *taps, const float *image, const rondo_window *window,
                     bool clips);
 void rondo_max_pool_gradient(float *dimage, const float *dy, const uint8_t *taps,
@@ -146,8 +148,8 @@ const char *rondo_processor_level(void);
 bool rondo_processor_halves_avx512(void);
 
 // memory.c
-/// From now on blocks of `threshold` bytes or more go straight back to the system when freed. Without it
-/// glibc raises its own threshold after the first large free and keeps such blocks.
+/// From now on blocks of `threshold` bytes or more go straight back to the system when freed.
+/// Without it glibc raises its own threshold after the first large free and keeps such blocks.
 void rondo_return_large_blocks(size_t threshold);
 
 // Builds on rondo_window.

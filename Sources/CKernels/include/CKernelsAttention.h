@@ -54,20 +54,21 @@ void rondo_add_positions(float *y, const float *x, const float *table, size_t sa
 // gelu.c
 typedef enum { rondo_gelu_form_erf, rondo_gelu_form_tanh } rondo_gelu_form;
 /// y = gelu(x + bias); x becomes the derivative there, or is left as it was if `slopes` is false.
-/// Without slopes y may be x. `width` is that of fused multiply-adds, 8 or 16 floats for the same bits, or 0.
+/// Without slopes y may be x. `width` is that of fused multiply-adds, 8 or 16 floats for the same
+/// bits, or 0.
 void rondo_bias_gelu(int64_t width, float *y, float *x, const float *bias, rondo_gelu_form form,
                      bool slopes, size_t rows, size_t columns);
 
-// losses.c: losses[r] is the loss of row r times its weight; derivatives are those of the sum. Row weights,
-// class weights and derivatives may be NULL: ones, ones, not wanted.
+// losses.c: losses[r] is the loss of row r times its weight; derivatives are those of the sum. Row
+// weights, class weights and derivatives may be NULL: ones, ones, not wanted.
 typedef struct {
     const int32_t *labels;     // a row whose label is `ignored` counts nothing
     int32_t ignored;
     const float *rowWeights, *classWeights;
     float smoothing;           // share of the target that is spread over all classes
 } rondo_class_targets;
-/// weights[r] = what row r adds to the divisor of the mean. Returns how many rows have their largest
-/// logit at the label.
+/// weights[r] = what row r adds to the divisor of the mean. Returns how many rows have their
+/// largest logit at the label.
 size_t rondo_cross_entropy(float *losses, float *weights, float *derivatives, const float *logits,
                            const rondo_class_targets *targets, size_t rows, size_t columns);
 /// Targets are rows of probabilities.

@@ -1,17 +1,19 @@
-// Convolutions by own kernels; the rules of CKernels.h hold but for one: here sums are chains of fused
-// multiply-adds, written out as such, one chain in one order for each sum, the same for every vector
-// width, so that AVX2 and AVX-512 give the same bits.
+// Convolutions by own kernels; the rules of CKernels.h hold but for one: here sums are chains of
+// fused multiply-adds, written out as such, one chain in one order for each sum, the same for every
+// vector width, so that AVX2 and AVX-512 give the same bits.
 #pragma once
 #include "CKernels.h"
 
 // fused.c: no groups. `width` is 8 or 16 floats, at most rondo_fused_width(). Weights are PyTorch's
-// [outputs, inputs, kernelHeight, kernelWidth]. `reversed`: `c` is the convolution of dy that gives dx
-// (stride 1), `weight` that of the forward pass. bias: [outputs] or NULL. scratch: 64-byte aligned.
+// [outputs, inputs, kernelHeight, kernelWidth]. `reversed`: `c` is the convolution of dy that gives
+// dx (stride 1), `weight` that of the forward pass. bias: [outputs] or NULL. scratch: 64-byte
+// aligned.
 typedef struct {
     rondo_window window; // all channels
     int64_t images, outputs;
 } rondo_convolution;
-/// Floats of the widest vectors that the processor runs these kernels with: 16, 8, or 0 for not at all.
+/// Floats of the widest vectors that the processor runs these kernels with: 16, 8, or 0 for not at
+/// all.
 int64_t rondo_fused_width(void);
 /// Outputs of one tile: 2 x 2, 2 x 4 or 4 x 4.
 typedef struct {

@@ -3,7 +3,8 @@
 
 // thin_product.c: products of which a dimension is small, by fused multiply-adds.
 
-/// Which part of a product matters under a causal mask, where query i sees the keys below visible + i.
+/// Which part of a product matters under a causal mask, where query i sees the keys below visible +
+/// i.
 typedef enum {
     rondo_edge_none,
     rondo_edge_columns, // rows are queries, columns keys: what is not seen may be left as it was

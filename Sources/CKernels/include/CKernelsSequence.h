@@ -6,9 +6,9 @@
 
 // recurrent.c: one time step of `rows` sequences with `units` hidden units each.
 //
-// `hidden`, `previousHidden` and `dy` have `stateStride` floats from row to row, because the directions of
-// a bidirectional layer share a row; cells, carries and gates are dense. A sequence that is
-// not longer than `step` is at rest: its state is copied, its gates have no gradient.
+// `hidden`, `previousHidden` and `dy` have `stateStride` floats from row to row, because the
+// directions of a bidirectional layer share a row; cells, carries and gates are dense. A sequence
+// that is not longer than `step` is at rest: its state is copied, its gates have no gradient.
 typedef struct {
     int64_t rows, units, stateStride;
     int64_t step;
@@ -21,13 +21,13 @@ void rondo_rnn_step(float *hidden, const float *previousHidden, const float *bia
 /// dgates = (dy + carry) * derivative; then carry is 0, or as it was for a sequence at rest.
 void rondo_rnn_step_gradient(float *dgates, float *carry, const float *dy, const float *hidden,
                              bool relu, const rondo_recurrent_step *step); // dy may be NULL
-/// gates [rows][i f g o][units]: products without bias on entry, activated afterwards; `squashedCell` is
-/// tanh(cell).
+/// gates [rows][i f g o][units]: products without bias on entry, activated afterwards;
+/// `squashedCell` is tanh(cell).
 void rondo_lstm_step(float *gates, float *cell, float *squashedCell, float *hidden,
                      const float *previousCell, const float *previousHidden, const float *bias,
                      const rondo_recurrent_step *step);
-/// dgates: gradients of the products, from the activated gates, whose place they may take; `cellCarry`
-/// becomes the gradient of the previous cell.
+/// dgates: gradients of the products, from the activated gates, whose place they may take;
+/// `cellCarry` becomes the gradient of the previous cell.
 void rondo_lstm_step_gradient(float *dgates, const float *gates, float *carry, float *cellCarry,
                               const float *dy, const float *squashedCell,
                               const float *previousCell, const rondo_recurrent_step *step);
@@ -40,9 +40,10 @@ void rondo_gru_step(float *gates, float *hidden, const float *products,
 void rondo_gru_step_gradient(float *dgates, const float *gates, float *carry, const float *dy,
                              const float *previousHidden, const rondo_recurrent_step *step);
 
-// recurrent_packed.c: products of all steps of a sequence, by fused multiply-adds in an order that is the same
-// for every vector width. A weight is packed once; the rows of a step are put into blocks of 16 columns
-// once, for all products that read them. `width` is 8 or 16 floats, at most rondo_fused_width().
+// recurrent_packed.c: products of all steps of a sequence, by fused multiply-adds in an order that
+// is the same for every vector width. A weight is packed once; the rows of a step are put into
+// blocks of 16 columns once, for all products that read them. `width` is 8 or 16 floats, at most
+// rondo_fused_width().
 /// Floats of a packed weight [k, columns].
 int64_t rondo_packed_count(int64_t k, int64_t columns);
 /// Packs weight[k][columns], or its transpose weight[columns][k].
@@ -86,7 +87,8 @@ void rondo_layer_norm(float *y, float *mean, float *inverseDeviation, const floa
 void rondo_layer_norm_gradient(float *dx, float *dweight, float *dbias, const float *dy,
                                const float *x, const float *mean, const float *inverseDeviation,
                                const float *weight, size_t rows, size_t columns);
-/// Statistics per channel become those of its group, in place: mean and 1 / sqrt(variance + epsilon).
+/// Statistics per channel become those of its group, in place: mean and 1 / sqrt(variance +
+/// epsilon).
 void rondo_group_statistics(float *mean, float *variance, float epsilon, size_t channels,
                             size_t groups);
 /// y = (x - mean[c]) * inverseDeviation[c] * weight[c] + bias[c]

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// unary.c: y may be x, dx may be dy. Gradients multiply dy by the derivative at x, or, where the comment
-// says "of y", by the derivative as a function of the result.
+// unary.c: y may be x, dx may be dy. Gradients multiply dy by the derivative at x, or, where the
+// comment says "of y", by the derivative as a function of the result.
 void rondo_negate(float *y, const float *x, size_t count);
 void rondo_absolute(float *y, const float *x, size_t count);
 void rondo_absolute_gradient(float *dx, const float *dy, const float *x, size_t count);
@@ -69,8 +69,8 @@ typedef enum {
     /// b != 0 ? a / b : 0, and b == 0 ? a : 0
     rondo_binary_divide_or_zero, rondo_binary_keep_where_zero, rondo_binary_keep_where_not_zero
 } rondo_binary_operation;
-/// y[i] = a op b over a dense y of these sizes; strides in elements, 0 where an operand is repeated.
-/// The innermost strides are 0 or 1. y may be a or b where that one has the strides of y.
+/// y[i] = a op b over a dense y of these sizes; strides in elements, 0 where an operand is
+/// repeated. The innermost strides are 0 or 1. y may be a or b where that one has the strides of y.
 void rondo_binary(rondo_binary_operation operation, float *y, const float *a, const float *b,
                   size_t rank, const int64_t *sizes, const int64_t *aStrides,
                   const int64_t *bStrides);

@@ -16,7 +16,7 @@ package struct ModelUpdate {
     init(
         _ rule: UpdateRule, _ store: ParameterStore, stepsPerEpoch: Int, totalSteps: Int
     ) throws(ParameterGroupError) {
-        let slots = store.parameterSlots
+        let slots = store.trainedSlots
         let isOwned: (StateSlot) -> Bool
         if let match = rule.match {
             let pattern = NamePattern(match)
@@ -29,7 +29,7 @@ package struct ModelUpdate {
             isOwned = { _ in true }
         }
         optimizer = try rule.optimizer.optimizer(
-            of: slots, count: store.values.count, where: isOwned)
+            of: slots, count: store.trainedCount, where: isOwned)
         clipping = rule.optimizer.clipping?.clipping ?? .none
         schedule = rule.schedule.schedule(
             peak: rule.optimizer.learningRate, stepsPerEpoch: stepsPerEpoch,
@@ -37,7 +37,7 @@ package struct ModelUpdate {
         otherRanges =
             rule.match == nil
             ? []
-            : ParameterGroup.groups(of: slots, count: store.values.count) {
+            : ParameterGroup.groups(of: slots, count: store.trainedCount) {
                 isOwned($0) ? nil : (1, 1)
             }.flatMap(\.ranges)
     }

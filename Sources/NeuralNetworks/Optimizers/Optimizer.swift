@@ -7,7 +7,7 @@ import Tensors
 public protocol Optimizer {
     /// The names of the state buffers, as PyTorch's optimizers call them.
     static var stateNames: [String] { get }
-    /// The state buffers, each as long as the parameters; zeros at first.
+    /// The state buffers, each as long as the trained parameters; zeros at first.
     var states: [Tensor] { get }
 
     /// Updates `values` in place.

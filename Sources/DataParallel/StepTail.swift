@@ -83,7 +83,7 @@ package struct StepTail: Equatable, Sendable {
     }
 
     private static func write(_ value: Double, to memory: UnsafeMutablePointer<Float>) {
-        let multiple = value.isFinite ? (value / unit).rounded(.down) : value
+        let multiple = value.isFinite ? (value / unit).rounded(.towardZero) : value
         memory[0] = Float(multiple)
         memory[1] = value.isFinite ? Float(value - multiple * unit) : 0
     }

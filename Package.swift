@@ -53,7 +53,7 @@ let package = Package(
         layer("Models", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels", "Configuration"]),
         layer("Datasets", ["Kernels", "CKernels", "CZlib"]),
         layer("Checkpoints", ["CCrypto"]),
-        layer("Learning", ["Configuration"]),
+        layer("Learning", ["Models", "Configuration"]),
 
         // Communication.
         layer("WireFormat"),
@@ -127,7 +127,7 @@ let package = Package(
                 "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "Configuration",
                 "Learning",
             ]),
-        tests("ConfigurationTests", ["Configuration", "Learning"]),
+        tests("ConfigurationTests", ["Configuration", "Models", "Learning"]),
         tests("DatasetsTests", ["Datasets", "CZlib"]),
         tests("TextTests", ["Datasets"]),
         tests("CheckpointsTests", ["Checkpoints"]),

@@ -4,6 +4,7 @@
 
 import Configuration
 import Foundation
+import Models
 
 /// Everything that determines a run's result, and a few settings that only determine its speed.
 package struct RunConfiguration: Sendable, Equatable {

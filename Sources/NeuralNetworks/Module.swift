@@ -42,6 +42,19 @@ extension Module {
     }
 }
 
+extension Module {
+    /// The number of trained scalars; a parameter under two names counts once.
+    package var scalarCount: Int {
+        var counted: Set<ObjectIdentifier> = []
+        return namedStates.reduce(0) { count, state in
+            guard case .parameter(_, let parameter) = state,
+                counted.insert(ObjectIdentifier(parameter)).inserted
+            else { return count }
+            return count + parameter.shape.count
+        }
+    }
+}
+
 private func collect(
     _ parts: [(name: String, value: Any)], prefix: String, into states: inout [NamedState]
 ) {

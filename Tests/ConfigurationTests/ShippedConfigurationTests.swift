@@ -3,6 +3,7 @@
 import Foundation
 import Configuration
 import Learning
+import Models
 import Testing
 
 private let configurationsFolder = URL(fileURLWithPath: #filePath)
@@ -28,18 +29,21 @@ func shippedConfigurationReadsAndResolves(name: String) throws {
         path: "\(configurationsFolder)/fashion-mnist-resnet20.json")
     var weightLayers = 0
     var projections = 0
-    func count(_ layers: [LayerConfiguration]) {
-        for layer in layers {
-            switch layer.operation {
-            case .conv2d, .linear: weightLayers += 1
-            case .residual(let inner, let shortcut):
+    func count(_ layers: [ConfigurationValue]) {
+        for case .object(let members) in layers {
+            switch members["type"] {
+            case .string("conv2d"), .string("linear"): weightLayers += 1
+            case .string("residual"):
+                guard case .array(let inner) = members["layers"],
+                    case .array(let shortcut) = members["shortcut"]
+                else { continue }
                 count(inner)
                 projections += shortcut.isEmpty ? 0 : 1
             default: break
             }
         }
     }
-    count(configuration.model.layers)
+    count(configuration.model.layers.map(\.resolved))
     #expect(weightLayers == 20)
     #expect(projections == 2)
     #expect(configuration.data.images?.augmentation.horizontalFlip == true)

@@ -122,11 +122,13 @@ private struct ParityNetwork {
         let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("../../configs/fashion-mnist-\(model).json").path
         var configuration = try RunConfiguration.load(path: path)
-        for (index, layer) in configuration.model.layers.enumerated() {
-            // PyTorch draws its masks from another generator.
-            if case .dropout = layer.operation {
-                configuration.model.layers[index].operation = .dropout(probability: 0)
-            }
+        // PyTorch draws its masks from another generator.
+        let dropout = configuration.model.layers.indices.filter {
+            configuration.model.layers[$0].type == "dropout"
+        }
+        if !dropout.isEmpty {
+            configuration = try RunConfiguration.load(
+                path: path, overrides: dropout.map { "model.layers.\($0).probability=0" })
         }
         network = try ModelBuilder.build(
             configuration.model, input: .image(channels: 1, height: 28, width: 28), outputs: 10,

@@ -7,6 +7,7 @@ import Foundation
 import NeuralNetworks
 import Configuration
 import Learning
+import Models
 import Tensors
 import Testing
 import Training

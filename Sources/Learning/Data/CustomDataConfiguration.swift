@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Models
 
 /// Data that a program has in memory.
 package struct CustomDataConfiguration: Sendable, Equatable {

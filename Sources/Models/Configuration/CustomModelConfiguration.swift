@@ -1,6 +1,8 @@
-/// A network that is defined in a program.
+import Configuration
+
+/// A network that a program defines.
 package struct CustomModelConfiguration: Sendable, Equatable {
-    /// The network's type.
+    /// The name of the network's type.
     package var name: String
     /// The program's file name.
     package var program: String
@@ -23,7 +25,7 @@ package struct CustomModelConfiguration: Sendable, Equatable {
 
     package var members: [String: ConfigurationValue] {
         [
-            "type": .string(ModelTypeName.own.rawValue), "name": .string(name),
+            "type": .string(ModelTypeName.custom.rawValue), "name": .string(name),
             "program": .string(program),
         ]
     }

@@ -1,5 +1,7 @@
-// What is minimised. What is measured on the test split is the plain loss, whatever is minimised, so
-// that runs with different options can be compared.
+import Configuration
+
+// The loss that training minimises. An evaluation measures the plain loss whatever is minimised, so that
+// runs with different options can be compared.
 
 /// The loss of a network that is a list of layers.
 package struct LossConfiguration: Sendable, Equatable {
@@ -8,7 +10,7 @@ package struct LossConfiguration: Sendable, Equatable {
     package var kind: Kind
     /// The share of each target that is spread evenly over all classes.
     package var labelSmoothing: Double
-    /// Factors of the samples' losses by class; the mean is taken over the sum of the factors.
+    /// A factor for the losses of each class; the mean is taken over the sum of the factors.
     package var classWeights: [Double]?
 
     /// The key "loss" of `parent`: a name, or an object with options.

@@ -1,34 +1,37 @@
+import Configuration
+
 // Networks that turn one sequence into another: an encoder that reads the source and a decoder that
 // writes the target, symbol by symbol.
 
 /// The `type` of a model.
 package enum ModelTypeName: String, CaseIterable, Sendable {
-    case layers, recurrentTranslator, transformerTranslator, own
+    case layers, recurrentTranslator, transformerTranslator
+    case custom = "own"
 }
 
 /// A recurrent encoder and decoder with attention.
 package struct RecurrentTranslatorOptions: Sendable, Equatable {
     package enum Cell: String, CaseIterable, Sendable { case lstm, gru }
     package enum Attention: String, CaseIterable, Sendable {
-        /// Bahdanau's.
+        /// Bahdanau's: a small network scores each pair of states.
         case additive
-        /// Luong's, "general".
+        /// Luong's "general": a bilinear form scores each pair of states.
         case multiplicative
         /// The decoder knows the source by its first state alone.
         case none
     }
 
     package var cell: Cell
-    /// Of the states.
+    /// Size of the hidden states.
     package var width: Int
-    /// Of the vectors of symbols.
+    /// Size of the embeddings.
     package var embedding: Int
-    /// Of the encoder, and of the decoder.
+    /// Layers in the encoder and in the decoder.
     package var layers: Int
     /// Whether the encoder reads in both directions.
     package var bidirectional: Bool
     package var attention: Attention
-    /// Of the vectors of symbols, between layers and before the output.
+    /// Dropout of the embeddings, between layers and before the output.
     package var dropout: Double
 
     package static let keys = [
@@ -37,9 +40,7 @@ package struct RecurrentTranslatorOptions: Sendable, Equatable {
 
     package init(_ reader: ConfigurationReader) throws(ConfigurationError) {
         cell = try reader.name("cell") ?? .gru
-        width = try reader.required("width", "a whole number") {
-            reader, key throws(ConfigurationError) in try reader.integer(key, 1...65_536)
-        }
+        width = try reader.requiredInteger("width", 1...65_536)
         embedding = try reader.integer("embedding", 1...65_536) ?? width
         layers = try reader.integer("layers", 1...64) ?? 1
         bidirectional = try reader.bool("bidirectional") ?? true
@@ -64,7 +65,7 @@ package struct TransformerTranslatorOptions: Sendable, Equatable {
     package var encoderLayers: Int
     package var decoderLayers: Int
     package var feedForward: Int
-    /// Of the inputs, of the attention and of what each branch adds.
+    /// Dropout of the embeddings, of the attention weights and of what each branch adds.
     package var dropout: Double
 
     package static let keys = [
@@ -72,12 +73,8 @@ package struct TransformerTranslatorOptions: Sendable, Equatable {
     ]
 
     package init(_ reader: ConfigurationReader) throws(ConfigurationError) {
-        width = try reader.required("width", "a whole number") {
-            reader, key throws(ConfigurationError) in try reader.integer(key, 1...65_536)
-        }
-        heads = try reader.required("heads", "a whole number") {
-            reader, key throws(ConfigurationError) in try reader.integer(key, 1...1024)
-        }
+        width = try reader.requiredInteger("width", 1...65_536)
+        heads = try reader.requiredInteger("heads", 1...1024)
         encoderLayers = try reader.integer("encoderLayers", 1...64) ?? 2
         decoderLayers = try reader.integer("decoderLayers", 1...64) ?? 2
         feedForward = try reader.integer("feedForward", 1...1_048_576) ?? 4 * width

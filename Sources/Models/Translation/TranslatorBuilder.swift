@@ -1,7 +1,7 @@
 import NeuralNetworks
 import Configuration
 
-// Between a configuration and a translator: sizes are checked and listed without a run's having begun.
+// From a configuration to a translator: sizes are checked and listed before a run begins.
 
 /// What a run trains.
 package enum Network {
@@ -24,41 +24,40 @@ extension ModelBuilder {
     package static func network(
         _ model: ModelConfiguration, input: FeatureShape, outputs: Int, seed: UInt64
     ) throws(ModelError) -> Network {
-        guard model.isTranslator || input.isSource else {
+        guard model.isTranslator || input.source != nil else {
             return .layers(try build(model, input: input, outputs: outputs, seed: seed))
         }
         return .translator(
-            try translator(model, input: input, outputs: outputs, seed: seed))
+            try translator(
+                model, input: input, outputs: outputs, stream: InitializationStream(seed: seed)))
     }
 
     /// The table of a translator: its parts and what each of them trains.
     static func translatorOutline(
         of model: ModelConfiguration, input: FeatureShape, outputs: Int
     ) throws(ModelError) -> ModelOutline {
-        let network = try translator(model, input: input, outputs: outputs, seed: 0)
+        let network = try translator(
+            model, input: input, outputs: outputs, stream: .undrawn)
         let output = FeatureShape.source(symbols: outputs, limit: network.targetLimit)
         let lines = network.parts.compactMap { name, part -> LayerOutline? in
             guard let part = part as? any Module else { return nil }
-            let count = part.namedStates.reduce(0) { sum, state in
-                guard case .parameter(_, let parameter) = state else { return sum }
-                return sum + parameter.shape.count
-            }
             return LayerOutline(
                 path: "model", name: name, type: String(describing: type(of: part)),
-                input: input, output: output, scalarCount: count)
+                input: input, output: output, scalarCount: part.scalarCount)
         }
         return ModelOutline(layers: lines, output: output)
     }
 
     private static func translator(
-        _ model: ModelConfiguration, input: FeatureShape, outputs: Int, seed: UInt64
+        _ model: ModelConfiguration, input: FeatureShape, outputs: Int,
+        stream: InitializationStream
     ) throws(ModelError) -> any Translator {
-        guard case .source(let symbols, let limit) = input else {
+        guard let (symbols, limit) = input.source else {
             throw ModelError(
                 path: "model", layer: model.typeName.rawValue,
-                problem: "needs pairs of texts, but its input is \(input.words)")
+                problem: "needs pairs of texts, but its input is \(input.message)")
         }
-        var stream = InitializationStream(seed: seed)
+        var stream = stream
         // A target's mark takes a step of its own.
         switch model.architecture {
         case .recurrentTranslator(let options):
@@ -69,7 +68,7 @@ extension ModelBuilder {
             return TransformerTranslator(
                 options, sourceSymbols: symbols, sourceLimit: limit, targetSymbols: outputs,
                 targetLimit: limit + 1, stream: &stream)
-        case .layers, .own:
+        case .layers, .custom:
             throw ModelError(
                 path: "model", layer: model.typeName.rawValue,
                 problem: "cannot turn one text into another; use a recurrentTranslator or a"

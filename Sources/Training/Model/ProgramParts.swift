@@ -30,7 +30,7 @@ package struct ProgramParts {
     /// The data of a run that has none in files.
     func samples(for configuration: RunConfiguration) throws(ModelError) -> ProgramSamples {
         if let samples { return samples }
-        let program = configuration.model.own?.program
+        let program = configuration.model.custom?.program
         throw ModelError(
             path: "data", layer: "own",
             problem: "these samples are in the memory of "
@@ -42,7 +42,7 @@ package struct ProgramParts {
     func network(
         _ configuration: RunConfiguration, input: FeatureShape, outputs: Int
     ) throws(ModelError) -> Network {
-        if let own = configuration.model.own {
+        if let own = configuration.model.custom {
             return .layers(
                 try network(own, input: input, outputs: outputs, seed: configuration.seed))
         }
@@ -53,7 +53,7 @@ package struct ProgramParts {
     private func network(
         _ own: CustomModelConfiguration, input: FeatureShape, outputs: Int, seed: UInt64
     ) throws(ModelError) -> Sequential {
-        if case .source = input {
+        if input.source != nil {
             throw ModelError(
                 path: "model", layer: own.name,
                 problem: "a program's network is not for pairs of texts")
@@ -73,7 +73,7 @@ package struct ProgramParts {
     func outline(
         _ configuration: RunConfiguration, input: FeatureShape, outputs: Int
     ) throws(ModelError) -> ModelOutline {
-        guard let own = configuration.model.own else {
+        guard let own = configuration.model.custom else {
             return try ModelBuilder.outline(
                 of: configuration.model, input: input, outputs: outputs)
         }
@@ -81,50 +81,16 @@ package struct ProgramParts {
             own, input: input, outputs: outputs, seed: configuration.seed)
         let sample = Tensor(zeros: Shape([1] + input.sampleShape.dimensions))
         let result = network(Tape(.evaluation).constant(sample)).shape
-        let wanted = samples?.outputShape ?? input.outputShape(outputs)
-        if let wanted, result != Shape([1] + wanted.dimensions) {
+        let wanted = samples?.outputShape ?? input.scores(outputs).sampleShape
+        if result != Shape([1] + wanted.dimensions) {
             throw ModelError(
                 path: "model", layer: own.name,
                 problem: "for one sample of \(input.sampleShape) it gives \(result), but"
                     + " \(Shape([1] + wanted.dimensions)) is needed")
         }
-        let scalarCount = network.namedStates.reduce(0) { count, state in
-            if case .parameter(_, let parameter) = state { return count + parameter.shape.count }
-            return count
-        }
         let output = FeatureShape(sample: Shape(Array(result.dimensions.dropFirst())))
         return ModelOutline(
-            own: own.name, program: own.program, input: input,
-            output: output ?? .vector(result.count), scalarCount: scalarCount)
-    }
-}
-
-extension FeatureShape {
-    /// The sizes of one sample's tensor.
-    package var sampleShape: Shape {
-        switch self {
-        case .image(let channels, let height, let width): [height, width, channels]
-        case .vector(let features): [features]
-        case .tokens(let length): [length]
-        case .source(_, let limit): [limit]
-        case .sequence(let length, let features): [length, features]
-        }
-    }
-
-    /// What one sample's tensor is to a network; nil for one with more dimensions than three.
-    package init?(sample: Shape) {
-        let sizes = sample.dimensions
-        switch sizes.count {
-        case 1: self = .vector(sizes[0])
-        case 2: self = .sequence(length: sizes[0], features: sizes[1])
-        case 3: self = .image(channels: sizes[2], height: sizes[0], width: sizes[1])
-        default: return nil
-        }
-    }
-
-    /// The scores that classification needs of one sample.
-    fileprivate func outputShape(_ outputs: Int) -> Shape? {
-        if case .tokens(let length) = self { return [length, outputs] }
-        return [outputs]
+            custom: own.name, program: own.program, input: input,
+            output: output ?? .vector(result.count), scalarCount: network.scalarCount)
     }
 }

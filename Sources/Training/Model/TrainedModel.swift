@@ -31,7 +31,7 @@ package final class TrainedModel {
         stepsPerEpoch: Int, totalSteps: Int, parts: ProgramParts = .none
     ) throws {
         network = try parts.network(configuration, input: input, outputs: outputs)
-        ownShape = configuration.model.own == nil ? nil : (input.sampleShape, outputs)
+        ownShape = configuration.model.custom == nil ? nil : (input.sampleShape, outputs)
         store = ParameterStore(adopting: network.module)
         optimizer = try configuration.optimizer.optimizer(for: store)
         clipping = configuration.optimizer.clipping?.clipping ?? .none

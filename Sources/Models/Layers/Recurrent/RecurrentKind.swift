@@ -1,36 +1,94 @@
+import Autodiff
 import Configuration
+import NeuralNetworks
+import Tensors
 
-/// A stack of recurrent layers whose sizes are settled.
-package struct RecurrentPlan {
-    package enum Cell { case rnnTanh, rnnReLU, lstm, gru }
+/// A kind that is a stack of recurrent layers; the kinds differ in the cell alone.
+protocol RecurrentKind: LayerKind {
+    var options: RecurrentStackOptions { get }
 
-    let cell: Cell
-    let inputs: Int
-    let options: RecurrentStackOptions
+    /// Layers of this cell without skips.
+    func layer(
+        inputs: Int, units: Int, _ settings: RecurrentOptions, stream: inout InitializationStream
+    ) -> any RecurrentLayer
+}
 
-    var outputFeatures: Int { options.hiddenSize * (options.bidirectional ? 2 : 1) }
+extension RecurrentKind {
+    static var keys: [String] { RecurrentStackOptions.keys }
 
-    /// Products per hidden unit: 1, 4 or 3.
-    private var gateCount: Int {
-        switch cell {
-        case .rnnTanh, .rnnReLU: 1
-        case .lstm: 4
-        case .gru: 3
+    var resolved: [String: ConfigurationValue] { options.resolved }
+
+    func output(for context: LayerContext) throws(ModelError) -> FeatureShape {
+        _ = try context.sequence()
+        return context.input.with(features: options.outputFeatures)
+    }
+
+    /// With skips each layer of the stack is one of its own, and each direction a stack of its own.
+    func layer(
+        for context: LayerContext, stream: inout InitializationStream
+    ) throws(ModelError) -> any Layer {
+        let (_, inputs) = try context.sequence()
+        guard options.skip != .none else {
+            return layer(
+                inputs: inputs, units: options.hiddenSize,
+                .init(
+                    layers: options.layers, bidirectional: options.bidirectional, batchFirst: true,
+                    dropout: Float(options.dropout)), stream: &stream)
         }
+        guard options.bidirectional else {
+            return skipped(inputs, batchFirst: true, stream: &stream)
+        }
+        let forward = skipped(inputs, batchFirst: false, stream: &stream)
+        let backward = skipped(inputs, batchFirst: false, stream: &stream)
+        return Bidirectional(forward: forward, backward: backward, batchFirst: true)
     }
 
-    var scalarCount: Int {
-        let hidden = options.hiddenSize
-        let directions = options.bidirectional ? 2 : 1
-        // With skips the directions are separate stacks; without, a layer sees both of the one below.
-        let between = options.skip == .none ? outputFeatures : hidden
-        return directions
-            * (0..<options.layers).reduce(0) { sum, layer in
-                let width = layer == 0 ? inputs : between
-                // Two biases, as PyTorch has them; a highway gate is a linear layer of its own.
-                let gate =
-                    options.skip == .highway && width == hidden ? hidden * hidden + hidden : 0
-                return sum + gateCount * hidden * (width + hidden + 2) + gate
-            }
+    private func skipped(
+        _ inputs: Int, batchFirst: Bool, stream: inout InitializationStream
+    ) -> any RecurrentLayer {
+        let dropout = Float(options.dropout)
+        let units = options.hiddenSize
+        var layers: [any RecurrentLayer] = []
+        for position in 0..<options.layers {
+            layers.append(
+                layer(
+                    inputs: position == 0 ? inputs : units, units: units, .init(), stream: &stream))
+        }
+        return options.skip == .residual
+            ? ResidualRecurrent(layers, dropout: dropout, batchFirst: batchFirst)
+            : HighwayRecurrent(layers, dropout: dropout, batchFirst: batchFirst, stream: &stream)
     }
+
+    func steps(
+        of layer: any Layer, for context: LayerContext
+    ) throws(ModelError) -> any StepwiseLayer {
+        guard !options.bidirectional else {
+            throw context.cannotContinue(
+                "it is bidirectional, so it needs the end of a text first")
+        }
+        return RecurrentSteps(built(layer))
+    }
+}
+
+/// Recurrent layers that go on from their states.
+private final class RecurrentSteps: StepwiseLayer {
+    private let layer: any RecurrentLayer
+    /// Values alone: a tape lasts for one call.
+    private var states: [(hidden: Tensor, cell: Tensor?)]?
+
+    init(_ layer: any RecurrentLayer) { self.layer = layer }
+
+    var isBounded: Bool { false }
+
+    func callAsFunction(_ x: Variable, first: Int) -> Variable {
+        let initial = states?.map {
+            RecurrentState(
+                hidden: x.tape.constant($0.hidden), cell: $0.cell.map { x.tape.constant($0) })
+        }
+        let result = layer(x, initial: initial, lengths: nil)
+        states = result.final.map { ($0.hidden.value, $0.cell?.value) }
+        return result.output
+    }
+
+    func removeAll() { states = nil }
 }

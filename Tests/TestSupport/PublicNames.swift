@@ -1,7 +1,7 @@
 import Foundation
 
-// What the library offers, read from its sources: a layer or a loss that no comparison with PyTorch names
-// fails a test. Layers are compared in two suites; a layer that is not listed here belongs to
+// What the library offers, read from its sources: a layer or a loss that no comparison with PyTorch
+// names fails a test. Layers are compared in two suites; a layer that is not listed here belongs to
 // SequenceLayerTests, and is missed there.
 
 package enum PublicNames {
@@ -35,8 +35,8 @@ package enum PublicNames {
             .appendingPathComponent(folder)
         let pattern = try Regex(pattern)
         var found: Set<String> = []
-        for file in try FileManager.default.contentsOfDirectory(atPath: folder.path)
-        where file.hasSuffix(".swift") && files(file) {
+        for file in try FileManager.default.subpathsOfDirectory(atPath: folder.path)
+        where file.hasSuffix(".swift") && files(URL(fileURLWithPath: file).lastPathComponent) {
             let text = try String(
                 contentsOf: folder.appendingPathComponent(file), encoding: .utf8)
             for match in text.matches(of: pattern) {

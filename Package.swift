@@ -120,11 +120,14 @@ let package = Package(
             "SequenceLayerTests",
             ["TestSupport", "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "CKernels"],
             exclude: ["reference"]),
-        tests("NeuralNetworksTests", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels"]),
+        tests(
+            "NeuralNetworksTests",
+            ["TestSupport", "NeuralNetworks", "Autodiff", "Tensors", "Kernels"]),
         tests(
             "ModelsTests",
             [
-                "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "Configuration",
+                "TestSupport", "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels",
+                "Configuration",
                 "Learning",
             ]),
         tests("ConfigurationTests", ["Configuration", "Models", "Learning"]),

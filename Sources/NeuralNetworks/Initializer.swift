@@ -4,10 +4,11 @@ import Tensors
 
 /// The distribution of a weight's first values.
 public enum Initializer: String, Sendable {
-    /// Uniform in +-1 / sqrt(fanIn): PyTorch's default for linear and convolution layers (He et al. 2015
-    /// with the slope sqrt(5)).
+    /// Uniform in +-1 / sqrt(fanIn): PyTorch's default for linear and convolution layers (He et al.
+    /// 2015 with the slope sqrt(5)).
     case kaimingUniform
-    /// Normal with deviation sqrt(2 / fanIn), for layers before a ReLU (He et al. 2015, section 2.2).
+    /// Normal with deviation sqrt(2 / fanIn), for layers before a ReLU (He et al. 2015, section
+    /// 2.2).
     case kaimingNormal
     /// Uniform in +-sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010, equation 16).
     case xavierUniform
@@ -42,8 +43,8 @@ public struct InitializationStream: Sendable {
 
     private init(generator: Philox4x32?) { self.generator = generator }
 
-    /// A stream that gives tensors their sizes alone, for a network that is only to be counted: large
-    /// weights take no time and, as their memory is never touched, no memory.
+    /// A stream that gives tensors their sizes alone, for a network that is only to be counted:
+    /// large weights take no time and, as their memory is never touched, no memory.
     package static let undrawn = InitializationStream(generator: nil)
 
     mutating func uniform(_ shape: Shape, bound: Double) -> Tensor {

@@ -1,8 +1,8 @@
 import Autodiff
 import Tensors
 
-/// Additive attention (Bahdanau et al. 2015): scores v . tanh(W q + U k) of queries and keys that may have
-/// any widths; the keys are the values, too.
+/// Additive attention (Bahdanau et al. 2015): scores v . tanh(W q + U k) of queries and keys that
+/// may have any widths; the keys are the values, too.
 public struct AdditiveAttention: Module {
     /// [hidden, query width] and [hidden, key width]; the query's has the bias of the sum.
     public let query: Linear, key: Linear
@@ -19,7 +19,8 @@ public struct AdditiveAttention: Module {
         score = Linear(hidden, 1, bias: false, stream: &stream)
     }
 
-    /// U k for all keys, once per sequence: a decoder that goes step by step uses it again and again.
+    /// U k for all keys, once per sequence: a decoder that goes step by step uses it again and
+    /// again.
     public func projectedKeys(_ keys: Variable) -> Variable { key(keys) }
 
     /// The contexts [N, Tq, key width] (or [Tq, N, key width]) of `queries` over `keys`.

@@ -11,7 +11,8 @@ public enum FeedForwardActivation: Sendable {
     public static let gelu = FeedForwardActivation.gelu(.erf)
 }
 
-/// linear2(dropout(activation(linear1(x)))), position by position (Vaswani et al. 2017, section 3.3).
+/// linear2(dropout(activation(linear1(x)))), position by position (Vaswani et al. 2017, section
+/// 3.3).
 public struct FeedForward: Layer {
     /// width to hidden and hidden to width.
     public let linear1: Linear, linear2: Linear
@@ -29,7 +30,7 @@ public struct FeedForward: Layer {
         probability = dropout
     }
 
-    /// The forward pass.
+    /// [..., width] to the same.
     public func callAsFunction(_ x: Variable) -> Variable {
         linear2(dropout(hidden(x), probability: probability))
     }

@@ -3,8 +3,8 @@ import Tensors
 
 /// The keys and values of the time steps that a generating model has seen.
 ///
-/// Each new step attends to all of them without computing them again. Used by one thread, in passes that are
-/// not trained.
+/// Each new step attends to all of them without computing them again. Used by one thread, in passes
+/// that are not trained.
 public final class KeyValueCache {
     /// [N, capacity, keys then values].
     private var storage: Tensor
@@ -24,8 +24,8 @@ public final class KeyValueCache {
     /// Forgets all steps.
     public func removeAll() { count = 0 }
 
-    /// Keeps the sequences `samples`, in that order (a beam search continues its best ones); an index may occur
-    /// more than once, their number stays.
+    /// Keeps the sequences `samples`, in that order (a beam search continues its best ones); an
+    /// index may occur more than once, their number stays.
     public func reorder(_ samples: [Int]) {
         precondition(samples.count == storage.shape[0], "\(samples.count) of \(storage.shape[0])")
         let sampleCount = capacity * 2 * width

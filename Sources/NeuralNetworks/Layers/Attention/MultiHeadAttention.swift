@@ -42,7 +42,7 @@ public struct MultiHeadAttention: Layer {
         vProjWeight = isPacked ? nil : weight(width, valueWidth)
         inProjBias = bias ? Parameter(Tensor(zeros: [3 * width])) : nil
         outProj = Linear(width, width, bias: bias, stream: &stream)
-        outProj.bias.map { $0.value.pointer.update(repeating: 0, count: width) }
+        if let bias = outProj.bias { bias.value.pointer.update(repeating: 0, count: width) }
     }
 
     /// PyTorch's names.
@@ -57,6 +57,14 @@ public struct MultiHeadAttention: Layer {
 
     /// Self-attention without a mask.
     public func callAsFunction(_ x: Variable) -> Variable { self(x, mask: .none) }
+
+    /// Self-attention of a padded batch.
+    public func callAsFunction(_ x: Features) -> Features { self(x, mask: .none) }
+
+    /// Self-attention of a padded batch: no query sees a key beyond the end of its sequence.
+    public func callAsFunction(_ x: Features, mask: AttentionMask) -> Features {
+        Features(self(x.values, mask: mask.limited(to: x.lengths)), lengths: x.lengths)
+    }
 
     /// Self-attention: [N, T, width] to the same.
     public func callAsFunction(
@@ -114,8 +122,8 @@ public struct MultiHeadAttention: Layer {
             AttentionOperand(memory, firstColumn: width), mask, map)
     }
 
-    /// Causal self-attention of new time steps to those in the cache and to themselves; the cache takes
-    /// them in. Gives the numbers of a pass over the whole sequence.
+    /// Causal self-attention of new time steps to those in the cache and to themselves; the cache
+    /// takes them in. Gives the numbers of a pass over the whole sequence.
     public func callAsFunction(
         _ x: Variable, cache: KeyValueCache, map: AttentionMap? = nil
     ) -> Variable {
@@ -143,5 +151,14 @@ public struct MultiHeadAttention: Layer {
             scaledDotProductAttention(
                 queries: queries, keys: keys, values: values, heads: heads,
                 headWidth: width / heads, mask: mask, dropout: dropout, map: map))
+    }
+}
+
+extension AttentionMask {
+    /// The same, and of each sample only as many keys as its sequence has steps.
+    func limited(to lengths: [Int32]?) -> AttentionMask {
+        var mask = self
+        if let lengths { mask.keyLengths = keyLengths.map { zip($0, lengths).map(min) } ?? lengths }
+        return mask
     }
 }

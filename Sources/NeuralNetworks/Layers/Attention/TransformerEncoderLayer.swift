@@ -1,7 +1,8 @@
 import Autodiff
 
 // Residual branches around attention and feed-forward, with the norm behind the sum as in the paper
-// (Vaswani et al. 2017) or at the start of the branch (Xiong et al. 2020), which trains without warm-up:
+// (Vaswani et al. 2017) or at the start of the branch (Xiong et al. 2020), which trains without
+// warm-up:
 //
 //   post-norm  x = norm1(x + attention(x));  x = norm2(x + feedForward(x))
 //   pre-norm   x = x + attention(norm1(x));  x = x + feedForward(norm2(x))
@@ -16,7 +17,7 @@ public struct TransformerShape: Sendable {
     public var activation: FeedForwardActivation
     /// Whether a branch begins with its norm.
     public var normFirst: Bool
-    /// Of the norms.
+    /// Added to the variance in the norms.
     public var epsilon: Float
     /// Whether linear maps and norms have biases.
     public var bias: Bool
@@ -56,8 +57,8 @@ public struct TransformerShape: Sendable {
     }
 }
 
-/// Self-attention and feed-forward, with the parameters of PyTorch's `TransformerEncoderLayer`. Under a causal
-/// mask it is the layer of a GPT.
+/// Self-attention and feed-forward, with the parameters of PyTorch's `TransformerEncoderLayer`.
+/// Under a causal mask it is the layer of a GPT.
 public struct TransformerEncoderLayer: Layer {
     private let attention: MultiHeadAttention
     private let feedForward: FeedForward
@@ -84,6 +85,14 @@ public struct TransformerEncoderLayer: Layer {
 
     /// Without a mask.
     public func callAsFunction(_ x: Variable) -> Variable { self(x, mask: .none) }
+
+    /// A padded batch, without a mask but for the padding.
+    public func callAsFunction(_ x: Features) -> Features { self(x, mask: .none) }
+
+    /// A padded batch: no step sees one beyond the end of its sequence.
+    public func callAsFunction(_ x: Features, mask: AttentionMask) -> Features {
+        Features(self(x.values, mask: mask.limited(to: x.lengths)), lengths: x.lengths)
+    }
 
     /// [N, T, width] to the same.
     public func callAsFunction(

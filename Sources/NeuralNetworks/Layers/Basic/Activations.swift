@@ -4,7 +4,7 @@ import Autodiff
 public struct Activation: Layer, Sendable {
     private let function: @Sendable (Variable) -> Variable
     /// Whether this is `relu`, which some layers can compute along with their own work.
-    let isRelu: Bool
+    fileprivate let isRelu: Bool
 
     /// Wraps a function of one variable.
     public init(_ function: @escaping @Sendable (Variable) -> Variable) {
@@ -25,8 +25,19 @@ public struct Activation: Layer, Sendable {
     /// [N, H, W, C] -> [N, C H W] in PyTorch's order of features.
     public static let flatten = Activation { Autodiff.flatten($0) }
 
-    /// The forward pass.
+    /// The function of `x`.
     public func callAsFunction(_ x: Variable) -> Variable { function(x) }
+
+    /// A ReLU with the max pool behind it.
+    public func fused(with following: ArraySlice<any Layer>) -> FusedLayers? {
+        guard isRelu, let pool = following.first as? MaxPool2d, pool.takesRelu else { return nil }
+        return FusedLayers(followingCount: 1) { pool($0, relu: true) }
+    }
+}
+
+extension Layer {
+    /// Whether this is `Activation.relu`.
+    var isRelu: Bool { (self as? Activation)?.isRelu == true }
 }
 
 /// Zeroes each element with `probability` in training (Srivastava et al. 2014).
@@ -36,6 +47,6 @@ public struct Dropout: Layer {
     /// 0 <= probability < 1
     public init(probability: Float) { self.probability = probability }
 
-    /// The forward pass.
+    /// In evaluation `x` itself.
     public func callAsFunction(_ x: Variable) -> Variable { dropout(x, probability: probability) }
 }

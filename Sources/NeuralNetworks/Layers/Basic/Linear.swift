@@ -24,6 +24,6 @@ public struct Linear: Layer {
             : nil
     }
 
-    /// The forward pass.
+    /// [..., inputFeatures] -> [..., outputFeatures].
     public func callAsFunction(_ x: Variable) -> Variable { linear(x, weight: weight, bias: bias) }
 }

@@ -3,13 +3,18 @@ import Autodiff
 /// Layers one after another, each with the name that its parameters carry.
 public struct Sequential: Layer {
     private let layers: [(name: String, layer: any Layer)]
+    /// The passes in their order: of one layer, or of neighbours that are computed together.
+    private let passes: [(Variable) -> Variable]
 
     /// Layers with names of their own.
-    public init(named layers: [(name: String, layer: any Layer)]) { self.layers = layers }
+    public init(named layers: [(name: String, layer: any Layer)]) {
+        self.layers = layers
+        passes = Self.passes(layers.map(\.layer))
+    }
 
     /// Layers named by their position, as in PyTorch's Sequential.
     public init(_ layers: any Layer...) {
-        self.layers = layers.enumerated().map { (String($0.offset), $0.element) }
+        self.init(named: layers.enumerated().map { (String($0.offset), $0.element) })
     }
 
     /// The layers in their order.
@@ -18,46 +23,31 @@ public struct Sequential: Layer {
     /// The layers under their names.
     public var parts: [(name: String, value: Any)] { layers.map { ($0.name, $0.layer) } }
 
-    /// The forward pass.
+    /// The last layer's output.
     public func callAsFunction(_ x: Variable) -> Variable {
         var value = x
-        var rest = layers[...]
-        while let layer = rest.popFirst()?.layer {
-            if let convolution = layer as? Conv2d, let (pool, count) = Self.pool(at: rest) {
-                value = convolution(value, pool: pool)
-                rest.removeFirst(count)
-            } else if let next = rest.first?.layer, let both = joined(layer, next, value) {
-                value = both
-                rest.removeFirst()
-            } else {
-                value = layer(value)
-            }
-        }
+        for pass in passes { value = pass(value) }
         return value
     }
 
-    /// The max pool that comes next, directly or behind a ReLU, and how many layers that is.
-    private static func pool(
-        at layers: ArraySlice<(name: String, layer: any Layer)>
-    ) -> (window: PoolWindow, count: Int)? {
-        if let pool = layers.first?.layer as? MaxPool2d { return (pool.window(relu: false), 1) }
-        guard (layers.first?.layer as? Activation)?.isRelu == true,
-            let pool = layers.dropFirst().first?.layer as? MaxPool2d, pool.takesRelu
-        else { return nil }
-        return (pool.window(relu: true), 2)
+    /// The forward pass of a batch that may be padded.
+    public func callAsFunction(_ x: Features) -> Features {
+        guard x.lengths != nil else { return Features(self(x.values)) }
+        return layers.reduce(x) { $1.layer($0) }
     }
 
-    /// What two neighbours give together where that takes fewer runs over memory; the bits are the same.
-    private func joined(_ first: any Layer, _ second: any Layer, _ x: Variable) -> Variable? {
-        let isRelu = (second as? Activation)?.isRelu == true
-        switch first {
-        case let norm as BatchNorm where isRelu: return norm(x, adding: nil, relu: true)
-        case let block as Residual where isRelu: return block(x, relu: true)
-        case let activation as Activation where activation.isRelu:
-            guard let pool = second as? MaxPool2d, pool.takesRelu else { return nil }
-            return pool(x, relu: true)
-        default: return nil
+    private static func passes(_ layers: [any Layer]) -> [(Variable) -> Variable] {
+        var passes: [(Variable) -> Variable] = []
+        var rest = layers[...]
+        while let layer = rest.popFirst() {
+            if let fused = layer.fused(with: rest) {
+                passes.append(fused.pass)
+                rest.removeFirst(fused.followingCount)
+            } else {
+                passes.append { layer($0) }
+            }
         }
+        return passes
     }
 
     /// The layers but the last, and the last if it is a norm.
@@ -71,11 +61,13 @@ public struct Sequential: Layer {
 public struct Residual: Layer {
     package let layers: Sequential
     package let shortcut: Sequential
+    private let split: (before: Sequential, norm: BatchNorm)?
 
     /// `layers` must keep the shape of their input, or `shortcut` must change it likewise.
     public init(_ layers: Sequential, shortcut: Sequential) {
         self.layers = layers
         self.shortcut = shortcut
+        split = layers.splitAtFinalNorm
     }
 
     /// The layers under their own names, then those of the shortcut below "shortcut".
@@ -83,12 +75,29 @@ public struct Residual: Layer {
         layers.parts + [(name: "shortcut", value: shortcut)]
     }
 
-    /// The forward pass.
+    /// The sum of both branches.
     public func callAsFunction(_ x: Variable) -> Variable { callAsFunction(x, relu: false) }
 
+    /// The forward pass of a batch that may be padded.
+    /// - Precondition: both branches give sequences of the same lengths.
+    public func callAsFunction(_ x: Features) -> Features {
+        guard x.lengths != nil else { return Features(self(x.values)) }
+        let main = layers(x)
+        let side = shortcut(x)
+        precondition(
+            main.lengths == side.lengths, "a residual block of two branches of different lengths")
+        return Features(add(main.values, side.values), lengths: main.lengths)
+    }
+
+    /// The block with the ReLU behind it.
+    public func fused(with following: ArraySlice<any Layer>) -> FusedLayers? {
+        guard following.first?.isRelu == true else { return nil }
+        return FusedLayers(followingCount: 1) { callAsFunction($0, relu: true) }
+    }
+
     /// The forward pass, and with `relu` that of the ReLU behind it.
-    func callAsFunction(_ x: Variable, relu: Bool) -> Variable {
-        guard let (before, norm) = layers.splitAtFinalNorm else {
+    private func callAsFunction(_ x: Variable, relu: Bool) -> Variable {
+        guard let (before, norm) = split else {
             let sum = add(layers(x), shortcut(x))
             return relu ? Autodiff.relu(sum) : sum
         }

@@ -12,8 +12,8 @@ public struct ConvTranspose2d: Layer {
     private let outputPadding: ImageWindow.Pair
     private let groups: Int
 
-    /// Both drawn from `stream`. The fan in is that of PyTorch, which takes the weight for that of the
-    /// convolution it is the adjoint of: outputChannels / groups * taps.
+    /// Both drawn from `stream`. The fan in is that of PyTorch, which takes the weight for that of
+    /// the convolution it is the adjoint of: outputChannels / groups * taps.
     public init(
         _ inputChannels: Int, _ outputChannels: Int, kernel: ImageWindow.Pair,
         stride: ImageWindow.Pair = .init(1), padding: ImageWindow.Pair = .init(0),
@@ -36,7 +36,7 @@ public struct ConvTranspose2d: Layer {
             : nil
     }
 
-    /// The forward pass.
+    /// [N, H, W, C] -> [N, H', W', outputChannels].
     public func callAsFunction(_ x: Variable) -> Variable {
         transposedConvolution2d(
             x, weight: weight, bias: bias, stride: stride, padding: padding,

@@ -15,7 +15,7 @@ public struct MaxPool2d: Layer {
         self.padding = padding
     }
 
-    /// The forward pass.
+    /// [N, H, W, C] -> [N, H', W', C].
     public func callAsFunction(_ x: Variable) -> Variable { callAsFunction(x, relu: false) }
 
     /// The forward pass of a ReLU and the pool, in one run over memory.
@@ -23,7 +23,8 @@ public struct MaxPool2d: Layer {
         maxPool2d(x, kernel: kernel, stride: stride, padding: padding, relu: relu)
     }
 
-    /// Whether that exists: a clipped window needs a position of its own beside the kernel's.
+    /// Whether the two can be joined: a clipped window needs a position of its own beside the
+    /// kernel's.
     var takesRelu: Bool { kernel.height * kernel.width < 256 }
 
     /// The windows, for an operation that pools what it has computed.
@@ -46,7 +47,7 @@ public struct AveragePool2d: Layer {
         self.padding = padding
     }
 
-    /// The forward pass.
+    /// [N, H, W, C] -> [N, H', W', C].
     public func callAsFunction(_ x: Variable) -> Variable {
         averagePool2d(x, kernel: kernel, stride: stride, padding: padding)
     }
@@ -56,6 +57,6 @@ public struct AveragePool2d: Layer {
 public struct GlobalAveragePool: Layer {
     /// Has no settings.
     public init() {}
-    /// The forward pass.
+    /// [N, H, W, C] -> [N, 1, 1, C].
     public func callAsFunction(_ x: Variable) -> Variable { globalAveragePool(x) }
 }

@@ -18,12 +18,25 @@ public struct BatchNorm: Layer {
         self.epsilon = epsilon
     }
 
-    /// The forward pass.
+    /// In training with the statistics of the batch, else with the running ones.
     public func callAsFunction(_ x: Variable) -> Variable {
         callAsFunction(x, adding: nil, relu: false)
     }
 
-    /// The forward pass with what often follows it, in one run over memory: relu(norm(x) + residual).
+    /// The forward pass of a batch without padding, whose values would count in the statistics.
+    public func callAsFunction(_ x: Features) -> Features {
+        precondition(x.lengths == nil, "batch norm over padded sequences")
+        return Features(self(x.values))
+    }
+
+    /// The norm with the ReLU behind it.
+    public func fused(with following: ArraySlice<any Layer>) -> FusedLayers? {
+        guard following.first?.isRelu == true else { return nil }
+        return FusedLayers(followingCount: 1) { self($0, adding: nil, relu: true) }
+    }
+
+    /// The forward pass with what often follows it, in one run over memory:
+    /// relu(norm(x) + residual).
     public func callAsFunction(_ x: Variable, adding residual: Variable?, relu: Bool) -> Variable {
         batchNormalization(
             x, weight: weight, bias: bias, runningMean: runningMean, runningVariance: runningVar,

@@ -1,7 +1,8 @@
 import Autodiff
 import Tensors
 
-/// Normalises each sample of [N, ..., C] over the positions and the channels of a group (Wu and He 2018).
+/// Normalises each sample of [N, ..., C] over the positions and the channels of a group (Wu and He
+/// 2018).
 public struct GroupNorm: Layer {
     /// [C], ones and zeros at first.
     public let weight: Parameter, bias: Parameter
@@ -16,8 +17,14 @@ public struct GroupNorm: Layer {
         bias = Parameter(Tensor(zeros: [channels]))
     }
 
-    /// The forward pass.
+    /// [N, ..., C] to the same; one sample never changes another.
     public func callAsFunction(_ x: Variable) -> Variable {
         groupNormalization(x, groups: groups, weight: weight, bias: bias, epsilon: epsilon)
+    }
+
+    /// The forward pass of a batch without padding, whose values would count in the statistics.
+    public func callAsFunction(_ x: Features) -> Features {
+        precondition(x.lengths == nil, "group norm over padded sequences")
+        return Features(self(x.values))
     }
 }

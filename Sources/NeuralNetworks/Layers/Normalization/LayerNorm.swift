@@ -25,7 +25,7 @@ public struct LayerNorm: Layer {
         self.init([features], epsilon: epsilon, bias: bias)
     }
 
-    /// The forward pass.
+    /// [..., normalized] to the same.
     public func callAsFunction(_ x: Variable) -> Variable {
         layerNormalization(
             x, normalized: normalized, weight: weight, bias: bias, epsilon: epsilon)

@@ -1,10 +1,10 @@
 import Autodiff
 
-/// Two recurrent layers or stacks of any kind side by side, one from the start of each sequence, the other from
-/// its end; their outputs lie behind each other (Schuster and Paliwal 1997).
+/// Two recurrent layers or stacks of any kind side by side, one from the start of each sequence,
+/// the other from its end; their outputs lie behind each other (Schuster and Paliwal 1997).
 ///
-/// `LSTM`, `GRU` and `RNN` have a second direction of their own, where each layer sees both directions of the
-/// one below. Here the directions meet at the end alone, and each may have skips.
+/// `LSTM`, `GRU` and `RNN` have a second direction of their own, where each layer sees both
+/// directions of the one below. Here the directions meet at the end alone, and each may have skips.
 public struct Bidirectional: RecurrentLayer {
     private let forward: any RecurrentLayer
     private let backward: any RecurrentLayer
@@ -32,10 +32,10 @@ public struct Bidirectional: RecurrentLayer {
     public var inputFeatures: Int { forward.inputFeatures }
     /// The last size of the output: both directions together.
     public var outputFeatures: Int { forward.outputFeatures + backward.outputFeatures }
-    /// Those of the forward direction, then those of the other.
+    /// The states of the forward direction, then those of the other.
     public var stateCount: Int { forward.stateCount + backward.stateCount }
 
-    /// The forward pass.
+    /// Outputs in the order of the input, steps first or batch first.
     public func callAsFunction(
         _ x: Variable, initial: [RecurrentState]?, lengths: [Int32]?
     ) -> RecurrentOutput {

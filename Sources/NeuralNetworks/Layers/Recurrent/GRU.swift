@@ -1,6 +1,7 @@
 import Autodiff
 
-/// Layers of gated recurrent units (Cho et al. 2014), with the reset gate after the product as in cuDNN.
+/// Layers of gated recurrent units (Cho et al. 2014), with the reset gate after the product as in
+/// cuDNN.
 ///
 /// [T, N, inputs] -> [T, N, units], twice as wide when bidirectional.
 public struct GRU: RecurrentLayer {
@@ -23,7 +24,7 @@ public struct GRU: RecurrentLayer {
     /// Layers times directions.
     public var stateCount: Int { stack.stateCount }
 
-    /// The forward pass.
+    /// [T, N, inputs], or [N, T, inputs] where batch comes first, to outputs in the same order.
     public func callAsFunction(
         _ x: Variable, initial: [RecurrentState]?, lengths: [Int32]?
     ) -> RecurrentOutput {

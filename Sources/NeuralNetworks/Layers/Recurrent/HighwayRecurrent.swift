@@ -1,11 +1,12 @@
 import Autodiff
 import Tensors
 
-/// Recurrent layers on top of each other, each with a highway around it: y = g layer(x) + (1 - g) x with the
-/// gate g = sigmoid(W x + b) (Srivastava, Greff and Schmidhuber 2015; around LSTM layers in He et al. 2017).
+/// Recurrent layers on top of each other, each with a highway around it: y = g layer(x) + (1 - g) x
+/// with the gate g = sigmoid(W x + b) (Srivastava, Greff and Schmidhuber 2015; around LSTM layers
+/// in He et al. 2017).
 ///
-/// A layer whose output has another width than its input has no highway. The gates start with b = -1, so that
-/// the input passes at first.
+/// A layer whose output has another width than its input has no highway. The gates start with b =
+/// -1, so that the input passes at first.
 public struct HighwayRecurrent: RecurrentLayer {
     private let layers: [any RecurrentLayer]
     private let gates: [Linear?]
@@ -33,7 +34,8 @@ public struct HighwayRecurrent: RecurrentLayer {
         self.batchFirst = batchFirst
     }
 
-    /// The layers under "layers.0" and so on, the gates under "gates.0" with the number of their layer.
+    /// The layers under "layers.0" and so on, the gates under "gates.0" with the number of their
+    /// layer.
     public var parts: [(name: String, value: Any)] {
         [("layers", layers)]
             + gates.enumerated().compactMap { index, gate in gate.map { ("gates.\(index)", $0) } }
@@ -42,10 +44,10 @@ public struct HighwayRecurrent: RecurrentLayer {
     public var inputFeatures: Int { layers[0].inputFeatures }
     /// The last size of the output.
     public var outputFeatures: Int { layers[layers.count - 1].outputFeatures }
-    /// Those of all layers.
+    /// The states of all layers together.
     public var stateCount: Int { layers.reduce(0) { $0 + $1.stateCount } }
 
-    /// The forward pass.
+    /// Outputs in the order of the input, steps first or batch first.
     public func callAsFunction(
         _ x: Variable, initial: [RecurrentState]?, lengths: [Int32]?
     ) -> RecurrentOutput {

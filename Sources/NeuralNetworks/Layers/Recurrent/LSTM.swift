@@ -1,6 +1,7 @@
 import Autodiff
 
-/// Layers of long short-term memory (Hochreiter and Schmidhuber 1997; forget gate of Gers et al. 2000).
+/// Layers of long short-term memory (Hochreiter and Schmidhuber 1997; forget gate of Gers et al.
+/// 2000).
 ///
 /// [T, N, inputs] -> [T, N, units], twice as wide when bidirectional.
 public struct LSTM: RecurrentLayer {
@@ -23,7 +24,7 @@ public struct LSTM: RecurrentLayer {
     /// Layers times directions.
     public var stateCount: Int { stack.stateCount }
 
-    /// The forward pass.
+    /// [T, N, inputs], or [N, T, inputs] where batch comes first, to outputs in the same order.
     public func callAsFunction(
         _ x: Variable, initial: [RecurrentState]?, lengths: [Int32]?
     ) -> RecurrentOutput {

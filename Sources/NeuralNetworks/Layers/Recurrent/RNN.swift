@@ -24,7 +24,7 @@ public struct RNN: RecurrentLayer {
     /// Layers times directions.
     public var stateCount: Int { stack.stateCount }
 
-    /// The forward pass.
+    /// [T, N, inputs], or [N, T, inputs] where batch comes first, to outputs in the same order.
     public func callAsFunction(
         _ x: Variable, initial: [RecurrentState]?, lengths: [Int32]?
     ) -> RecurrentOutput {

@@ -1,16 +1,16 @@
 import Autodiff
 import Tensors
 
-// What RNN, LSTM and GRU have in common: a stack of layers in one or two directions, each run as one
-// fused operation over the whole sequence (Autodiff/Operations/RecurrentSequence.swift).
+// What RNN, LSTM and GRU have in common: a stack of layers in one or two directions, each run as
+// one fused operation over the whole sequence (Autodiff/Operations/RecurrentSequence.swift).
 //
 // Parameters carry PyTorch's names, weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, with
 // "_reverse" for the second direction; the gates lie in PyTorch's order (LSTM i f g o, GRU r z n).
 
 /// What a recurrent layer makes of a batch of sequences.
 public struct RecurrentOutput {
-    /// [T, N, outputFeatures], or [N, T, outputFeatures] where batch comes first; zeros beyond the end
-    /// of a sequence.
+    /// [T, N, outputFeatures], or [N, T, outputFeatures] where batch comes first; zeros beyond the
+    /// end of a sequence.
     public let output: Variable
     /// The states after each sequence's last step: for each layer, for each direction.
     public let final: [RecurrentState]
@@ -38,6 +38,12 @@ extension RecurrentLayer {
     /// The output from zero states, all sequences of full length.
     public func callAsFunction(_ x: Variable) -> Variable {
         self(x, initial: nil, lengths: nil).output
+    }
+
+    /// The same for a padded batch, which comes with the batch first: nothing beyond the end of a
+    /// sequence is read or trained.
+    public func callAsFunction(_ x: Features) -> Features {
+        Features(self(x.values, initial: nil, lengths: x.lengths).output, lengths: x.lengths)
     }
 }
 

@@ -2,8 +2,8 @@ import Autodiff
 
 /// Recurrent layers on top of each other, each with an identity skip: y = layer(x) + x.
 ///
-/// Deep recurrent stacks train with skips that do not train without (Wu et al. 2016, section 3.1). A layer
-/// whose output has another width than its input, usually the first, has none.
+/// Deep recurrent stacks train with skips that do not train without (Wu et al. 2016, section 3.1).
+/// A layer whose output has another width than its input, usually the first, has none.
 public struct ResidualRecurrent: RecurrentLayer {
     private let layers: [any RecurrentLayer]
     private let dropoutProbability: Float
@@ -25,10 +25,10 @@ public struct ResidualRecurrent: RecurrentLayer {
     public var inputFeatures: Int { layers[0].inputFeatures }
     /// The last size of the output.
     public var outputFeatures: Int { layers[layers.count - 1].outputFeatures }
-    /// Those of all layers.
+    /// The states of all layers together.
     public var stateCount: Int { layers.reduce(0) { $0 + $1.stateCount } }
 
-    /// The forward pass.
+    /// Outputs in the order of the input, steps first or batch first.
     public func callAsFunction(
         _ x: Variable, initial: [RecurrentState]?, lengths: [Int32]?
     ) -> RecurrentOutput {
@@ -51,8 +51,8 @@ func checkStack(_ layers: [any RecurrentLayer]) {
     }
 }
 
-/// Runs layers one after another, each with a connection around it that `join` makes from (layer number,
-/// input, output). Padded steps of the output stay zero.
+/// Runs layers one after another, each with a connection around it that `join` makes from (layer
+/// number, input, output). Padded steps of the output stay zero.
 func runStack(
     _ layers: [any RecurrentLayer], _ x: Variable, initial: [RecurrentState]?, lengths: [Int32]?,
     dropout probability: Float, batchFirst: Bool,

@@ -3,7 +3,8 @@ import Tensors
 
 /// A table of vectors, one per token.
 public struct Embedding: Module {
-    /// [tokens, features], normal with deviation 1 at first, as in PyTorch; the row of the padding zero.
+    /// [tokens, features], normal with deviation 1 at first, as in PyTorch; the row of the padding
+    /// zero.
     public let weight: Parameter
     private let paddingIndex: Int?
 

@@ -14,10 +14,10 @@ public struct LearnedPositions: Layer {
         weight = Parameter(stream.normal([capacity, width], deviation: deviation))
     }
 
-    /// The forward pass from position 0 on.
+    /// Positions from 0 on: [N, T, width] to the same.
     public func callAsFunction(_ x: Variable) -> Variable { self(x, first: 0) }
 
-    /// The same for time steps from `first` on, of a sequence that is generated.
+    /// Positions from `first` on, for the next steps of a sequence that is generated.
     public func callAsFunction(_ x: Variable, first: Int) -> Variable {
         addPositions(x, table: weight, first: first)
     }
@@ -36,7 +36,8 @@ public struct SinusoidalPositions: Layer {
             let frequency = tenThousandth(toThe: exponent)
             for position in 0..<capacity {
                 let halfTurns = Double(position) * frequency / Double.pi
-                // The cosine is even, and the sine a cosine a quarter turn, half a half turn, later.
+                // The cosine is even, and the sine a cosine a quarter turn, half a half turn,
+                // later.
                 let shifted = column % 2 == 0 ? halfTurns - 0.5 : halfTurns
                 let inTurn = abs(shifted).truncatingRemainder(dividingBy: 2)
                 let fraction = inTurn > 1 ? 2 - inTurn : inTurn
@@ -49,16 +50,17 @@ public struct SinusoidalPositions: Layer {
     /// No part is trained.
     public var parts: [(name: String, value: Any)] { [] }
 
-    /// The forward pass from position 0 on.
+    /// Positions from 0 on: [N, T, width] to the same.
     public func callAsFunction(_ x: Variable) -> Variable { self(x, first: 0) }
 
-    /// The same for time steps from `first` on.
+    /// Positions from `first` on.
     public func callAsFunction(_ x: Variable, first: Int) -> Variable {
         addPositions(x, table: table, first: first)
     }
 }
 
-/// 10000^-exponent for an exponent in 0...1: e^-x = (e^(-x / 64))^64, Taylor's series for the inner one.
+/// 10000^-exponent for an exponent in 0...1: e^-x = (e^(-x / 64))^64, Taylor's series for the inner
+/// one.
 private func tenThousandth(toThe exponent: Double) -> Double {
     let x = -exponent * PortableMath.logarithm(10_000) / 64
     // |x| <= 0.144: the term x^14 / 14! is below 1e-22.

@@ -2,8 +2,9 @@ import Autodiff
 import Configuration
 import NeuralNetworks
 
-// A kind of layer is one file below Layers/ and one line in LayerCatalog.swift: the file holds the keys
-// with their ranges and defaults, the shape that follows from the input's, and what is built of them.
+// A kind of layer is one file below Layers/ and one line in LayerCatalog.swift: the file holds the
+// keys with their ranges and defaults, the shape that follows from the input's, and what is built
+// of them.
 
 /// What a layer of a configuration does, with its options.
 package protocol LayerKind: Sendable {
@@ -28,8 +29,8 @@ package protocol LayerKind: Sendable {
         for context: LayerContext, stream: inout InitializationStream
     ) throws(ModelError) -> any Layer
 
-    /// The layer for a text that is read symbol by symbol, with what it remembers of the symbols read.
-    /// By default a text cannot be continued with the layer.
+    /// The layer for a text that is read symbol by symbol, with what it remembers of the symbols
+    /// read. By default a text cannot be continued with the layer.
     /// - Parameter layer: what `layer(for:stream:)` gave.
     func steps(
         of layer: any Layer, for context: LayerContext

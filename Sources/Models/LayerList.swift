@@ -5,22 +5,22 @@ import NeuralNetworks
 /// mistake is found before any worker starts.
 package struct LayerList {
     /// One layer with its place and its shapes.
-    struct Entry {
-        let name: String
-        let kind: any LayerKind
-        let context: LayerContext
-        let output: FeatureShape
+    package struct Entry {
+        package let name: String
+        package let kind: any LayerKind
+        package let context: LayerContext
+        package let output: FeatureShape
 
-        var type: String { Swift.type(of: kind).name }
+        package var type: String { Swift.type(of: kind).name }
     }
 
-    let entries: [Entry]
+    package let entries: [Entry]
     /// The shape behind the last layer.
-    let output: FeatureShape
+    package let output: FeatureShape
 
     /// Settles layers one after another.
     /// - Parameter outputs: the classes or symbols of the task.
-    init(
+    package init(
         _ layers: [LayerConfiguration], path: String, input: FeatureShape, outputs: Int,
         tile: WinogradTile
     ) throws(ModelError) {
@@ -48,7 +48,7 @@ package struct LayerList {
     }
 
     /// The layers with their initial weights.
-    func sequential(stream: inout InitializationStream) throws(ModelError) -> Sequential {
+    package func sequential(stream: inout InitializationStream) throws(ModelError) -> Sequential {
         var layers: [(name: String, layer: any Layer)] = []
         for entry in entries {
             layers.append(
@@ -57,8 +57,9 @@ package struct LayerList {
         return Sequential(named: layers)
     }
 
-    /// The layers of `network`, which this list describes, for a text that is read symbol by symbol.
-    func steps(of network: Sequential) throws(ModelError) -> [any StepwiseLayer] {
+    /// The layers of `network`, which this list describes, for a text that is read symbol by
+    /// symbol.
+    package func steps(of network: Sequential) throws(ModelError) -> [any StepwiseLayer] {
         let members = network.members
         precondition(members.count == entries.count, "\(members.count) of \(entries.count) layers")
         var steps: [any StepwiseLayer] = []

@@ -25,7 +25,8 @@ package enum ModelBuilder {
         return ModelOutline(layers: layers, output: list.output)
     }
 
-    /// The list of layers with its initial weights, a pure function of the configuration and the seed.
+    /// The list of layers with its initial weights, a pure function of the configuration and the
+    /// seed.
     package static func build(
         _ model: ModelConfiguration, input: FeatureShape, outputs: Int, seed: UInt64
     ) throws(ModelError) -> Sequential {

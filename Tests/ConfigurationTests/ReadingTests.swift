@@ -149,7 +149,8 @@ func resolvedConfigurationReadsBackEqual(overrides: [String]) throws {
             == .object([
                 "type": .string("conv2d"), "name": .string("a"), "outputChannels": .integer(8),
                 "kernel": .array([.integer(3), .integer(5)]), "stride": .integer(2),
-                "padding": .array([.integer(1), .integer(2)]), "groups": .integer(2),
+                "padding": .array([.integer(1), .integer(2)]), "dilation": .integer(1),
+                "groups": .integer(2),
                 "bias": .bool(false), "initializer": .string("xavierNormal"),
             ]))
     #expect(layers[1].kind.resolved["padding"] == .string("same"))

@@ -1,7 +1,7 @@
 import Configuration
 
-// The loss that training minimises. An evaluation measures the plain loss whatever is minimised, so that
-// runs with different options can be compared.
+// The loss that training minimises. An evaluation measures the plain loss whatever is minimised, so
+// that runs with different options can be compared.
 
 /// The loss of a network that is a list of layers.
 package struct LossConfiguration: Sendable, Equatable {

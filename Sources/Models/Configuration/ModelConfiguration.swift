@@ -1,8 +1,8 @@
 import Configuration
 import Kernels
 
-// The network: a list of layers, or one of the architectures that have a name. Whether the shapes of
-// layers fit is decided when they are settled for an input (LayerList).
+// The network: a list of layers, or one of the architectures that have a name. Whether the shapes
+// of layers fit is decided when they are settled for an input (LayerList).
 
 /// The network of a run and what it is trained for.
 package struct ModelConfiguration: Sendable, Equatable {
@@ -98,8 +98,8 @@ package struct ModelConfiguration: Sendable, Equatable {
 package enum ConvolutionMethod: String, CaseIterable, Sendable {
     /// At least as accurate as the direct sum.
     case winograd2x2
-    /// Errors (root mean square) are 1.1 to 1.4 times those of the direct sum, and twice those of the
-    /// weights' gradient; the convolution itself takes about a quarter less time.
+    /// Errors (root mean square) are 1.1 to 1.4 times those of the direct sum, and twice those of
+    /// the weights' gradient; the convolution itself takes about a quarter less time.
     case winograd2x4
     /// Errors are 2 to 2.5 times those of the direct sum, and 3 to 4 times those of the weights'
     /// gradient; the convolution takes about a third less time.

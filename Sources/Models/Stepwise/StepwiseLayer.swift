@@ -1,8 +1,8 @@
 import Autodiff
 import NeuralNetworks
 
-/// A layer of a text that is read symbol by symbol, with its memory of the symbols read. Used by one
-/// thread.
+/// A layer of a text that is read symbol by symbol, with its memory of the symbols read. Used by
+/// one thread.
 package protocol StepwiseLayer {
     /// Whether it takes no more symbols than the network was trained on.
     var isBounded: Bool { get }

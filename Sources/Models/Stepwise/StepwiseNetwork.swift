@@ -3,18 +3,18 @@ import NeuralNetworks
 import Configuration
 import Tensors
 
-// A language model that reads a text symbol by symbol, as generating does. Each layer remembers what it
-// needs for the next symbol (StepwiseLayer), so a symbol costs one step of the network and not a pass
-// over all before it:
+// A language model that reads a text symbol by symbol, as generating does. Each layer remembers
+// what it needs for the next symbol (StepwiseLayer), so a symbol costs one step of the network and
+// not a pass over all before it:
 //
 //   recurrent layers    their states, so the text may be endless
 //   attention           keys and values of all positions so far (KeyValueCache)
 //   positions           the number of symbols
 //   all others          nothing: each of their steps is a function of that step alone
 //
-// A network with attention or positions knows no more positions than it was trained on. When they are
-// used up, it reads the last of them anew for each further symbol, the oldest at position 0: every
-// symbol is then predicted from as many as the network can see.
+// A network with attention or positions knows no more positions than it was trained on. When they
+// are used up, it reads the last of them anew for each further symbol, the oldest at position 0:
+// every symbol is then predicted from as many as the network can see.
 
 /// A language model with the text that it has read. Used by one thread.
 package final class StepwiseNetwork {

@@ -15,6 +15,8 @@ struct TransformerBlock: Layer {
 
     func callAsFunction(_ x: Variable) -> Variable { block(x, mask: mask) }
 
+    func callAsFunction(_ x: Features) -> Features { block(x, mask: mask) }
+
     /// New steps of sequences whose earlier ones are in the cache; causal.
     func callAsFunction(_ x: Variable, cache: KeyValueCache) -> Variable { block(x, cache: cache) }
 }

@@ -2,8 +2,8 @@ import Autodiff
 import Configuration
 import NeuralNetworks
 
-/// The sum of what `layers` and `shortcut` make of the same input; without a shortcut the input itself
-/// is added. Parameters of the shortcut are named "<layer>.shortcut.<name>.weight".
+/// The sum of what `layers` and `shortcut` make of the same input; without a shortcut the input
+/// itself is added. Parameters of the shortcut are named "<layer>.shortcut.<name>.weight".
 struct ResidualKind: LayerKind {
     static let name = "residual"
     static let keys = ["layers", "shortcut"]

@@ -6,7 +6,8 @@ import NeuralNetworks
 struct Conv2dKind: LayerKind {
     static let name = "conv2d"
     static let keys = [
-        "outputChannels", "kernel", "stride", "padding", "groups", "bias", "initializer",
+        "outputChannels", "kernel", "stride", "padding", "dilation", "groups", "bias",
+        "initializer",
     ]
 
     let kernel: Extent
@@ -14,21 +15,23 @@ struct Conv2dKind: LayerKind {
     let padding: Extent
     /// Whether the padding is written "same": as much as keeps the size of the image.
     let keepsSize: Bool
+    /// The distance of the kernel's taps.
+    let dilation: Extent
     let common: ConvolutionOptions
 
     init(_ reader: ConfigurationReader) throws(ConfigurationError) {
         let channels = try ConvolutionOptions.outputChannels(reader)
         kernel = try reader.kernel()
         stride = try reader.extent("stride", extentRange) ?? Extent(1)
-        keepsSize = try ConvolutionOptions.padsToSameSize(reader, expected: "[height, width]")
+        dilation = try reader.extent("dilation", extentRange) ?? Extent(1)
+        keepsSize = try ConvolutionOptions.padsToSameSize(reader, pair: "[height, width]")
         if keepsSize {
-            guard stride == Extent(1) else {
-                throw reader.conflict("padding", "\"same\" needs a stride of 1")
-            }
-            guard kernel.height % 2 == 1, kernel.width % 2 == 1 else {
-                throw reader.conflict("padding", "\"same\" needs an odd kernel")
-            }
-            padding = Extent(height: kernel.height / 2, width: kernel.width / 2)
+            try ConvolutionOptions.checkSame(
+                reader, stride: [stride.height, stride.width],
+                kernel: [kernel.height, kernel.width])
+            padding = Extent(
+                height: dilatedExtent(kernel.height, dilation.height) / 2,
+                width: dilatedExtent(kernel.width, dilation.width) / 2)
         } else {
             padding = try reader.extent("padding", paddingRange) ?? Extent(0)
         }
@@ -39,6 +42,7 @@ struct Conv2dKind: LayerKind {
         common.resolved.merging([
             "kernel": kernel.resolved, "stride": stride.resolved,
             "padding": keepsSize ? .string("same") : padding.resolved,
+            "dilation": dilation.resolved,
         ]) { $1 }
     }
 
@@ -46,7 +50,10 @@ struct Conv2dKind: LayerKind {
         let (channels, _, _) = try context.image()
         try common.checkGroups(inputChannels: channels, context)
         let window = try context.window(
-            kernel: kernel.pair, stride: stride.pair, padding: padding.pair)
+            kernel: .init(
+                dilatedExtent(kernel.height, dilation.height),
+                dilatedExtent(kernel.width, dilation.width)),
+            stride: stride.pair, padding: padding.pair)
         return .image(
             channels: common.outputChannels, height: window.outputHeight,
             width: window.outputWidth)
@@ -57,7 +64,8 @@ struct Conv2dKind: LayerKind {
     ) throws(ModelError) -> any Layer {
         Conv2d(
             try context.image().channels, common.outputChannels, kernel: kernel.pair,
-            stride: stride.pair, padding: padding.pair, groups: common.groups, bias: common.bias,
+            stride: stride.pair, padding: padding.pair, dilation: dilation.pair,
+            groups: common.groups, bias: common.bias,
             initializer: common.initializer.initializer, tile: context.tile, stream: &stream)
     }
 }

@@ -25,15 +25,28 @@ struct ConvolutionOptions: Sendable {
     }
 
     /// Whether "padding" is the text "same".
+    /// - Parameter pair: how the message writes a padding of two numbers, if there is one.
     static func padsToSameSize(
-        _ reader: ConfigurationReader, expected: String?
+        _ reader: ConfigurationReader, pair: String?
     ) throws(ConfigurationError) -> Bool {
         guard case .string(let text) = reader.value("padding") else { return false }
         guard text == "same" else {
-            let numbers = expected.map { "a whole number, \($0)" } ?? "a whole number"
+            let numbers = pair.map { "a whole number, \($0)" } ?? "a whole number"
             throw reader.outOfRange("padding", "\(numbers) or \"same\"", "\"\(text)\"")
         }
         return true
+    }
+
+    /// Whether there is a padding that keeps the size.
+    static func checkSame(
+        _ reader: ConfigurationReader, stride: [Int], kernel: [Int]
+    ) throws(ConfigurationError) {
+        guard stride.allSatisfy({ $0 == 1 }) else {
+            throw reader.conflict("padding", "\"same\" needs a stride of 1")
+        }
+        guard kernel.allSatisfy({ $0 % 2 == 1 }) else {
+            throw reader.conflict("padding", "\"same\" needs an odd kernel")
+        }
     }
 
     var resolved: [String: ConfigurationValue] {

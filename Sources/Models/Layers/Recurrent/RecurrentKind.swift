@@ -32,8 +32,9 @@ extension RecurrentKind {
             return layer(
                 inputs: inputs, units: options.hiddenSize,
                 .init(
-                    layers: options.layers, bidirectional: options.bidirectional, batchFirst: true,
-                    dropout: Float(options.dropout)), stream: &stream)
+                    layers: options.layers, bidirectional: options.bidirectional,
+                    bias: options.bias, batchFirst: true, dropout: Float(options.dropout)),
+                stream: &stream)
         }
         guard options.bidirectional else {
             return skipped(inputs, batchFirst: true, stream: &stream)
@@ -52,7 +53,8 @@ extension RecurrentKind {
         for position in 0..<options.layers {
             layers.append(
                 layer(
-                    inputs: position == 0 ? inputs : units, units: units, .init(), stream: &stream))
+                    inputs: position == 0 ? inputs : units, units: units,
+                    .init(bias: options.bias), stream: &stream))
         }
         return options.skip == .residual
             ? ResidualRecurrent(layers, dropout: dropout, batchFirst: batchFirst)

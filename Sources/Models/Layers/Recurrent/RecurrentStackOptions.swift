@@ -2,16 +2,19 @@ import Configuration
 
 /// The options of a stack of recurrent layers.
 struct RecurrentStackOptions: Sendable {
-    static let keys = ["hiddenSize", "layers", "bidirectional", "dropout", "skip"]
+    static let keys = [
+        "hiddenSize", "layers", "bidirectional", "bias", "dropout", "skip",
+    ]
 
     /// What goes around each layer of the stack whose output is as wide as its input.
     enum Skip: String, CaseIterable, Sendable { case none, residual, highway }
 
     let hiddenSize: Int
     let layers: Int
-    /// Whether there is a second direction, from the end to the start; with skips it is a stack of its
-    /// own beside the first.
+    /// Whether there is a second direction, from the end to the start; with skips it is a stack of
+    /// its own beside the first.
     let bidirectional: Bool
+    let bias: Bool
     /// Dropout between the layers of the stack.
     let dropout: Double
     let skip: Skip
@@ -20,6 +23,7 @@ struct RecurrentStackOptions: Sendable {
         hiddenSize = try reader.requiredInteger("hiddenSize", 1...65_536)
         layers = try reader.integer("layers", 1...64) ?? 1
         bidirectional = try reader.bool("bidirectional") ?? false
+        bias = try reader.bool("bias") ?? true
         dropout = try reader.number("dropout", .fraction) ?? 0
         skip = try reader.name("skip") ?? .none
     }
@@ -27,7 +31,7 @@ struct RecurrentStackOptions: Sendable {
     var resolved: [String: ConfigurationValue] {
         [
             "hiddenSize": .integer(hiddenSize), "layers": .integer(layers),
-            "bidirectional": .bool(bidirectional), "dropout": .number(dropout),
+            "bidirectional": .bool(bidirectional), "bias": .bool(bias), "dropout": .number(dropout),
             "skip": .string(skip.rawValue),
         ]
     }

@@ -25,8 +25,8 @@ struct EmbeddingKind: PositionwiseKind {
     }
 }
 
-/// Vectors of symbols that come as floats, [N, T] -> [N, T, width]. Floats hold symbols exactly up to
-/// 2^24.
+/// Vectors of symbols that come as floats, [N, T] -> [N, T, width]. Floats hold symbols exactly up
+/// to 2^24.
 struct SymbolEmbedding: Layer {
     private let table: Embedding
 

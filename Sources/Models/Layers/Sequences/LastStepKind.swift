@@ -10,9 +10,23 @@ struct LastStepKind: PlainKind {
     }
 
     func layer(for context: LayerContext, stream: inout InitializationStream) -> any Layer {
-        Activation { x in
-            let last = slice(x, axis: 1, from: x.shape[1] - 1, count: 1)
-            return reshape(last, [x.shape[0], x.shape[2]])
-        }
+        LastStep()
+    }
+}
+
+private struct LastStep: Layer {
+    func callAsFunction(_ x: Variable) -> Variable {
+        let last = slice(x, axis: 1, from: x.shape[1] - 1, count: 1)
+        return reshape(last, [x.shape[0], x.shape[2]])
+    }
+
+    /// The last step within the length of each sequence.
+    func callAsFunction(_ x: Features) -> Features {
+        guard let lengths = x.lengths else { return Features(self(x.values)) }
+        let (samples, steps, width) = (x.values.shape[0], x.values.shape[1], x.values.shape[2])
+        precondition(lengths.allSatisfy { $0 > 0 }, "the last step of an empty sequence")
+        let rows = lengths.enumerated().map { Int32($0.offset * steps) + $0.element - 1 }
+        return Features(
+            indexSelect(reshape(x.values, [samples * steps, width]), Indices(rows, [samples])))
     }
 }

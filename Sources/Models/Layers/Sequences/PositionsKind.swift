@@ -23,7 +23,8 @@ struct PositionsKind: PlainKind {
     }
 }
 
-/// Adds what belongs to the positions of the symbols, of which there are only as many as in training.
+/// Adds what belongs to the positions of the symbols, of which there are only as many as in
+/// training.
 struct PositionSteps: StepwiseLayer {
     let positions: (_ x: Variable, _ first: Int) -> Variable
 

@@ -80,8 +80,6 @@ extension FeatureShape {
         if case .sequence(let length, let features) = self { (length, features) } else { nil }
     }
 
-    /// The last size of the tensor: channels or features; nil for symbols.
-    package var features: Int? { image?.channels ?? vector ?? sequence?.features }
 
     /// The same with another last size; symbols stay as they are.
     func with(features: Int) -> FeatureShape {

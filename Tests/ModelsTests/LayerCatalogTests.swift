@@ -146,7 +146,7 @@ import Testing
             #"{type: "groupNorm", groups: 3}"#, .image(channels: 4, height: 2, width: 2),
             "3 groups do not divide 4 channels"
         ),
-        (#"{type: "groupNorm", groups: 3}"#, .tokens(4), "needs an image, a vector or a sequence"),
+        (#"{type: "groupNorm", groups: 3}"#, .tokens(4), "needs an image or a vector"),
         (#"{type: "feedForward", hidden: 3}"#, .tokens(4), "needs a vector or a sequence"),
         (
             #"{type: "selfAttention", heads: 3}"#, .sequence(length: 2, features: 4),

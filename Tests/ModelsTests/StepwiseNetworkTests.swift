@@ -126,11 +126,6 @@ import Testing
                 + "see later symbols"
         ),
         (
-            #"{ type: "groupNorm", name: "norm", groups: 2 }"#,
-            "model.layers.1 (groupNorm \"norm\"): a text cannot be continued with this layer: its "
-                + "output is not one per symbol"
-        ),
-        (
             """
             { type: "residual", layers: [{ type: "gru", name: "inner", hiddenSize: 4,
               bidirectional: true }] }

@@ -33,8 +33,9 @@ struct GroupNormKind: LayerKind {
     }
 
     private func channels(_ context: LayerContext) throws(ModelError) -> Int {
-        guard let channels = context.input.features else {
-            throw context.needs("an image, a vector or a sequence")
+        // Padding of sequences would count in the statistics.
+        guard let channels = context.input.image?.channels ?? context.input.vector else {
+            throw context.needs("an image or a vector")
         }
         return channels
     }

@@ -20,12 +20,12 @@ private struct LastStep: Layer {
         return reshape(last, [x.shape[0], x.shape[2]])
     }
 
-    /// The last step within the length of each sequence.
+    /// The last step within the length of each sequence; of an empty one the first step, whose
+    /// values mean nothing.
     func callAsFunction(_ x: Features) -> Features {
         guard let lengths = x.lengths else { return Features(self(x.values)) }
         let (samples, steps, width) = (x.values.shape[0], x.values.shape[1], x.values.shape[2])
-        precondition(lengths.allSatisfy { $0 > 0 }, "the last step of an empty sequence")
-        let rows = lengths.enumerated().map { Int32($0.offset * steps) + $0.element - 1 }
+        let rows = lengths.enumerated().map { Int32($0.offset * steps) + max($0.element - 1, 0) }
         return Features(
             indexSelect(reshape(x.values, [samples * steps, width]), Indices(rows, [samples])))
     }

@@ -30,6 +30,7 @@ package enum LayerCatalog {
         LeakyReLUKind.self,
         ELUKind.self,
         SiLUKind.self,
+        MishKind.self,
         SoftplusKind.self,
         LogSigmoidKind.self,
         HardtanhKind.self,

@@ -70,7 +70,7 @@ struct LayerExample: Sendable, CustomTestStringConvertible {
             #"{type: "gelu", approximate: "tanh"}"#, #"{type: "leakyRelu", negativeSlope: 0.2}"#,
             #"{type: "elu", alpha: 0.7}"#, #"{type: "silu"}"#, #"{type: "softplus"}"#,
             #"{type: "logSigmoid"}"#, #"{type: "hardtanh", minVal: -0.1, maxVal: 0.2}"#,
-            #"{type: "softmax"}"#, #"{type: "logSoftmax"}"#,
+            #"{type: "softmax"}"#, #"{type: "logSoftmax"}"#, #"{type: "mish"}"#,
             #"{type: "dropout", probability: 0.3}"#,
         ].map { LayerExample($0, on: row, gives: "6") }
 

@@ -80,7 +80,6 @@ extension FeatureShape {
         if case .sequence(let length, let features) = self { (length, features) } else { nil }
     }
 
-
     /// The same with another last size; symbols stay as they are.
     func with(features: Int) -> FeatureShape {
         switch self {

@@ -152,9 +152,10 @@ let package = Package(
         tests(
             "ModelsTests",
             [
-                "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "Configuration",
+                "TestSupport", "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels",
+                "Configuration",
             ]),
-        tests("ConfigurationTests", ["Configuration", "Learning", "TaskCatalog"]),
+        tests("ConfigurationTests", ["Configuration", "Models", "Learning", "TaskCatalog"]),
         tests("DatasetsTests", ["Datasets", "Configuration", "CZlib"]),
         tests("CheckpointsTests", ["Checkpoints"]),
         tests("WireFormatTests", ["WireFormat"]),

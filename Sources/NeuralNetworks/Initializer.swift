@@ -4,10 +4,11 @@ import Tensors
 
 /// The distribution of a weight's first values.
 public enum Initializer: String, Sendable {
-    /// Uniform in +-1 / sqrt(fanIn): PyTorch's default for linear and convolution layers (He et al. 2015
-    /// with the slope sqrt(5)).
+    /// Uniform in +-1 / sqrt(fanIn): PyTorch's default for linear and convolution layers (He et al.
+    /// 2015 with the slope sqrt(5)).
     case kaimingUniform
-    /// Normal with deviation sqrt(2 / fanIn), for layers before a ReLU (He et al. 2015, section 2.2).
+    /// Normal with deviation sqrt(2 / fanIn), for layers before a ReLU (He et al. 2015, section
+    /// 2.2).
     case kaimingNormal
     /// Uniform in +-sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010, equation 16).
     case xavierUniform
@@ -31,13 +32,20 @@ public enum Initializer: String, Sendable {
 
 /// The random numbers of initial weights: a counter per tensor and per draw under the run's seed.
 public struct InitializationStream: Sendable {
-    private let generator: Philox4x32
+    /// nil: tensors keep whatever their memory holds.
+    private let generator: Philox4x32?
     private var tensorIndex: UInt64 = 0
     /// Sets these counters apart from those of shuffling, augmentation and dropout.
     private static let domain: UInt64 = 0x1417 << 48
 
     /// The stream of one seed.
     public init(seed: UInt64) { generator = Philox4x32(key: seed) }
+
+    private init(generator: Philox4x32?) { self.generator = generator }
+
+    /// A stream that gives tensors their sizes alone, for a network that is only to be counted:
+    /// large weights take no time and, as their memory is never touched, no memory.
+    package static let undrawn = InitializationStream(generator: nil)
 
     mutating func uniform(_ shape: Shape, bound: Double) -> Tensor {
         fill(shape) { generator, counter in
@@ -54,6 +62,7 @@ public struct InitializationStream: Sendable {
         _ shape: Shape, _ draw: (Philox4x32, (UInt64, UInt64)) -> Double
     ) -> Tensor {
         let tensor = Tensor(uninitialized: shape)
+        guard let generator else { return tensor }
         for element in 0..<shape.count {
             tensor.pointer[element] = Float(
                 draw(generator, (UInt64(element) << 16, Self.domain | tensorIndex)))

@@ -21,8 +21,41 @@ extension Module {
 
 /// A module that maps one variable to another.
 public protocol Layer: Module {
-    /// The forward pass.
+    /// The output for `x`, recorded on its tape.
     func callAsFunction(_ x: Variable) -> Variable
+
+    /// The output for a batch that may be padded. By default the layer computes each position
+    /// by itself, so it takes no notice of the lengths and passes them on.
+    func callAsFunction(_ x: Features) -> Features
+
+    /// This layer together with the first of those behind it, if that takes fewer runs over memory.
+    /// The bits must be those of one layer after another; by default there is no such pass.
+    func fused(with following: ArraySlice<any Layer>) -> FusedLayers?
+}
+
+extension Layer {
+    /// The values alone, with the same lengths.
+    public func callAsFunction(_ x: Features) -> Features {
+        Features(self(x.values), lengths: x.lengths)
+    }
+
+    /// None.
+    public func fused(with following: ArraySlice<any Layer>) -> FusedLayers? { nil }
+}
+
+/// One forward pass of several layers.
+public struct FusedLayers {
+    /// How many layers behind the first are part of the pass.
+    public let followingCount: Int
+    /// The pass.
+    public let pass: (Variable) -> Variable
+
+    /// - Parameter followingCount: the layers behind the first, at least one.
+    public init(followingCount: Int, pass: @escaping (Variable) -> Variable) {
+        precondition(followingCount > 0, "a pass of one layer is no fused one")
+        self.followingCount = followingCount
+        self.pass = pass
+    }
 }
 
 /// A parameter or a statistic with its name in PyTorch's `state_dict`, such as `conv1.weight`.
@@ -39,6 +72,19 @@ extension Module {
         var states: [NamedState] = []
         collect(parts, prefix: "", into: &states)
         return states
+    }
+}
+
+extension Module {
+    /// The number of trained scalars; a parameter under two names counts once.
+    package var scalarCount: Int {
+        var counted: Set<ObjectIdentifier> = []
+        return namedStates.reduce(0) { count, state in
+            guard case .parameter(_, let parameter) = state,
+                counted.insert(ObjectIdentifier(parameter)).inserted
+            else { return count }
+            return count + parameter.shape.count
+        }
     }
 }
 

@@ -102,8 +102,8 @@ import Testing
     ("optimizer.nesterov=true", "\"optimizer.nesterov\": needs a \"momentum\" above 0"),
     ("optimizer.nesterov=1", "\"optimizer.nesterov\" must be true or false, got 1"),
     (
-        "model.layers.0.type=conv3d",
-        "\"model.layers.0.type\" is \"conv3d\", which is not known; did you mean \"conv2d\"?"
+        "model.layers.0.type=convv2d",
+        "\"model.layers.0.type\" is \"convv2d\", which is not known; did you mean \"conv2d\"?"
     ),
     (
         "model.layers.1.name=a.b",

@@ -3,6 +3,7 @@
 import Foundation
 import Configuration
 import Learning
+import Models
 import Testing
 
 @Test func defaultsAreFilledIn() throws {

@@ -93,7 +93,8 @@ import Testing
             ])
     }
 
-    /// Directions with skips are two stacks; a layer that keeps the width has its skip wherever it stands.
+    /// Directions with skips are two stacks; a layer that keeps the width has its skip wherever it
+    /// stands.
     @Test(
         arguments: ["rnn", "lstm", "gru"],
         [("none", 12), ("residual", 12), ("highway", 12), ("highway", 28)])

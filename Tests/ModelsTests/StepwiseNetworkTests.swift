@@ -83,6 +83,10 @@ import Testing
         #"{ type: "lstm", hiddenSize: 8 }, { type: "transformer", heads: 2, feedForward: 16 }"#,
         #"{ type: "positions" }, { type: "gru", hiddenSize: 9 }"#,
         """
+        { type: "sinusoidalPositions" }, { type: "feedForward", hidden: 12, activation: "gelu" },
+        { type: "residual", layers: [{ type: "layerNorm" }, { type: "selfAttention", heads: 2 }] }
+        """,
+        """
         { type: "residual", layers: [{ type: "transformer", heads: 1, feedForward: 8 }] },
         { type: "dropout", probability: 0.2 }
         """,
@@ -114,6 +118,11 @@ import Testing
             #"{ type: "transformer", name: "block", heads: 2, feedForward: 8, causal: false }"#,
             "model.layers.1 (transformer \"block\"): a text cannot be continued with this layer: it "
                 + "is not causal"
+        ),
+        (
+            #"{ type: "conv1d", name: "c", outputChannels: 8, kernel: 3, padding: "same" }"#,
+            "model.layers.1 (conv1d \"c\"): a text cannot be continued with this layer: its steps "
+                + "see later symbols"
         ),
         (
             """

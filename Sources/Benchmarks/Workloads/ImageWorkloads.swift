@@ -13,8 +13,8 @@ extension Workload {
         return classification(network, input: [64, 784], replica: replica, rate: 0.05)
     }
 
-    /// Two 3x3 convolutions of 32 and 64 channels with ReLU and pooling, a hidden layer of 128; 1x28x28,
-    /// batches of 64, SGD with momentum: 421,642 parameters.
+    /// Two 3x3 convolutions of 32 and 64 channels with ReLU and pooling, a hidden layer of 128;
+    /// 1x28x28, batches of 64, SGD with momentum: 421,642 parameters.
     static func convolutionalNetwork(replica: Int) -> Workload {
         var stream = InitializationStream(seed: 1)
         let network = Sequential(
@@ -27,8 +27,8 @@ extension Workload {
         return classification(network, input: [64, 28, 28, 1], replica: replica, rate: 0.05)
     }
 
-    /// ResNet-20 for 3x32x32 (He et al. 2016, section 4.2) with projections at the two strides, batches of
-    /// 32, SGD with momentum and weight decay: 272,474 parameters.
+    /// ResNet-20 for 3x32x32 (He et al. 2016, section 4.2) with projections at the two strides,
+    /// batches of 32, SGD with momentum and weight decay: 272,474 parameters.
     static func residualNetwork(replica: Int) -> Workload {
         var stream = InitializationStream(seed: 1)
         func convolution(

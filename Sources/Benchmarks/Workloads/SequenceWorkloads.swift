@@ -4,8 +4,8 @@ import NeuralNetworks
 import Tensors
 
 extension Workload {
-    /// A character model: 96 symbols, vectors of 64, two LSTM layers of 256, 64 steps, batches of 32, Adam:
-    /// 886,880 parameters.
+    /// A character model: 96 symbols, vectors of 64, two LSTM layers of 256, 64 steps, batches of
+    /// 32, Adam: 886,880 parameters.
     static func recurrentLanguageModel(replica: Int) -> Workload {
         var stream = InitializationStream(seed: 1)
         let network = Sequential(
@@ -17,8 +17,8 @@ extension Workload {
         }
     }
 
-    /// nanoGPT's size for a processor: 4 layers, 4 heads, 128 wide, 64 symbols of context, batches of 12,
-    /// AdamW: 826,112 parameters.
+    /// nanoGPT's size for a processor: 4 layers, 4 heads, 128 wide, 64 symbols of context, batches
+    /// of 12, AdamW: 826,112 parameters.
     static func transformerLanguageModel(replica: Int) -> Workload {
         var stream = InitializationStream(seed: 1)
         var layers: [any Layer] = [
@@ -38,8 +38,8 @@ extension Workload {
         ) { Adam(count: $0, weightDecay: 0.01, decoupledDecay: true) }
     }
 
-    /// An LSTM encoder and decoder of 128 with attention: 64 symbols, 24 -> 24 steps, batches of 32, Adam:
-    /// 321,728 parameters.
+    /// An LSTM encoder and decoder of 128 with attention: 64 symbols, 24 -> 24 steps, batches of
+    /// 32, Adam: 321,728 parameters.
     static func sequenceToSequence(replica: Int) -> Workload {
         var stream = InitializationStream(seed: 1)
         let model = AttendingPair(symbols: 64, width: 128, stream: &stream)

@@ -2,8 +2,8 @@ import Autodiff
 import NeuralNetworks
 import Tensors
 
-// The networks that `rondo bench train` times: the usual small ones, in sizes that other trainers are measured
-// with too. Inputs are random, of the real shapes; only speed is of interest.
+// The networks that `rondo bench train` times: the usual small ones, in sizes that other trainers
+// are measured with too. Inputs are random, of the real shapes; only speed is of interest.
 
 /// A network with its loss on a fixed batch, and how it is trained.
 package struct Workload {

@@ -1,6 +1,6 @@
-// What a step of each workload has to multiply and add: the nominal operations of its matrix products and
-// convolutions, whatever algorithm computes them. Forward counts once, backward twice, and once for what
-// reads the data, whose gradient nobody wants.
+// What a step of each workload has to multiply and add: the nominal operations of its matrix
+// products and convolutions, whatever algorithm computes them. Forward counts once, backward twice,
+// and once for what reads the data, whose gradient is not computed.
 
 extension WorkloadName {
     /// Floating-point operations of one replica's step, forward and backward.

@@ -3,11 +3,12 @@ import NeuralNetworks
 import Configuration
 import Tensors
 
-// A recurrent encoder and decoder with attention (Bahdanau et al. 2015; Luong et al. 2015, section 3):
+// A recurrent encoder and decoder with attention (Bahdanau et al. 2015; Luong et al. 2015, section
+// 3):
 //
 //   memory  = encoder(sources)                  [S, N, E]
 //   state   = tanh(bridge(encoder's last))      the decoder's first; without a bridge if they fit
-//   hidden  = decoder(targets so far, state)    [T, N, H]: one fused run, as no step needs the context
+//   hidden  = decoder(targets so far, state)    [T, N, H]: one fused run, no step needs the context
 //   context = attention(hidden, memory)
 //   output  = linear(tanh(combine(context, hidden)))
 
@@ -22,7 +23,8 @@ struct RecurrentTranslator: Translator {
 
     let sourceEmbedding: Embedding, targetEmbedding: Embedding
     let encoder: any RecurrentLayer, decoder: any RecurrentLayer
-    /// Of the hidden states, and of an LSTM's cells; none where the encoder has one direction.
+    /// From the encoder's last states, and from an LSTM's cells, to the decoder's first; nil where
+    /// the encoder has one direction.
     let bridge: Linear?, cellBridge: Linear?
     let attention: Attention
     let combine: Linear?

@@ -3,9 +3,9 @@ import NeuralNetworks
 import Configuration
 import Tensors
 
-// The Transformer of Vaswani et al. 2017 with the norms first and one more behind each stack (Xiong et al.
-// 2020). Positions are sines and cosines, so they cost no parameters. Vectors of symbols start with
-// deviation 1, which is why they are not scaled up by sqrt(width) as in the paper.
+// The Transformer of Vaswani et al. 2017 with the norms first and one more behind each stack (Xiong
+// et al. 2020). Positions are sines and cosines, so they cost no parameters. Vectors of symbols
+// start with deviation 1, which is why they are not scaled up by sqrt(width) as in the paper.
 
 /// The network that `transformerTranslator` asks for.
 struct TransformerTranslator: Translator {

@@ -9,7 +9,8 @@ import Tensors
 package struct WrittenTarget: Sendable, Equatable {
     /// Without marks.
     package let symbols: [Int32]
-    /// The mean logarithm of the probability of a symbol, the end included; nil where it was not asked for.
+    /// The mean logarithm of the probability of a symbol, the end included; nil where it was not
+    /// asked for.
     package let score: Double?
 }
 
@@ -68,7 +69,7 @@ extension Tensor {
 struct BeamSearch {
     private struct Beginning {
         var symbols: [Int32]
-        /// Of the logarithms of the probabilities.
+        /// The sum of the logarithms of the symbols' probabilities.
         var sum: Double
     }
 
@@ -85,8 +86,8 @@ struct BeamSearch {
         self.marks = marks
     }
 
-    /// Whether nothing that is open is as good so far as the best whole target. (Ends are cheap to find: a
-    /// search that stopped at so many of them would settle for bad ones.)
+    /// Whether nothing that is open is as good so far as the best whole target. (Ends are cheap to
+    /// find: a search that stopped at so many of them would settle for bad ones.)
     var isDone: Bool {
         guard let best = whole?.score else { return open.isEmpty }
         return open.allSatisfy { $0.sum / Double(max(1, $0.symbols.count)) < best }
@@ -99,8 +100,8 @@ struct BeamSearch {
         }
     }
 
-    /// Takes the logarithms [width, V] of the probabilities of the next symbol; returns which row each row
-    /// goes on with.
+    /// Takes the logarithms [width, V] of the probabilities of the next symbol; returns which row
+    /// each row goes on with.
     mutating func extend(by logarithms: Tensor) -> [Int] {
         let columns = logarithms.shape.columns
         var candidates: [(row: Int, symbol: Int32, sum: Double)] = []
@@ -115,7 +116,8 @@ struct BeamSearch {
                     (row, Int32(symbol), beginning.sum + Double(values[symbol])))
             }
         }
-        // The order of candidates with equal sums is that of their rows, as sorted(by:) may not keep it.
+        // The order of candidates with equal sums is that of their rows, as sorted(by:) may not
+        // keep it.
         let order = candidates.indices.sorted {
             (candidates[$1].sum, $0) < (candidates[$0].sum, $1)
         }

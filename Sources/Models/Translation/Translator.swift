@@ -2,11 +2,12 @@ import Autodiff
 import NeuralNetworks
 import Tensors
 
-// What all networks from sequence to sequence have in common: in training the decoder is given the right
-// symbols so far (teacher forcing) and a whole batch is one pass; in use it is given its own, one step after
-// another.
+// What all networks from sequence to sequence have in common: in training the decoder is given the
+// right symbols so far (teacher forcing) and a whole batch is one pass; in use it is given its own,
+// one step after another.
 
-/// A batch of pairs, padded: N pairs, S symbols of the longest source, T of the longest target and its end.
+/// A batch of pairs, padded: N pairs, S symbols of the longest source, T of the longest target and
+/// its end.
 package struct TokenPairs: Sendable {
     package let count: Int
     /// [N, S]

@@ -1,38 +1,43 @@
 import NeuralNetworks
 import Configuration
 
-// Between a configuration and a translator: sizes are checked and listed without a run's having begun.
+// From a configuration to a translator: sizes are checked and listed before a run begins.
 
 extension ModelBuilder {
     /// The table of a translator: its parts and what each of them trains.
     static func translatorOutline(
         of model: ModelConfiguration, input: FeatureShape, outputs: Int
     ) throws(ModelError) -> ModelOutline {
-        let network = try translator(model, input: input, outputs: outputs, seed: 0)
+        let network = try translator(
+            model, input: input, outputs: outputs, stream: .undrawn)
         let output = FeatureShape.source(symbols: outputs, limit: network.targetLimit)
         let lines = network.parts.compactMap { name, part -> LayerOutline? in
             guard let part = part as? any Module else { return nil }
-            let count = part.namedStates.reduce(0) { sum, state in
-                guard case .parameter(_, let parameter) = state else { return sum }
-                return sum + parameter.shape.count
-            }
             return LayerOutline(
                 path: "model", name: name, type: String(describing: type(of: part)),
-                input: input, output: output, scalarCount: count)
+                input: input, output: output, scalarCount: part.scalarCount)
         }
         return ModelOutline(layers: lines, output: output, isListed: false)
     }
 
-    /// The translator with its initial weights.
+    /// The translator with its initial weights, a pure function of the configuration and the seed.
     package static func translator(
         _ model: ModelConfiguration, input: FeatureShape, outputs: Int, seed: UInt64
     ) throws(ModelError) -> any Translator {
-        guard case .source(let symbols, let limit) = input else {
+        try translator(
+            model, input: input, outputs: outputs, stream: InitializationStream(seed: seed))
+    }
+
+    private static func translator(
+        _ model: ModelConfiguration, input: FeatureShape, outputs: Int,
+        stream: InitializationStream
+    ) throws(ModelError) -> any Translator {
+        guard let (symbols, limit) = input.source else {
             throw ModelError(
                 path: "model", layer: model.typeName.rawValue,
-                problem: "needs pairs of texts, but its input is \(input.words)")
+                problem: "needs pairs of texts, but its input is \(input.message)")
         }
-        var stream = InitializationStream(seed: seed)
+        var stream = stream
         // A target's mark takes a step of its own.
         switch model.architecture {
         case .recurrentTranslator(let options):

@@ -1,8 +1,8 @@
 import CKernels
 import Tensors
 
-/// Adadelta (Zeiler 2012, algorithm 1) as PyTorch's `Adadelta`: the step is the gradient times the ratio
-/// of the root mean squares of past changes and gradients.
+/// Adadelta (Zeiler 2012, algorithm 1) as PyTorch's `Adadelta`: the step is the gradient times the
+/// ratio of the root mean squares of past changes and gradients.
 public struct Adadelta: Optimizer {
     /// PyTorch's names.
     public static let stateNames = ["square_avg", "acc_delta"]

@@ -1,8 +1,8 @@
 import CKernels
 import Tensors
 
-/// Adagrad (Duchi, Hazan and Singer 2011) as PyTorch's `Adagrad`:
-/// g += weightDecay * w;  s += g^2;  w -= rate / (1 + (step - 1) * rateDecay) * g / (sqrt(s) + epsilon).
+/// Adagrad (Duchi, Hazan and Singer 2011) as PyTorch's `Adagrad`: g += weightDecay * w;  s += g^2;
+/// w -= rate / (1 + (step - 1) * rateDecay) * g / (sqrt(s) + epsilon).
 public struct Adagrad: Optimizer {
     /// PyTorch's name.
     public static let stateNames = ["sum"]

@@ -2,7 +2,8 @@ import CKernels
 import Tensors
 
 /// The exponential moving average of a model's parameters (Polyak and Juditsky 1992), which often
-/// evaluates better than the last step's values: average += (1 - decay) * (values - average) after each update.
+/// evaluates better than the last step's values: average += (1 - decay) * (values - average) after
+/// each update.
 public struct ExponentialAverage {
     /// The averages, laid out as the store's `values`.
     public let average: Tensor
@@ -10,7 +11,8 @@ public struct ExponentialAverage {
     private let warmsUp: Bool
 
     /// Starts at `values`.
-    /// - Parameter warmsUp: uses min(decay, (1 + step) / (10 + step)) so that early values fade faster.
+    /// - Parameter warmsUp: uses min(decay, (1 + step) / (10 + step)) so that early values fade
+    ///   faster.
     public init(of values: Tensor, decay: Double, warmsUp: Bool = false) {
         precondition((0...1).contains(decay), "decay \(decay) of an average")
         average = values.copied()

@@ -1,7 +1,8 @@
 import CKernels
 
-// Clipping comes after the reduction over replicas: the norm is that of the whole step's gradient, from
-// equal bits on every worker in a fixed order, so all workers scale alike, however the replicas are dealt.
+// Clipping comes after the reduction over replicas: the norm is that of the whole step's gradient,
+// from equal bits on every worker in a fixed order, so all workers scale alike, however the
+// replicas are dealt.
 
 /// What bounds the gradient of a step.
 public enum GradientClipping: Sendable, Equatable {
@@ -18,8 +19,8 @@ public enum GradientClipping: Sendable, Equatable {
     /// - Parameters:
     ///   - gradients: sums over the samples, `count` of them; changed by `value` alone.
     ///   - gradientScale: what the optimizer multiplies them by; bounds are meant after it.
-    /// - Returns: the scale to give the optimizer, and the norm before clipping (nil for `value` and `none`,
-    ///   which do not need it).
+    /// - Returns: the scale to give the optimizer, and the norm before clipping (nil for `value`
+    ///   and `none`, which do not need it).
     /// Cost: one pass over the gradients; the shortening itself costs nothing.
     public func apply(
         to gradients: UnsafeMutablePointer<Float>, count: Int, gradientScale: Float

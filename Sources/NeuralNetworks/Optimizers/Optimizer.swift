@@ -18,7 +18,8 @@ public protocol Optimizer {
         _ values: Tensor, gradients: UnsafePointer<Float>, gradientScale: Float,
         learningRate: Double, step: Int)
 
-    /// The same for the elements in `range` alone, with the weight decay multiplied by `decayFactor`.
+    /// The same for the elements in `range` alone, with the weight decay multiplied by
+    /// `decayFactor`.
     func update(
         _ values: Tensor, in range: Range<Int>, gradients: UnsafePointer<Float>,
         gradientScale: Float, learningRate: Double, decayFactor: Double, step: Int)

@@ -1,8 +1,8 @@
 import Tensors
 
-// Some parameters are trained by other settings than the rest; the usual case is weight decay, which biases
-// and the scales of norms go without. A group is a set of ranges of the flat buffers, so that
-// an update is still one pass over memory.
+// Some parameters are trained by other settings than the rest; the usual case is weight decay,
+// which biases and the scales of norms go without. A group is a set of ranges of the flat buffers,
+// so that an update is still one pass over memory.
 
 /// Ranges of the flat buffer and how their settings differ.
 public struct ParameterGroup: Sendable, Equatable {
@@ -63,9 +63,9 @@ public struct ParameterGroup: Sendable, Equatable {
 
 /// An optimizer that treats each group by its factors; elements of no group are not updated.
 public struct ParameterGroups<Rule: Optimizer>: Optimizer {
-    /// Those of the rule.
+    /// As the rule that every group follows.
     public static var stateNames: [String] { Rule.stateNames }
-    /// Those of the rule.
+    /// As the rule that every group follows.
     public var states: [Tensor] { rule.states }
     private let rule: Rule
     private let groups: [ParameterGroup]

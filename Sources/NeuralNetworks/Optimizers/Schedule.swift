@@ -6,17 +6,17 @@ public struct Schedule: Sendable {
     public enum Shape: Sendable, Equatable {
         /// Nothing.
         case constant
-        /// Multiplied by `factor` after every so many steps.
+        /// Multiplied by `factor` at regular intervals, counted in steps.
         case step(everySteps: Int, factor: Double)
-        /// minimum + (rate - minimum) * (1 + cos(pi * progress)) / 2 (Loshchilov and Hutter 2017, equation 5),
-        /// progress going from 0 at the end of the warm-up to 1 at the last step.
+        /// minimum + (rate - minimum) * (1 + cos(pi * progress)) / 2 (Loshchilov and Hutter 2017,
+        /// equation 5), progress going from 0 at the end of the warm-up to 1 at the last step.
         case cosine(minimum: Double)
-        /// peak * sqrt(warmup / step), steps counted from 1 (Vaswani et al. 2017, section 5.3, for a peak
-        /// that is reached at the end of the warm-up); without warm-up peak / sqrt(step).
+        /// peak * sqrt(warmup / step), steps counted from 1 (Vaswani et al. 2017, section 5.3, for
+        /// a peak that is reached at the end of the warm-up); without warm-up peak / sqrt(step).
         case inverseSquareRoot
-        /// Up from peak / startDivisor to the peak over the share `rise` of all steps, then down to the start
-        /// divided by `endDivisor`, both along half a cosine (Smith and Topin 2019), as PyTorch's
-        /// `OneCycleLR`. The rise is the warm-up: `warmupSteps` is not looked at.
+        /// Up from peak / startDivisor to the peak over the share `rise` of all steps, then down to
+        /// the start divided by `endDivisor`, both along half a cosine (Smith and Topin 2019), as
+        /// PyTorch's `OneCycleLR`. The rise is the warm-up: `warmupSteps` is not looked at.
         case oneCycle(rise: Double = 0.3, startDivisor: Double = 25, endDivisor: Double = 1e4)
     }
 
@@ -24,7 +24,8 @@ public struct Schedule: Sendable {
     private let shape: Shape
     private let warmupSteps: Int, totalSteps: Int
 
-    /// - Parameter warmupSteps: the rate rises linearly, peak * (step + 1) / warmupSteps, over them.
+    /// - Parameter warmupSteps: the rate rises linearly, peak * (step + 1) / warmupSteps, over
+    ///   them.
     public init(peak: Double, shape: Shape, warmupSteps: Int = 0, totalSteps: Int) {
         self.peak = peak
         self.shape = shape

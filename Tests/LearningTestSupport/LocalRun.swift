@@ -34,6 +34,10 @@ package final class LocalRun {
         var sums: StepSums?
         while model.step < end {
             let step = model.step
+            if let work = task.work(beforeStep: step), model.workedStep != step {
+                work.take(try (0..<work.partCount).map { try work.values(ofPart: $0) })
+                model.workedStep = step
+            }
             sums = try executor.run(
                 step: step, update: model.nextUpdate, votes: StepVotes(), phase: { _ in },
                 passes: { _ in

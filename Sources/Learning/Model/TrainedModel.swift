@@ -22,9 +22,12 @@ package final class TrainedModel {
         didSet { countUpdates(from: oldValue) }
     }
 
-    /// The step before which shared work was done last and whose results are in the task's state; nil where the task
-    /// has no such work.
+    /// The step before which shared work was done last and whose values the task has taken; nil where the task has
+    /// no such work.
     package var workedStep: Int?
+
+    /// Whether something of the task is replicated beside the weights.
+    package var hasTaskState: Bool { !task.state.isEmpty }
 
     /// The task's networks with their initial weights.
     /// - Throws: `ParameterGroupError`.

@@ -40,6 +40,8 @@ final class TrainingLoop {
     private var dealNumber = 0
     /// False while a state is on its way into the model.
     private(set) var hasWholeState = true
+    /// The work before the coming step, done with the members of a ring.
+    private var preparation = StepPreparation()
 
     /// - Throws: `ParameterGroupError`.
     init(
@@ -85,6 +87,7 @@ final class TrainingLoop {
         self.group = group
         record = assignment.record
         dealNumber = 0
+        preparation.enterRing()
         link.setPace(secondsPerReplica: executor.secondsPerReplica, dealNumber: 0)
         reporter.begin(isSending: group.rank == 0)
         switch assignment.transfer {
@@ -125,6 +128,9 @@ final class TrainingLoop {
         }
         if isRoot, assignment.stateFollows { try restore(step: assignment.startStep) }
         try broadcast(model.replicatedState, group, assignment)
+        if model.hasTaskState {
+            try preparation.receiveWorkedStep(of: model, group, assignment)
+        }
         model.step = assignment.startStep
         hasWholeState = true
     }
@@ -164,6 +170,10 @@ final class TrainingLoop {
         var pace = StepPace(longest: configuration.communication.timeout)
         while model.step < lastStep {
             let step = model.step
+            if let work = task.work(beforeStep: step) {
+                group.setStallTimeout(configuration.communication.timeout)
+                try preparation.prepare(step: step, work, model, group)
+            }
             group.setStallTimeout(pace.stallTimeout)
             let change = link.dealChange(generation: group.generation)
                 .flatMap { $0.number > dealNumber ? $0 : nil }
@@ -258,11 +268,12 @@ final class TrainingLoop {
 
     /// The test split, each batch by one worker; the sums are added in the data's order everywhere.
     private func evaluate(epoch: Int) throws {
+        guard let group else { preconditionFailure("no ring to evaluate in") }
         reporter.flush()
         link.setProgress(step: model.step, phase: StepPhase.evaluation.rawValue)
         let start = ContinuousClock.now
         let work = task.evaluation
-        let parts = try model.asKept { try share(work) }
+        let parts = try model.asKept { try work.share(in: group, step: model.step) }
         work.take(parts)
         let sums = type(of: work).total(parts, valueCount: work.valueCount)
         let metrics = configuration.task.metrics
@@ -272,32 +283,6 @@ final class TrainingLoop {
                 sampleCount: metrics.sampleCount(ofEvaluation: sums),
                 figures: metrics.figures(ofEvaluation: sums).values,
                 seconds: (ContinuousClock.now - start) / .seconds(1)))
-    }
-
-    /// Does this worker's parts of shared work and gathers those of all workers, in order.
-    private func share(_ work: any SharedWork) throws -> [[Double]] {
-        guard let group else { preconditionFailure("no ring to share work in") }
-        let width = work.valueCount
-        let own = try work.parts(rank: group.rank, worldSize: group.worldSize).flatMap { part in
-            // The others wait for this worker in the next ring.
-            try group.checkIsOpen(step: UInt64(model.step))
-            let values = try work.values(ofPart: part)
-            precondition(values.count == width, "\(values.count) values of a part of \(width)")
-            return values
-        }
-        let counts = (0..<group.worldSize).map {
-            work.parts(rank: $0, worldSize: group.worldSize).count * width
-                * MemoryLayout<Double>.stride
-        }
-        var all = [Double](repeating: 0, count: work.partCount * width)
-        try own.withUnsafeBytes { contribution in
-            try all.withUnsafeMutableBytes { output in
-                try group.allGather(
-                    step: UInt64(model.step), contribution: contribution, byteCounts: counts,
-                    output: output)
-            }
-        }
-        return (0..<work.partCount).map { Array(all[$0 * width..<($0 + 1) * width]) }
     }
 
     /// The first rank sends the state to the coordinator, which owns the run's folder.

@@ -35,7 +35,8 @@ package struct ImageClassificationTask: LearningTask {
         ["data": data.resolvedData(images.resolved), "model": model.resolved]
     }
 
-    package var metrics: Metrics { ImageMetrics.metrics }
+    var figures: ImageMetrics { ImageMetrics(classes: images.classes) }
+    package var metrics: Metrics { figures.metrics }
 
     package func outline(_ run: RunContext) throws -> TaskOutline {
         let training = try outline(of: .training)

@@ -182,6 +182,9 @@ let package = Package(
         .target(
             name: "LearningTestSupport", dependencies: ["Learning", "DataParallel", "Collectives"],
             path: "Tests/LearningTestSupport", swiftSettings: strict),
+        tests(
+            "ImageClassificationTests",
+            ["LearningTestSupport", "ImageClassification", "TaskCatalog", "Learning"]),
         tests("LanguageModelTests", ["LanguageModel"]),
         tests(
             "TranslationTests",

@@ -90,12 +90,16 @@ let package = Package(
                 "Checkpoints", "Configuration", "RunFolders", "ExitCodes",
             ]),
         task("ImageClassification"),
+        task("ImageReconstruction"),
         task("LanguageModel", ["Kernels"]),
         task("Translation", ["Pictures"]),
         task("CustomProgram"),
         layer(
             "TaskCatalog",
-            ["Learning", "ImageClassification", "LanguageModel", "Translation", "CustomProgram"]),
+            [
+                "Learning", "ImageClassification", "ImageReconstruction", "LanguageModel",
+                "Translation", "CustomProgram",
+            ]),
 
         // Runs.
         layer(
@@ -185,6 +189,8 @@ let package = Package(
         tests(
             "ImageClassificationTests",
             ["LearningTestSupport", "ImageClassification", "TaskCatalog", "Learning"]),
+        tests(
+            "ImageReconstructionTests", ["LearningTestSupport", "TaskCatalog", "Learning"]),
         tests("LanguageModelTests", ["LanguageModel"]),
         tests(
             "TranslationTests",

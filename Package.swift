@@ -32,7 +32,7 @@ let package = Package(
             name: "Rondo",
             targets: [
                 "Rondo", "Tensors", "Autodiff", "NeuralNetworks", "Models", "Datasets",
-                "Checkpoints",
+                "Checkpoints", "ExitCodes",
             ]),
     ],
     targets: [
@@ -43,31 +43,36 @@ let package = Package(
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
+        // The ground floor.
+        layer("ExitCodes"),
+
         // The engine.
         .target(name: "CKernels"),
         layer("Kernels", ["CKernels", "COpenBLAS"]),
         layer("Tensors", ["Kernels", "CKernels"]),
         layer("Autodiff", ["Tensors", "Kernels", "CKernels"]),
         layer("NeuralNetworks", ["Autodiff", "Tensors", "Kernels", "CKernels"]),
-        layer("Configuration"),
-        layer("Models", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels", "Configuration"]),
-        layer("Datasets", ["Kernels", "CKernels", "CZlib"]),
-        layer("Checkpoints", ["CCrypto"]),
+        layer("Configuration", ["ExitCodes"]),
+        layer(
+            "Models",
+            ["NeuralNetworks", "Autodiff", "Tensors", "Kernels", "Configuration", "ExitCodes"]),
+        layer("Datasets", ["Kernels", "CKernels", "CZlib", "ExitCodes"]),
+        layer("Checkpoints", ["CCrypto", "ExitCodes"]),
         layer("Learning", ["Configuration"]),
 
         // Communication.
-        layer("WireFormat"),
+        layer("WireFormat", ["ExitCodes"]),
         .target(name: "CTransport"),
-        layer("Transport", ["CTransport"]),
-        layer("Collectives", ["WireFormat", "Transport"]),
-        layer("Rendezvous", ["WireFormat", "Transport"]),
+        layer("Transport", ["CTransport", "ExitCodes"]),
+        layer("Collectives", ["WireFormat", "Transport", "ExitCodes"]),
+        layer("Rendezvous", ["WireFormat", "Transport", "ExitCodes"]),
 
         // Where they meet.
         layer(
             "DataParallel",
             [
                 "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "CKernels", "Collectives",
-                "WireFormat",
+                "WireFormat", "ExitCodes",
             ]),
         layer(
             "Training",
@@ -75,22 +80,22 @@ let package = Package(
                 "DataParallel", "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels",
                 "CKernels",
                 "Datasets", "Checkpoints", "Configuration", "Learning", "Rendezvous", "Collectives",
-                "Transport", "WireFormat",
+                "Transport", "WireFormat", "ExitCodes",
             ]),
-        layer("Launching", ["CTransport", "Transport", "WireFormat"]),
+        layer("Launching", ["CTransport", "Transport", "WireFormat", "ExitCodes"]),
         layer(
             "RunProcesses",
             [
                 "Training", "Launching", "Models", "Datasets", "Configuration", "Learning",
                 "Transport",
-                "WireFormat",
+                "WireFormat", "ExitCodes",
             ]),
         layer(
             "CommandLineTool",
             [
                 "RunProcesses", "Training", "Launching", "Models", "Datasets", "Checkpoints",
                 "Configuration", "Learning", "Rendezvous", "Transport", "WireFormat", "Kernels",
-                "Tensors",
+                "Tensors", "ExitCodes",
                 "CPNG",
             ]),
         // Modules of one name but for the case do not get on: the program's folder is "rondo".
@@ -98,7 +103,7 @@ let package = Package(
             name: "Rondo",
             dependencies: [
                 "RunProcesses", "Training", "Models", "NeuralNetworks", "Autodiff", "Tensors",
-                "Kernels", "Checkpoints", "Configuration", "Learning", "Transport",
+                "Kernels", "Checkpoints", "Configuration", "Learning", "Transport", "ExitCodes",
             ], path: "Sources/Library", swiftSettings: strict),
         .executableTarget(name: "rondo", dependencies: ["CommandLineTool"], swiftSettings: strict),
 
@@ -141,7 +146,11 @@ let package = Package(
         tests("LaunchingTests", ["Launching", "Transport"]),
         tests(
             "CommandLineToolTests",
-            ["CommandLineTool", "Training", "Configuration", "Learning", "WireFormat"]),
+            [
+                "CommandLineTool", "Training", "Launching", "Models", "Datasets", "Checkpoints",
+                "DataParallel", "Collectives", "Rendezvous", "Transport", "Configuration",
+                "Learning", "WireFormat", "ExitCodes",
+            ]),
         tests(
             "ParityTests",
             [

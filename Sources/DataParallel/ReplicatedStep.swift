@@ -1,6 +1,7 @@
 import Autodiff
 import CKernels
 import Collectives
+import ExitCodes
 import NeuralNetworks
 import Tensors
 import WireFormat
@@ -36,10 +37,17 @@ package struct StepSums: Equatable, Sendable {
 }
 
 /// Why a step was not committed; the weights are those before it.
-package enum StepError: Error {
+package enum StepError: ExitCoded {
     case collective(CollectiveError)
     /// The summed loss is not a finite number.
     case diverged(step: Int, lossSum: Float)
+
+    package var exitCode: ExitCode {
+        switch self {
+        case .collective(let error): error.exitCode
+        case .diverged: .failed
+        }
+    }
 }
 
 /// A forward pass over one micro-batch, and how many samples it holds.

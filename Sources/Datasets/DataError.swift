@@ -1,7 +1,9 @@
 // What can be wrong with a data set, as data, and the one place that puts it into words.
 
+import ExitCodes
+
 /// A data file, or a demand on it, that cannot be used; `description` is one line for the user.
-public struct DataError: Error, Equatable, Sendable {
+public struct DataError: ExitCoded, Equatable, Sendable {
     /// What went wrong.
     public enum Problem: Equatable, Sendable {
         case missing
@@ -26,6 +28,9 @@ public struct DataError: Error, Equatable, Sendable {
     public let file: String
     /// What went wrong.
     public let problem: Problem
+
+    /// Bad data.
+    public var exitCode: ExitCode { .data }
 
     /// An error about `file`.
     public init(file: String, problem: Problem) {

@@ -1,9 +1,10 @@
 // What can go wrong before and while processes are started, as data; the words are in one place.
 
+import ExitCodes
 import Glibc
 
 /// A process, a host or a file of hosts that cannot be used.
-package enum LaunchingError: Error, Equatable, Sendable {
+package enum LaunchingError: ExitCoded, Equatable, Sendable {
     /// A system call failed while `subject` was started or looked after.
     case system(subject: String, operation: String, errorNumber: Int32)
     /// A line of a hosts file is wrong.
@@ -16,6 +17,14 @@ package enum LaunchingError: Error, Equatable, Sendable {
     case unknownHost(host: String, reason: String)
     /// The coordinator did not say where it listens.
     case notAnnounced(reason: String)
+
+    package var exitCode: ExitCode {
+        switch self {
+        case .hostsFile, .hostsFileUnusable: .usage
+        case .noRoute, .unknownHost: .peersLost
+        case .system, .notAnnounced: .failed
+        }
+    }
 }
 
 extension LaunchingError: CustomStringConvertible {

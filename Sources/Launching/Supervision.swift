@@ -16,6 +16,7 @@
 // The end of the coordinator settles the run; from then to the last process' end these times allow
 // 3.5 s and the reaping.
 
+import ExitCodes
 import Glibc
 
 /// The states of a supervisor and what follows from what happens.
@@ -138,9 +139,13 @@ package struct Supervision: Sendable {
     /// Whether the run has ended as an interrupted run does, with nothing else to say about it.
     package var endedByInterrupt: Bool {
         // The coordinator may also have been asked by somebody else than this supervisor.
-        if casualties.contains(Casualty(child: .coordinator, status: .exited(130))) { return true }
+        if casualties.contains(where: {
+            $0.child == .coordinator && $0.status.exitCode == .interrupted
+        }) {
+            return true
+        }
         guard wasInterrupted else { return false }
-        return wasKilledBySignal || coordinatorStatus == .exited(130)
+        return wasKilledBySignal || coordinatorStatus?.exitCode == .interrupted
             // It had not begun to watch for signals yet.
             || coordinatorStatus == .signalled(SIGINT)
     }
@@ -255,9 +260,9 @@ package struct Supervision: Sendable {
     /// its data, and a program or host that never got as far as to join the run.
     private func isForGood(_ status: ProcessEnd, _ slot: Int) -> Bool {
         guard case .exited(let code) = status else { return false }
-        if [2, 3, 126, 127].contains(code) { return true }
+        if [.usage, .data].contains(status.exitCode) || [126, 127].contains(code) { return true }
         // ssh's own failures, and a worker that was refused.
-        return [1, 255].contains(code) && places[slot]?.hasJoined != true
+        return (status.exitCode == .failed || code == 255) && places[slot]?.hasJoined != true
     }
 
     private mutating func scheduleRestart(_ slot: Int, _ now: ContinuousClock.Instant) {
@@ -288,8 +293,8 @@ package struct Supervision: Sendable {
     /// is what the others say of a failure.
     package var firstCause: Casualty? {
         casualties.first { if case .signalled = $0.status { true } else { false } }
-            ?? casualties.first { $0.child != .coordinator && $0.status != .exited(4) }
-            ?? casualties.first { $0.child == .coordinator && $0.status != .exited(4) }
+            ?? casualties.first { $0.child != .coordinator && $0.status.exitCode != .peersLost }
+            ?? casualties.first { $0.child == .coordinator && $0.status.exitCode != .peersLost }
             ?? casualties.first
     }
 }

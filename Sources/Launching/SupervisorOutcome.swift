@@ -6,12 +6,13 @@
 // coordinator's sentence and exit code are taken as they are: the workers that give up after it has
 // spoken say less, in an order that is left to chance.
 
+import ExitCodes
 import Foundation
 
 extension Supervisor {
     /// How the processes ended.
     package struct Outcome: Equatable, Sendable {
-        package var exitCode: Int32
+        package var exitCode: ExitCode
         /// What went wrong; nil if nothing did, or if the run was interrupted.
         package var message: String?
         /// The last lines of the log of the worker that is to blame.
@@ -19,7 +20,7 @@ extension Supervisor {
         /// What the coordinator announced of a finished run, for a parent that asked for it.
         package var result: String?
 
-        package init(exitCode: Int32, message: String? = nil, logLines: [String] = []) {
+        package init(exitCode: ExitCode, message: String? = nil, logLines: [String] = []) {
             self.exitCode = exitCode
             self.message = message
             self.logLines = logLines
@@ -40,31 +41,35 @@ extension Supervisor.Outcome {
             launches.first { .worker($0.slot) == child }
         }
         if supervision.coordinatorStatus == .exited(0) {
-            self.init(exitCode: 0)
+            self.init(exitCode: .done)
             result = coordinatorLine?.hasPrefix("result ") == true ? coordinatorLine : nil
         } else if supervision.endedByInterrupt {
-            self.init(exitCode: 130)
-        } else if let message, case .exited(let code) = supervision.coordinatorStatus, code != 4 {
-            self.init(coordinator: message, code, launches)
+            self.init(exitCode: .interrupted)
+        } else if let message, case .exited(let status) = supervision.coordinatorStatus,
+            ExitCode(status: status) != .peersLost
+        {
+            self.init(coordinator: message, ExitCode(status: status), launches)
         } else if let (death, launch) = casualties.lazy.compactMap({ casualty in
             launch(casualty.child).map { (casualty.status, $0) }
         }).first(where: { $1.isOwnEnd($0) }) {
             self.init(worker: launch, death)
-        } else if let message, case .exited(let code) = supervision.coordinatorStatus {
-            self.init(coordinator: message, code, launches)
+        } else if let message, case .exited(let status) = supervision.coordinatorStatus {
+            self.init(coordinator: message, ExitCode(status: status), launches)
         } else if let cause = supervision.firstCause, let launch = launch(cause.child) {
             self.init(worker: launch, cause.status)
-        } else if case .exited(let code) = supervision.coordinatorStatus {
-            self.init(exitCode: code, message: message ?? "the coordinator ended early")
+        } else if case .exited(let status) = supervision.coordinatorStatus {
+            self.init(
+                exitCode: ExitCode(status: status),
+                message: message ?? "the coordinator ended early")
         } else {
             let status = supervision.coordinatorStatus?.description ?? "is gone"
-            self.init(exitCode: 4, message: "the coordinator \(status)")
+            self.init(exitCode: .peersLost, message: "the coordinator \(status)")
         }
     }
 
     /// The coordinator's sentence, with the log of the rank that it names.
     private init(
-        coordinator message: String, _ code: Int32, _ launches: [Supervisor.WorkerLaunch]
+        coordinator message: String, _ code: ExitCode, _ launches: [Supervisor.WorkerLaunch]
     ) {
         self.init(exitCode: code, message: message)
         guard let launch = launches.first(where: { $0.slot == Self.rank(in: message) }) else {
@@ -90,8 +95,8 @@ extension Supervisor.Outcome {
         let end = launch.host == nil ? status : SSHCommand.remoteEnd(of: status)
         let name = "\(launch.name) (rank \(launch.slot))"
         // A configuration or data that a worker refuses keeps its own code.
-        var code: Int32 = 4
-        if case .exited(let own) = end, (1...3).contains(own) { code = own }
+        let kept: [ExitCode] = [.failed, .usage, .data]
+        let code = end.exitCode.flatMap { kept.contains($0) ? $0 : nil } ?? .peersLost
         if let host = launch.host,
             let words = SSHCommand.explanation(of: status, rondo: host.rondo, log: lines)
         {

@@ -1,3 +1,4 @@
+import ExitCodes
 import Foundation
 import Glibc
 import Configuration
@@ -55,7 +56,7 @@ struct ProgramRole {
         let text = String(decoding: configuration.resolvedJSON(), as: UTF8.self)
         guard text.utf8.count <= variableByteLimit else {
             throw TrainingFailure(
-                exitCode: 2,
+                exitCode: .usage,
                 message: "the configuration has \(text.utf8.count) bytes with all defaults; a"
                     + " program's may have \(variableByteLimit)")
         }
@@ -79,14 +80,14 @@ struct ProgramRole {
         signal(SIGXFSZ, SIG_IGN)
         Console.openClosedStreams()
         do {
-            exit(try part == .coordinator ? lead(parts) : compute(parts))
+            exit(try (part == .coordinator ? lead(parts) : compute(parts)).rawValue)
         } catch {
             Console.error("\(error)")
-            exit(ProcessExit.code(of: error))
+            exit(ExitCode(of: error).rawValue)
         }
     }
 
-    private func lead(_ parts: ProgramParts) throws -> Int32 {
+    private func lead(_ parts: ProgramParts) throws -> ExitCode {
         let parent = options["--announce"].flatMap { Int($0) }.map { ParentLine($0) }
         return try ParentLine.telling(parent) {
             var role = CoordinatorRole(
@@ -103,7 +104,7 @@ struct ProgramRole {
         }
     }
 
-    private func compute(_ parts: ProgramParts) throws -> Int32 {
+    private func compute(_ parts: ProgramParts) throws -> ExitCode {
         try WorkerRole(
             coordinator: try address("--coordinator"),
             slot: options["--slot"].flatMap { Int($0) }, hasLifeline: options["--lifeline"] != nil
@@ -112,7 +113,7 @@ struct ProgramRole {
 
     private func address(_ option: String) throws -> SocketAddress {
         guard let text = options[option] else {
-            throw TrainingFailure(exitCode: 2, message: "a \(part.rawValue) needs \(option)")
+            throw TrainingFailure(exitCode: .usage, message: "a \(part.rawValue) needs \(option)")
         }
         return try SocketAddress.parse(text)
     }

@@ -1,4 +1,5 @@
 import Checkpoints
+import ExitCodes
 import Foundation
 import Launching
 import Models
@@ -91,7 +92,7 @@ public final class Trainer<Model: Layer> {
     ) throws -> TrainingResult {
         if let role {
             throw TrainingFailure(
-                exitCode: 1,
+                exitCode: .failed,
                 message: "this process belongs to the run of \(role.model), whose Trainer has not"
                     + " been made: make all Trainers before the first of them trains")
         }
@@ -109,9 +110,10 @@ public final class Trainer<Model: Layer> {
                 folder: folder, mode: start.mode, showsProgress: showsProgress),
             successor: ProgramRole.coordinatorWords(
                 folder: folder, mode: .resume, showsProgress: showsProgress), folder: folder)
-        guard outcome.exitCode == 0, let line = outcome.result else {
+        guard outcome.exitCode == .done, let line = outcome.result else {
             let words =
-                outcome.exitCode == 130 ? "interrupted; start: .resuming goes on" : "no result"
+                outcome.exitCode == .interrupted
+                ? "interrupted; start: .resuming goes on" : "no result"
             throw TrainingFailure(
                 exitCode: outcome.exitCode, message: outcome.message ?? words,
                 logLines: outcome.logLines)

@@ -1,3 +1,4 @@
+import ExitCodes
 import Foundation
 
 /// What a run came to.
@@ -63,15 +64,15 @@ public struct TestFigures: Sendable, Equatable {
 }
 
 /// A run that did not reach its end.
-public struct TrainingFailure: Error, Sendable, CustomStringConvertible {
-    /// As those of `rondo train`: 1 failed, 2 wrong configuration, 3 data, 4 workers lost, 130 interrupted.
-    public let exitCode: Int32
+public struct TrainingFailure: ExitCoded, Sendable, CustomStringConvertible {
+    /// What the program may exit with, as `rondo train` would.
+    public let exitCode: ExitCode
     /// What went wrong.
     public let message: String
     /// The end of the log of the worker that is to blame.
     public let logLines: [String]
 
-    init(exitCode: Int32, message: String, logLines: [String] = []) {
+    init(exitCode: ExitCode, message: String, logLines: [String] = []) {
         self.exitCode = exitCode
         self.message = message
         self.logLines = logLines

@@ -1,3 +1,5 @@
+import ExitCodes
+
 /// What flows between two layers, for one sample.
 package enum FeatureShape: Equatable, Sendable, CustomStringConvertible {
     /// Channels x height x width.
@@ -55,7 +57,7 @@ extension FeatureShape {
 }
 
 /// A layer of the configuration that cannot take what the layer before it gives.
-package struct ModelError: Error, Equatable, CustomStringConvertible {
+package struct ModelError: ExitCoded, Equatable, CustomStringConvertible {
     /// Where in the configuration: `model.layers.3`.
     package let path: String
     /// The layer's name and type.
@@ -69,6 +71,7 @@ package struct ModelError: Error, Equatable, CustomStringConvertible {
     }
 
     package var description: String { "\(path) (\(layer)): \(problem)" }
+    package var exitCode: ExitCode { .usage }
 }
 
 /// One line of a model's table.

@@ -1,6 +1,7 @@
 // What the coordinator tells the program around it: who takes part, what was measured, which files
 // came, how it ended.
 
+import ExitCodes
 import Foundation
 import Transport
 import WireFormat
@@ -62,7 +63,7 @@ package struct GenerationDescription: Hashable, Sendable {
 package enum RunOutcome: Hashable, Sendable {
     case finished(FinishedReport)
     case stopped(FinishedReport)
-    case failed(exitCode: Int32, message: String)
+    case failed(exitCode: ExitCode, message: String)
 }
 
 /// Told what happens, on the coordinator's thread only. A call that takes long delays the

@@ -1,6 +1,7 @@
 // The coordinator's outside: a value that can be run on one thread and asked to stop from any
 // other. The work is done by CoordinatorLoop, which exists only while `run` does.
 
+import ExitCodes
 import Synchronization
 import Transport
 import WireFormat
@@ -36,7 +37,7 @@ package final class CoordinatorService: @unchecked Sendable {
     /// Waits for the workers, leads them through the run and returns when all have left.
     package func run() -> RunOutcome {
         defer { listener.close() }
-        if let problem = settings.problem { return .failed(exitCode: 2, message: problem) }
+        if let problem = settings.problem { return .failed(exitCode: .usage, message: problem) }
         let loop = CoordinatorLoop(
             listener: listener, settings: settings, delegate: delegate, wake: wake
         ) { [self] in
@@ -55,7 +56,7 @@ package final class CoordinatorService: @unchecked Sendable {
     }
 
     /// Ends the run at once, without a checkpoint. From any thread.
-    package func requestAbort(exitCode: Int32, reason: String) {
+    package func requestAbort(exitCode: ExitCode, reason: String) {
         request(.runFailed(exitCode: exitCode, message: reason))
     }
 

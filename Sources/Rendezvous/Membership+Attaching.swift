@@ -79,7 +79,7 @@ extension Membership {
             // Some may have left for good, so that it need not be as many as at the start.
             disturbedSince = disturbedSince ?? now
             if let stopReason {
-                return fail(130, MembershipWords.stoppedWithoutWorkers(stopReason), now)
+                return fail(.interrupted, MembershipWords.stoppedWithoutWorkers(stopReason), now)
             }
             phase = .waiting(until: now + settings.startTimeout, openAt: nil)
             return [.note(MembershipWords.nobodyLeft(savedStep: savedStep))] + openAfterReturn(now)

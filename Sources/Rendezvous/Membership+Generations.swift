@@ -1,5 +1,6 @@
 // Opening generations, and what makes the next one necessary: a worker that is lost, comes or goes.
 
+import ExitCodes
 import WireFormat
 
 extension Membership {
@@ -27,7 +28,8 @@ extension Membership {
             .sorted { $0.slot < $1.slot }
         if holders.isEmpty, !isFirst, let stopReason {
             // Nobody may join any more, and the last checkpoint is all that is left to stop with.
-            return actions + fail(130, MembershipWords.stoppedWithoutWorkers(stopReason), now)
+            return actions
+                + fail(.interrupted, MembershipWords.stoppedWithoutWorkers(stopReason), now)
         }
         guard !next.isEmpty, !isFirst || next.count >= settings.workerCount else {
             phase = .waiting(until: now + settings.startTimeout, openAt: nil)
@@ -53,7 +55,8 @@ extension Membership {
         nextDealing = now + Self.dealingInterval
         fruitlessCount += 1
         guard fruitlessCount <= Self.fruitlessLimit else {
-            return actions + fail(4, MembershipWords.fruitless(fruitlessCount - 1, lastCause), now)
+            return actions
+                + fail(.peersLost, MembershipWords.fruitless(fruitlessCount - 1, lastCause), now)
         }
         phase = .preparing(until: now + settings.startTimeout)
         return actions + [.openGeneration(description, members: next.map(\.id))]
@@ -117,7 +120,8 @@ extension Membership {
             member.ready.map { (member.slot, "\($0.weightsDigest) at step \($0.step)") }
         }
         if let difference = MembershipWords.difference(of: states) {
-            return fail(1, "the workers do not start from the same weights: \(difference)", now)
+            return fail(
+                .failed, "the workers do not start from the same weights: \(difference)", now)
         }
         phase = .running
         fruitlessCount = 0
@@ -220,10 +224,10 @@ extension Membership {
         let words = "\(MembershipWords.name(member)) failed: \(report.message)"
         // Lost peers are no fault of its own. What one worker cannot read, or finds to be no number,
         // is the run's affair; of a newcomer to a run that goes well it is its own.
-        if report.exitCode == 4 || (member.rank == nil && generation != nil) {
+        if report.exitCode == .peersLost || (member.rank == nil && generation != nil) {
             return lost(id, .gaveUp(report.message), now)
         }
-        if case .gathering = phase, report.exitCode != 2, report.exitCode != 3 {
+        if case .gathering = phase, report.exitCode != .usage, report.exitCode != .data {
             members[id] = nil
             return [.drop(id), .note(words)]
         }
@@ -274,7 +278,8 @@ extension Membership {
         losses[member.slot] = (step, count)
         guard count >= Self.lossLimit else { return nil }
         return fail(
-            4, "\(words); that was the \(count). worker in this place lost at step \(step)", now)
+            .peersLost,
+            "\(words); that was the \(count). worker in this place lost at step \(step)", now)
     }
 
     /// Generations in a row that may break before the first step.

@@ -23,6 +23,7 @@
 // The halves of the machine: Membership+Joining (who may take part), Membership+Generations (opening,
 // regrouping, losing), this file (the phases, the clock, the end).
 
+import ExitCodes
 import WireFormat
 
 /// A worker's connection, as the owner of the sockets numbers it.
@@ -235,13 +236,14 @@ package struct Membership: Sendable {
             return now >= until ? conclude(outcome) : []
         case .gathering(let until) where now >= until:
             return fail(
-                4, MembershipWords.startDeadline(settings, present: bySlot, lastRefusal), now)
+                .peersLost, MembershipWords.startDeadline(settings, present: bySlot, lastRefusal),
+                now)
         case .waiting(let until, nil) where now >= until:
-            return fail(4, MembershipWords.nobodyCame(settings, lastRefusal), now)
+            return fail(.peersLost, MembershipWords.nobodyCame(settings, lastRefusal), now)
         case .preparing(let until) where now >= until:
             let late = ring.filter { $0.ready == nil }
             if generation?.number == 1 {
-                return fail(4, MembershipWords.notReady(settings, late: late), now)
+                return fail(.peersLost, MembershipWords.notReady(settings, late: late), now)
             }
             for member in late { actions += lost(member.id, .stuck(settings.startTimeout), now) }
         case .regrouping(let until, _) where now >= until:
@@ -284,7 +286,7 @@ package struct Membership: Sendable {
             )
         }
         if let difference = MembershipWords.difference(of: ends) {
-            return fail(1, "the workers' weights differ at the end: \(difference)", now)
+            return fail(.failed, "the workers' weights differ at the end: \(difference)", now)
         }
         var summary = reports[0]
         summary.peakResidentBytes = reports.map(\.peakResidentBytes).max() ?? 0
@@ -298,11 +300,11 @@ package struct Membership: Sendable {
         stopReason = reason
         switch phase {
         case .gathering:
-            return fail(130, "\(reason): stopped before the first step", now)
+            return fail(.interrupted, "\(reason): stopped before the first step", now)
         case .waiting:
-            return fail(130, MembershipWords.stoppedWithoutWorkers(reason), now)
+            return fail(.interrupted, MembershipWords.stoppedWithoutWorkers(reason), now)
         case .attaching where ring.isEmpty:
-            return fail(130, "\(reason): stopped before the workers were back", now)
+            return fail(.interrupted, "\(reason): stopped before the workers were back", now)
         default:
             return [
                 .stop(connected, reason: reason),
@@ -311,7 +313,7 @@ package struct Membership: Sendable {
         }
     }
 
-    mutating func fail(_ exitCode: Int32, _ message: String, _ now: Instant) -> [Action] {
+    mutating func fail(_ exitCode: ExitCode, _ message: String, _ now: Instant) -> [Action] {
         guard !isEnding else { return [] }
         let outcome = RunOutcome.failed(exitCode: exitCode, message: message)
         phase = .ending(until: now + settings.closingGrace, outcome)

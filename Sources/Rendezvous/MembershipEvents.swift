@@ -1,6 +1,7 @@
 // What goes into the membership's state machine and what comes out of it, and the bounds it works
 // with. Plain data, so that a test can write down a transition as two lists.
 
+import ExitCodes
 import WireFormat
 
 /// The figures by which the membership decides.
@@ -128,7 +129,7 @@ extension Membership {
         /// Somebody wants the run to end after the current step.
         case stopRequested(reason: String)
         /// The coordinator itself cannot go on, or shall not.
-        case runFailed(exitCode: Int32, message: String)
+        case runFailed(exitCode: ExitCode, message: String)
     }
 
     /// What must be done.

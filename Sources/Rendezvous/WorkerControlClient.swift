@@ -9,6 +9,7 @@
 // client's thread: the worker uses it to shut down a ring in which the training thread may be
 // blocked.
 
+import ExitCodes
 import Foundation
 import Transport
 import WireFormat
@@ -227,8 +228,7 @@ package final class WorkerControlClient: Sendable {
 
     /// Reports the failure and waits until it is on its way, two seconds at most. Never throws:
     /// whoever calls this is on the way out already.
-    package func sendFailed(exitCode: Int32, message: String) {
-        let exitCode = (1...255).contains(exitCode) ? exitCode : 1
+    package func sendFailed(exitCode: ExitCode, message: String) {
         let report = FailureReport(exitCode: exitCode, message: message)
         do {
             try session.send(.failed(report))

@@ -1,3 +1,4 @@
+import ExitCodes
 import Launching
 import Configuration
 import Learning
@@ -35,10 +36,10 @@ package struct CoordinatorRole {
 
     /// Leads the run to its end and returns the exit code.
     /// - Throws: why there was no run.
-    package func lead(_ parts: ProgramParts = .none) throws -> Int32 {
+    package func lead(_ parts: ProgramParts = .none) throws -> ExitCode {
         if hasLifeline {
             // The workers have lifelines of their own; there is nobody left to save for.
-            Lifeline.watch { ProcessExit.atOnce(4) }
+            Lifeline.watch { ProcessExit.atOnce(.peersLost) }
         }
         let showsProgress = showsProgress
         let run = try CoordinatorRun(
@@ -79,7 +80,7 @@ package struct CoordinatorRole {
             + "where ADDRESS is this machine's as all of them can reach it\(list)"
     }
 
-    private func report(_ end: CoordinatorEnd) -> Int32 {
+    private func report(_ end: CoordinatorEnd) -> ExitCode {
         switch end {
         case .finished(let result): return report(result)
         case .stopped(let step, let checkpointStep):
@@ -93,28 +94,28 @@ package struct CoordinatorRole {
                     Console.errorText("begin again with the same command and --resume")
                 }
             }
-            return 130
+            return .interrupted
         case .failed(let exitCode, let message):
             if let parent { parent.send("failed \(message)") } else { Console.error(message) }
             return exitCode
         }
     }
 
-    private func report(_ result: RunResult) -> Int32 {
+    private func report(_ result: RunResult) -> ExitCode {
         do {
             let line = try result.line()
             if tellsResultToParent {
                 parent?.send(line)
-                return 0
+                return .done
             }
             Console.output(line)
-            guard let failure = Console.outputFailure else { return 0 }
+            guard let failure = Console.outputFailure else { return .done }
             // The only message of a finished run: whoever started it must not miss it.
             if let parent { parent.send("failed \(failure)") } else { Console.error(failure) }
-            return 1
+            return .failed
         } catch {
             Console.error("cannot write the result: \(error)")
-            return 1
+            return .failed
         }
     }
 }
@@ -130,7 +131,7 @@ private final class SignalStopper: Sendable {
         switch requests.withLock({ $0.received(at: .now) }) {
         case .stop: run.requestStop(reason: "interrupted")
         case .echo: break
-        case .endAtOnce: ProcessExit.atOnce(130)
+        case .endAtOnce: ProcessExit.atOnce(.interrupted)
         }
     }
 }

@@ -1,3 +1,5 @@
+import ExitCodes
+
 /// The pipe to the process that started this one.
 package struct ParentLine: Sendable {
     private let descriptor: Int32
@@ -12,15 +14,14 @@ package struct ParentLine: Sendable {
     /// Runs `body`; a parent is told what it throws, and this process ends with the fitting code. The parent
     /// says it in its own place, so the words must not appear here too.
     package static func telling(
-        _ parent: ParentLine?, exitCode: (any Error) -> Int32 = ProcessExit.code,
-        _ body: () throws -> Int32
-    ) throws -> Int32 {
+        _ parent: ParentLine?, _ body: () throws -> ExitCode
+    ) throws -> ExitCode {
         do {
             return try body()
         } catch {
             guard let parent else { throw error }
             parent.send("failed \(error)")
-            return exitCode(error)
+            return ExitCode(of: error)
         }
     }
 }

@@ -48,7 +48,7 @@ package enum RunSupervisor {
         if wasWatching { return }
         try SignalWatch.start { number in
             guard let supervisor = current.withLock({ $0 }) else {
-                ProcessExit.atOnce(128 + number)
+                ProcessExit.atOnce(bySignal: number)
             }
             supervisor.signalReceived()
         }

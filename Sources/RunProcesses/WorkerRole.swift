@@ -1,3 +1,4 @@
+import ExitCodes
 import Launching
 import Synchronization
 import Training
@@ -18,7 +19,7 @@ package struct WorkerRole {
     }
 
     /// Takes part in the run to its end and returns the exit code.
-    package func play(_ parts: ProgramParts = .none) throws -> Int32 {
+    package func play(_ parts: ProgramParts = .none) throws -> ExitCode {
         let leave = LeaveSwitch()
         let run = WorkerRun(
             WorkerOptions(
@@ -30,7 +31,7 @@ package struct WorkerRole {
         if hasLifeline {
             Lifeline.watch {
                 Console.error("the process that started this worker is gone")
-                ProcessExit.atOnce(4)
+                ProcessExit.atOnce(.peersLost)
             }
         }
         let requests = Mutex(StopRequests())
@@ -38,7 +39,7 @@ package struct WorkerRole {
             switch requests.withLock({ $0.received(at: .now) }) {
             case .stop: leave.requestLeave(reason: "it was asked to by a signal")
             case .echo: break
-            case .endAtOnce: ProcessExit.atOnce(130)
+            case .endAtOnce: ProcessExit.atOnce(.interrupted)
             }
         }
         return run.run()

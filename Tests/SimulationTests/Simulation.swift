@@ -205,7 +205,7 @@ final class Simulation {
             let isGivenUp =
                 message.contains("worker in this place lost at step")
                 && (connectionFaults.values.max() ?? 0) >= 3
-            let isStopped = code == 130 && isStopAllowed
+            let isStopped = code == .interrupted && isStopAllowed
             if !isGivenUp, !isStopped { violation("failed with \(code): \(message)") }
         }
     }

@@ -22,7 +22,7 @@ import WireFormat
         // With two workers the other one has not joined yet.
         let client = try run.join()
         #expect(fixture.exists("out/config.json"))
-        client.sendFailed(exitCode: 3, message: "x.gz: damaged")
+        client.sendFailed(exitCode: .data, message: "x.gz: damaged")
         #expect(try failure(run) == "3: worker 0 (host host0, pid 100) failed: x.gz: damaged")
         #expect(!fixture.exists("out"))
     }
@@ -32,7 +32,7 @@ import WireFormat
         try FileManager.default.createDirectory(
             atPath: fixture.folder.path, withIntermediateDirectories: true)
         let run = try LedRun(fixture, try fixture.configuration())
-        try run.join().sendFailed(exitCode: 3, message: "damaged")
+        try run.join().sendFailed(exitCode: .data, message: "damaged")
         #expect(try failure(run).hasPrefix("3: "))
         #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.folder.path) == [])
     }
@@ -44,7 +44,7 @@ import WireFormat
         let generation = try client.awaitAssignment(deadline: .after(patience)).generation
         try client.sendReady(ReadyReport(generation: generation, step: 0, weightsDigest: "a"))
         try client.sendSteps([stepReport(1)])
-        client.sendFailed(exitCode: 3, message: "damaged")
+        client.sendFailed(exitCode: .data, message: "damaged")
         #expect(try failure(run).hasPrefix("3: "))
         #expect(try fixture.text("out/metrics.jsonl").contains("\"step\":1"))
     }
@@ -57,7 +57,7 @@ import WireFormat
         try first.sendReady(ReadyReport(generation: generation, step: 0, weightsDigest: "a"))
         try first.sendSteps([stepReport(1)])
         let late = try run.join(slot: 1)
-        first.sendFailed(exitCode: 2, message: "no")
+        first.sendFailed(exitCode: .usage, message: "no")
         let screen = try run.end().screen
         #expect(screen.contains("worker 1 joined: process 101 on host1"))
         #expect(!screen.contains("worker 0 joined"), "the generation says it")

@@ -3,10 +3,12 @@
 // for help (`-h`): long names read well in scripts and in questions for help.
 
 import Configuration
+import ExitCodes
 
-/// A command line that cannot be understood; ends the program with exit code 2.
-package struct UsageError: Error, Equatable, CustomStringConvertible {
+/// A command line that cannot be understood.
+package struct UsageError: ExitCoded, Equatable, CustomStringConvertible {
     package let description: String
+    package var exitCode: ExitCode { .usage }
 
     package init(_ description: String) {
         self.description = description

@@ -3,6 +3,7 @@
 // was committed by them, and goes on to the next event.
 
 import Checkpoints
+import ExitCodes
 import Foundation
 import Glibc
 import Launching
@@ -14,14 +15,17 @@ import Transport
 import WireFormat
 
 /// A run that did not go on after an event, or could not be led.
-struct ChaosFailure: Error, CustomStringConvertible {
+struct ChaosFailure: ExitCoded, CustomStringConvertible {
     let description: String
+    var exitCode: ExitCode { .failed }
 
     init(_ description: String) { self.description = description }
 }
 
 /// Ctrl-C.
-struct ChaosInterrupted: Error {}
+struct ChaosInterrupted: ExitCoded {
+    var exitCode: ExitCode { .interrupted }
+}
 
 /// Leads one disturbed run. Used by one thread, but for `interrupt`.
 final class ChaosRun {

@@ -1,3 +1,4 @@
+import ExitCodes
 import RunProcesses
 import Foundation
 import Training
@@ -20,7 +21,7 @@ enum AuditCommand {
             examples: ["rondo audit runs/fashion-mnist-cnn"]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let report = try LedgerAudit.report(of: RunFolder(path: arguments.positionals[0]))
         if arguments.has("json") {
             let encoder = JSONEncoder()
@@ -29,7 +30,7 @@ enum AuditCommand {
         } else {
             for line in AuditText.lines(report) { Console.output(line) }
         }
-        return report.isClean ? 0 : 1
+        return report.isClean ? .done : .failed
     }
 }
 

@@ -1,3 +1,4 @@
+import ExitCodes
 import Foundation
 import Launching
 import Models
@@ -51,7 +52,7 @@ enum BenchCommand {
             ]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let words = arguments.positionals
         if words == ["worker"] {
             guard let coordinator = try arguments.address("coordinator") else {
@@ -70,7 +71,7 @@ enum BenchCommand {
         default:
             throw UsageError("'rondo bench' takes 'train WORKLOAD', 'allreduce' or 'worker'")
         }
-        return 0
+        return .done
     }
 
     private static func refuse(
@@ -81,12 +82,12 @@ enum BenchCommand {
         }
     }
 
-    private static func work(_ coordinator: SocketAddress, slot: Int?) throws -> Int32 {
+    private static func work(_ coordinator: SocketAddress, slot: Int?) throws -> ExitCode {
         // Workers that the benchmark has started end with it; others have a terminal for their input.
-        if slot != nil { Lifeline.watch { ProcessExit.atOnce(4) } }
+        if slot != nil { Lifeline.watch { ProcessExit.atOnce(.peersLost) } }
         try BenchWorker.run(
             coordinator: coordinator, slot: slot,
             productVersion: ProductVersion.current)
-        return 0
+        return .done
     }
 }

@@ -1,3 +1,4 @@
+import ExitCodes
 import Foundation
 import Launching
 import Configuration
@@ -65,7 +66,7 @@ struct BenchFleet {
         for child in children {
             guard case .signalled(let signal) = child.status else { continue }
             return WorkerFailure(
-                exitCode: 4,
+                exitCode: .peersLost,
                 message:
                     "\(child.name) (pid \(child.processID)) was ended by signal \(signal); a benchmark"
                     + " does not go on without it")

@@ -1,3 +1,4 @@
+import ExitCodes
 import RunProcesses
 import Foundation
 import Launching
@@ -57,20 +58,20 @@ enum ChaosCommand {
             ]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let isInterrupted = InterruptFlag()
         try SignalWatch.start { _ in isInterrupted.set() }
         let chaos = try Chaos(arguments, isInterrupted: { isInterrupted.isSet })
-        let result: Int32
+        let result: ExitCode
         do {
             result = try chaos.run()
         } catch {
             chaos.end()
             guard error is ChaosInterrupted else { throw error }
             Console.errorText("interrupted; all processes are ended")
-            return 130
+            return .interrupted
         }
-        return chaos.end() == 0 ? result : 1
+        return chaos.end() == 0 ? result : .failed
     }
 }
 
@@ -159,7 +160,7 @@ private final class Chaos {
         return (kinds, notes)
     }
 
-    func run() throws -> Int32 {
+    func run() throws -> ExitCode {
         for note in notes { Console.errorText("note: \(note)") }
         let reference = try arguments.text("reference") ?? undisturbed()
         let folder = RunFolder(path: "\(path)/disturbed")
@@ -253,7 +254,9 @@ private final class Chaos {
         }
     }
 
-    private func report(_ run: ChaosRun, _ folder: RunFolder, _ reference: String) throws -> Int32 {
+    private func report(_ run: ChaosRun, _ folder: RunFolder, _ reference: String) throws
+        -> ExitCode
+    {
         let found = try hash("disturbed")
         let audit = try LedgerAudit.report(of: folder)
         for line in ChaosTable.lines(run.outcomes) { Console.output(line) }
@@ -270,7 +273,7 @@ private final class Chaos {
             events: run.outcomes, missed: run.missed, modelDigest: found,
             referenceDigest: reference, audit: AuditText.verdict(audit))
         Console.output("result " + String(decoding: try encoder.encode(summary), as: UTF8.self))
-        return found == reference && audit.isClean && run.missed.isEmpty ? 0 : 1
+        return found == reference && audit.isClean && run.missed.isEmpty ? .done : .failed
     }
 }
 

@@ -1,3 +1,4 @@
+import ExitCodes
 import RunProcesses
 import Transport
 
@@ -30,9 +31,9 @@ enum CoordinatorCommand {
             ]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let parent = try arguments.integer("announce", in: 3...1023).map { ParentLine($0) }
-        return try ParentLine.telling(parent, exitCode: Program.exitCode) {
+        return try ParentLine.telling(parent) {
             let options = try RunOptions(arguments)
             return try CoordinatorRole(
                 configuration: options.configuration, folder: options.folder, mode: options.mode,

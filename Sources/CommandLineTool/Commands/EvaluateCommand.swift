@@ -1,3 +1,4 @@
+import ExitCodes
 import Foundation
 import RunProcesses
 import Training
@@ -34,7 +35,7 @@ enum EvaluateCommand {
         }
     }
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let folder = arguments.positionals[0]
         try FinishedRunArithmetic.ensure(folder)
         if arguments.has("whole"), try !FinishedRun.configuration(folder).data.isText {
@@ -49,7 +50,7 @@ enum EvaluateCommand {
         encoder.outputFormatting = .sortedKeys
         let line = Line(figures: figures, samples: sums.sampleCount)
         Console.output("result " + String(decoding: try encoder.encode(line), as: UTF8.self))
-        return 0
+        return .done
     }
 }
 

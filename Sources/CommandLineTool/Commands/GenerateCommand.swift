@@ -1,3 +1,4 @@
+import ExitCodes
 import Foundation
 import RunProcesses
 import Training
@@ -40,7 +41,7 @@ enum GenerateCommand {
             ]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let folder = arguments.positionals[0]
         let prompt = arguments.text("prompt") ?? ""
         let count = try arguments.integer("count", in: 0...Int.max) ?? defaultCount
@@ -67,6 +68,6 @@ enum GenerateCommand {
                 "\(added) symbols in \(String(format: "%.2f", seconds)) s, "
                     + "\(String(format: "%.0f", Double(added) / seconds)) symbols/s")
         }
-        return 0
+        return .done
     }
 }

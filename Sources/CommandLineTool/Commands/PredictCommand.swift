@@ -1,4 +1,5 @@
 import Configuration
+import ExitCodes
 import Learning
 import RunProcesses
 import Training
@@ -38,7 +39,7 @@ enum PredictCommand {
             ]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let folder = arguments.positionals[0]
         let inputs = arguments.positionals.dropFirst()
         let configuration = try FinishedRun.configuration(folder)
@@ -66,7 +67,7 @@ enum PredictCommand {
                 "the run in \(folder) is on the samples of a program, which alone can use its model"
             )
         }
-        return 0
+        return .done
     }
 
     private static func refuse(

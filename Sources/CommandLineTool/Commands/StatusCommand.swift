@@ -1,3 +1,4 @@
+import ExitCodes
 import RunProcesses
 import Foundation
 import Rendezvous
@@ -22,7 +23,7 @@ enum StatusCommand {
     /// How long the coordinator may take to answer: it may be storing a checkpoint.
     private static let patience = Duration.seconds(10)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let report = try ask(arguments.positionals[0])
         if arguments.has("json") {
             let encoder = JSONEncoder()
@@ -31,7 +32,7 @@ enum StatusCommand {
         } else {
             for line in lines(report) { Console.output(line) }
         }
-        return 0
+        return .done
     }
 
     private static func ask(_ place: String) throws -> StatusReport {
@@ -90,8 +91,10 @@ enum StatusCommand {
 }
 
 /// A folder in which no run is under way.
-private struct NothingRuns: Error, CustomStringConvertible {
+private struct NothingRuns: ExitCoded, CustomStringConvertible {
     let path: String
+
+    var exitCode: ExitCode { .failed }
 
     var description: String {
         "no run is under way in \(path): it has no coordinator.json; a run that has ended is looked "
@@ -100,9 +103,11 @@ private struct NothingRuns: Error, CustomStringConvertible {
 }
 
 /// What a killed coordinator has left.
-private struct CoordinatorGone: Error, CustomStringConvertible {
+private struct CoordinatorGone: ExitCoded, CustomStringConvertible {
     let path: String
     let place: CoordinatorPlace
+
+    var exitCode: ExitCode { .failed }
 
     var description: String {
         "no run is under way in \(path): its coordinator (process \(place.pid) on host "

@@ -1,3 +1,4 @@
+import ExitCodes
 import Foundation
 import Launching
 import RunProcesses
@@ -39,7 +40,7 @@ enum TrainCommand {
             ]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let options = try RunOptions(arguments)
         let places = try Fleet.places(arguments, threads: options.configuration.threads)
         guard places.workerCount <= options.configuration.replicas else {
@@ -50,7 +51,7 @@ enum TrainCommand {
 
         if arguments.has("lifeline") {
             // The children have lifelines of their own, which end with this process.
-            Lifeline.watch { ProcessExit.atOnce(4) }
+            Lifeline.watch { ProcessExit.atOnce(.peersLost) }
         }
         let words = RunOptions.words(from: arguments)
         let outcome = try RunSupervisor.run(
@@ -62,7 +63,7 @@ enum TrainCommand {
             Console.error(message)
             for line in outcome.logLines { Console.errorText("    \(line)") }
         }
-        if outcome.exitCode == 130 { sayHowToResume(options) }
+        if outcome.exitCode == .interrupted { sayHowToResume(options) }
         return outcome.exitCode
     }
 

@@ -1,3 +1,4 @@
+import ExitCodes
 import RunProcesses
 import Transport
 
@@ -21,7 +22,7 @@ enum WorkerCommand {
             examples: ["rondo worker --coordinator 10.0.0.1:4000"]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         guard let place = arguments.text("coordinator") else {
             throw UsageError("'rondo worker' needs --coordinator HOST:PORT")
         }

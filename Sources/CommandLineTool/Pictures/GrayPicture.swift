@@ -1,12 +1,14 @@
 import CPNG
 import Checkpoints
+import ExitCodes
 import Foundation
 
 /// A picture that cannot be written.
-struct PictureError: Error, CustomStringConvertible {
+struct PictureError: ExitCoded, CustomStringConvertible {
     let path: String
     let reason: String
 
+    var exitCode: ExitCode { .failed }
     var description: String { "cannot write the picture \(path): \(reason)" }
 }
 

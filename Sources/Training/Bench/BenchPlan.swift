@@ -1,3 +1,4 @@
+import ExitCodes
 import Foundation
 import Configuration
 import Learning
@@ -60,8 +61,9 @@ package struct BenchPlan: Codable, Equatable, Sendable {
 }
 
 /// A figure that came out wrong: a benchmark checks what it measures.
-package struct BenchError: Error, CustomStringConvertible {
+package struct BenchError: ExitCoded, CustomStringConvertible {
     package let description: String
+    package var exitCode: ExitCode { .failed }
 
     package init(description: String) { self.description = description }
 }

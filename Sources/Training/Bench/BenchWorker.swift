@@ -1,6 +1,7 @@
 import Checkpoints
 import Collectives
 import DataParallel
+import ExitCodes
 import Foundation
 import Kernels
 import Models
@@ -43,9 +44,9 @@ package final class BenchWorker {
             try BenchWorker(client, listener, plan.transport).run(plan, writesProfile: slot != nil)
         } catch {
             let failure = WorkerFailure(
-                exitCode: WorkerRun.exitCode(of: error), message: WorkerRun.words(error))
+                exitCode: ExitCode(of: error), message: WorkerRun.words(error))
             // Whatever it is: nobody can take this worker's place, so there is nothing to wait for.
-            client.sendFailed(exitCode: 1, message: failure.message)
+            client.sendFailed(exitCode: .failed, message: failure.message)
             throw failure
         }
     }

@@ -2,13 +2,14 @@
 // by their headers, the model by its shapes, the number of workers by the replicas.
 
 import Datasets
+import ExitCodes
 import Foundation
 import Models
 import Configuration
 import Learning
 
 /// More workers than replicas to share.
-package struct WorkerCountError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct WorkerCountError: ExitCoded, Equatable, Sendable, CustomStringConvertible {
     package let workers: Int
     package let replicas: Int
 
@@ -16,6 +17,8 @@ package struct WorkerCountError: Error, Equatable, Sendable, CustomStringConvert
         self.workers = workers
         self.replicas = replicas
     }
+
+    package var exitCode: ExitCode { .usage }
 
     package var description: String {
         "\(workers) workers cannot share \(replicas) replica\(replicas == 1 ? "" : "s"); "

@@ -2,6 +2,7 @@
 // the run's folder and the lines on the screen. All its methods are called on one thread.
 
 import Checkpoints
+import ExitCodes
 import Foundation
 import Rendezvous
 import Configuration
@@ -10,9 +11,11 @@ import Transport
 import WireFormat
 
 /// A model that arrived otherwise than it left the worker.
-struct ModelMismatch: Error, CustomStringConvertible {
+struct ModelMismatch: ExitCoded, CustomStringConvertible {
     let saved: String
     let reported: String
+
+    var exitCode: ExitCode { .failed }
 
     var description: String {
         "the saved model has SHA-256 \(saved.prefix(16))..., but the workers report "
@@ -21,10 +24,12 @@ struct ModelMismatch: Error, CustomStringConvertible {
 }
 
 /// The checkpoint that the run could go on from is not there any more.
-struct CheckpointGone: Error, CustomStringConvertible {
+struct CheckpointGone: ExitCoded, CustomStringConvertible {
     let step: Int
     let found: Int?
     let path: String
+
+    var exitCode: ExitCode { .data }
 
     var description: String {
         "the checkpoint of step \(step) in \(path) is missing or damaged"

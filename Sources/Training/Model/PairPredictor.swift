@@ -1,6 +1,7 @@
 import Autodiff
 import Checkpoints
 import Datasets
+import ExitCodes
 import Foundation
 import Models
 import Configuration
@@ -8,10 +9,12 @@ import Learning
 import Tensors
 
 /// A source that the model cannot take.
-package struct SourceProblem: Error, Equatable, CustomStringConvertible {
+package struct SourceProblem: ExitCoded, Equatable, CustomStringConvertible {
     package let line: Int
     package let symbols: Int
     package let limit: Int
+
+    package var exitCode: ExitCode { .data }
 
     package var description: String {
         "line \(line) has \(symbols) symbols, but the model was made for up to \(limit) "
@@ -33,7 +36,8 @@ package final class PairPredictor {
         let configuration = try FinishedRun.configuration(runFolder)
         guard case .pairs(let data) = configuration.data else {
             throw WorkerFailure(
-                exitCode: 2, message: "the run in \(runFolder) does not turn texts into others")
+                exitCode: .usage, message: "the run in \(runFolder) does not turn texts into others"
+            )
         }
         names = try RunVocabularies(runFolder: runFolder)
         model = try FinishedRun.model(
@@ -60,13 +64,14 @@ package final class PairPredictor {
         let source = try encoded([line])[0]
         guard !source.isEmpty else {
             throw WorkerFailure(
-                exitCode: 2, message: "the text is empty: there is no attention to show")
+                exitCode: .usage, message: "the text is empty: there is no attention to show")
         }
         let target = try written(for: [line], beam: beam)[0]
         guard let matrix = Self.attention(of: model.translator, source: source, target: target)
         else {
             throw WorkerFailure(
-                exitCode: 2, message: "the model has no attention (model.attention is \"none\")")
+                exitCode: .usage,
+                message: "the model has no attention (model.attention is \"none\")")
         }
         return AttentionMatrix(
             sources: source.map { names.source.label(of: $0) },

@@ -1,6 +1,7 @@
 import Autodiff
 import CKernels
 import Datasets
+import ExitCodes
 import Foundation
 import Models
 import Configuration
@@ -30,7 +31,7 @@ package final class Predictor {
         configuration = try FinishedRun.configuration(runFolder)
         guard let data = configuration.data.images else {
             throw WorkerFailure(
-                exitCode: 2,
+                exitCode: .usage,
                 message: "the run in \(runFolder) is one of text; it cannot classify images")
         }
         self.data = data

@@ -1,13 +1,21 @@
 import Datasets
+import ExitCodes
 import Models
 import NeuralNetworks
 import Configuration
 import Learning
 
 /// A text that cannot be generated; `description` is the line for the user.
-package enum GenerationError: Error, Equatable, CustomStringConvertible {
+package enum GenerationError: ExitCoded, Equatable, CustomStringConvertible {
     case notALanguageModel(folder: String)
     case notNumbers(folder: String)
+
+    package var exitCode: ExitCode {
+        switch self {
+        case .notALanguageModel: .usage
+        case .notNumbers: .failed
+        }
+    }
 
     package var description: String {
         switch self {

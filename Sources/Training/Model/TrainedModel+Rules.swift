@@ -1,3 +1,4 @@
+import ExitCodes
 import NeuralNetworks
 import Configuration
 import Learning
@@ -5,7 +6,7 @@ import Learning
 // The training rules that a configuration asks for, in the engine's types.
 
 /// A group of parameters that there are not.
-package struct ParameterGroupError: Error, Equatable, CustomStringConvertible {
+package struct ParameterGroupError: ExitCoded, Equatable, CustomStringConvertible {
     /// In the configuration: `optimizer.groups.0.match`.
     package let path: String
     package let match: String
@@ -13,6 +14,8 @@ package struct ParameterGroupError: Error, Equatable, CustomStringConvertible {
     package let isTaken: Bool
     /// The names of the model's parameters.
     package let known: [String]
+
+    package var exitCode: ExitCode { .usage }
 
     package var description: String {
         if isTaken {

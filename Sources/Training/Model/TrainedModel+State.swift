@@ -1,4 +1,5 @@
 import Checkpoints
+import ExitCodes
 import Foundation
 import NeuralNetworks
 import Tensors
@@ -11,7 +12,7 @@ import Tensors
 // the optimizer's file as "<parameter>.value".
 
 /// A state that does not belong to this model.
-package struct StateMismatch: Error, CustomStringConvertible {
+package struct StateMismatch: ExitCoded, CustomStringConvertible {
     package let file: String
     package let problem: String
 
@@ -21,6 +22,7 @@ package struct StateMismatch: Error, CustomStringConvertible {
     }
 
     package var description: String { "\(file): \(problem)" }
+    package var exitCode: ExitCode { .data }
 }
 
 extension TrainedModel {

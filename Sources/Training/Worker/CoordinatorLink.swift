@@ -1,3 +1,4 @@
+import ExitCodes
 import Foundation
 import Rendezvous
 import Transport
@@ -376,7 +377,7 @@ final class CoordinatorLink: @unchecked Sendable {
         }
     }
 
-    func sendFailed(exitCode: Int32, message: String) {
+    func sendFailed(exitCode: ExitCode, message: String) {
         locked { client }?.sendFailed(exitCode: exitCode, message: message)
     }
 

@@ -1,3 +1,4 @@
+import ExitCodes
 import Foundation
 import Glibc
 import Kernels
@@ -35,7 +36,7 @@ package enum ProcessArithmetic {
         guard !Arithmetic.isInEffect(level: level, threads: count) else {
             guard Arithmetic.takeProductMemory() else {
                 throw WorkerFailure(
-                    exitCode: 1,
+                    exitCode: .failed,
                     message: "this process may not take the 128 MB of memory that OpenBLAS needs;"
                         + " raise its limit ('ulimit -v')")
             }
@@ -51,7 +52,7 @@ package enum ProcessArithmetic {
         let purpose = "\(level)/\(count)"
         guard ProcessInfo.processInfo.environment[marker] != purpose else {
             throw WorkerFailure(
-                exitCode: 1,
+                exitCode: .failed,
                 message: "this program was started anew for \(level) arithmetic, but OpenBLAS runs"
                     + " \(Arithmetic.loadedCoreType)")
         }
@@ -64,7 +65,7 @@ package enum ProcessArithmetic {
         arguments.append(nil)
         execv("/proc/self/exe", &arguments)
         let reason = String(cString: strerror(errno))
-        throw WorkerFailure(exitCode: 1, message: "cannot start this program anew: \(reason)")
+        throw WorkerFailure(exitCode: .failed, message: "cannot start this program anew: \(reason)")
     }
 
     /// The most memory that this process has had resident.

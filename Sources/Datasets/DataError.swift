@@ -46,8 +46,11 @@ extension DataError: CustomStringConvertible {
     private var words: String {
         switch problem {
         case .missing:
-            return "no such data file; run cluster/setup (it installs Debian's "
-                + "dataset-fashion-mnist) or set data.directory to where it is"
+            if file.hasPrefix(Self.fashionMNISTFolder) {
+                return "no such data file; cluster/setup installs Debian's package "
+                    + "dataset-fashion-mnist, which it is part of"
+            }
+            return "no such data file; check the path"
         case .unreadable(let reason):
             return "cannot read the data file: \(reason)"
         case .corruptGzip(let reason, let offset):
@@ -83,6 +86,9 @@ extension DataError: CustomStringConvertible {
             return problem.words
         }
     }
+
+    /// Where Debian's package with Fashion-MNIST puts its files.
+    private static let fashionMNISTFolder = "/usr/share/datasets/fashion-mnist/"
 
     private static func hexadecimal(_ number: UInt32) -> String {
         let digits = String(number, radix: 16)

@@ -14,13 +14,6 @@ import Training
 import Transport
 import WireFormat
 
-/// A subcommand: its interface and what it does.
-struct Command: Sendable {
-    let specification: CommandSpecification
-    /// Returns the exit code, or throws an error whose description is the line for the user.
-    let run: @Sendable (ParsedArguments) throws -> ExitCode
-}
-
 /// The `rondo` program.
 public enum Program {
     static let commands = [

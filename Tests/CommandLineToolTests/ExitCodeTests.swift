@@ -60,6 +60,7 @@ import Transport
         Row(transport(.invalidAddress, .resolve), .usage),
         Row(collective(.notShared("two hosts")), .usage),
         Row(StepError.collective(collective(.notShared("two hosts"))), .usage),
+        Row(UnsuitableRun("no attention"), .usage),
         Row(WorkerFailure(exitCode: .usage, message: "no"), .usage),
     ]
 
@@ -91,6 +92,7 @@ import Transport
         Row(RendezvousError(.timedOut, "late"), .peersLost),
         Row(LaunchingError.noRoute(host: "a", reason: "none"), .peersLost),
         Row(LaunchingError.unknownHost(host: "a", reason: "none"), .peersLost),
+        Row(BenchError(exitCode: .peersLost, description: "gone"), .peersLost),
         Row(WorkerFailure(exitCode: .peersLost, message: "gone"), .peersLost),
     ]
 
@@ -112,6 +114,7 @@ import Transport
         Row(LedgerMissing(path: "ledger.jsonl"), .failed),
         Row(ModelMismatch(saved: "a", reported: "b"), .failed),
         Row(BenchError(description: "wrong sum"), .failed),
+        Row(ArithmeticUnavailable("no memory"), .failed),
         Row(PictureError(path: "a.png", reason: "full"), .failed),
         Row(ChaosFailure("the run stopped"), .failed),
         Row(CancellationError(), .failed),

@@ -31,7 +31,7 @@ package final class PairPredictor {
     private let model: TrainedModel
     private let limit: Int
 
-    /// - Throws: what reading the folder throws; `WorkerFailure` for a run of another kind.
+    /// - Throws: what reading the folder throws; `UnsuitableRun` for a run of another kind.
     package init(runFolder: String) throws {
         let configuration = try FinishedRun.configuration(runFolder)
         guard case .pairs(let data) = configuration.data else {
@@ -59,19 +59,16 @@ package final class PairPredictor {
     }
 
     /// Where the model looked while it wrote the target of a line.
-    /// - Throws: `WorkerFailure` if it has no attention, or nothing to look at.
+    /// - Throws: `UnsuitableRun` if it has no attention, or nothing to look at.
     package func attention(of line: String, beam: Int) throws -> AttentionMatrix {
         let source = try encoded([line])[0]
         guard !source.isEmpty else {
-            throw WorkerFailure(
-                exitCode: .usage, message: "the text is empty: there is no attention to show")
+            throw UnsuitableRun("the text is empty: there is no attention to show")
         }
         let target = try written(for: [line], beam: beam)[0]
         guard let matrix = Self.attention(of: model.translator, source: source, target: target)
         else {
-            throw WorkerFailure(
-                exitCode: .usage,
-                message: "the model has no attention (model.attention is \"none\")")
+            throw UnsuitableRun("the model has no attention (model.attention is \"none\")")
         }
         return AttentionMatrix(
             sources: source.map { names.source.label(of: $0) },

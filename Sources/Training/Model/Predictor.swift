@@ -1,7 +1,6 @@
 import Autodiff
 import CKernels
 import Datasets
-import ExitCodes
 import Foundation
 import Models
 import Configuration
@@ -30,9 +29,8 @@ package final class Predictor {
     package init(runFolder: String, input: ImageOutline) throws {
         configuration = try FinishedRun.configuration(runFolder)
         guard let data = configuration.data.images else {
-            throw WorkerFailure(
-                exitCode: .usage,
-                message: "the run in \(runFolder) is one of text; it cannot classify images")
+            throw UnsuitableRun(
+                "the run in \(runFolder) is one of text; it cannot classify images")
         }
         self.data = data
         model = try FinishedRun.model(

@@ -62,12 +62,12 @@ struct BenchFleet {
     }
 
     /// A worker that a signal has ended, which the others only see as a link that was closed.
-    private static func fallen(_ children: [ChildProcess]) -> WorkerFailure? {
+    private static func fallen(_ children: [ChildProcess]) -> BenchError? {
         for child in children {
             guard case .signalled(let signal) = child.status else { continue }
-            return WorkerFailure(
+            return BenchError(
                 exitCode: .peersLost,
-                message:
+                description:
                     "\(child.name) (pid \(child.processID)) was ended by signal \(signal); a benchmark"
                     + " does not go on without it")
         }

@@ -102,8 +102,9 @@ let package = Package(
         .target(
             name: "Rondo",
             dependencies: [
-                "RunProcesses", "Training", "Models", "NeuralNetworks", "Autodiff", "Tensors",
-                "Kernels", "Checkpoints", "Configuration", "Learning", "Transport", "ExitCodes",
+                "RunProcesses", "Launching", "Training", "Models", "NeuralNetworks", "Autodiff",
+                "Tensors", "Kernels", "Checkpoints", "Configuration", "Learning", "Transport",
+                "ExitCodes",
             ], path: "Sources/Library", swiftSettings: strict),
         .executableTarget(name: "rondo", dependencies: ["CommandLineTool"], swiftSettings: strict),
 

@@ -1,5 +1,5 @@
 // The lines that a child writes to its descriptor 3 for its parent alone: where it listens, and how
-// the run ended in words. Lines are short and few; the reader is bounded all the same.
+// the run ended. Lines are short and few; the reader is bounded all the same.
 
 import Glibc
 import Synchronization

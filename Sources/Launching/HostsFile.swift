@@ -61,13 +61,13 @@ package struct HostsFile: Equatable, Sendable {
             func wrong(_ problem: String) -> LaunchingError {
                 .hostsFile(path: path, line: index + 1, problem: problem)
             }
-            guard let words = words(of: line) else { throw wrong("a quote is not closed") }
-            guard let name = words.first else { continue }
+            guard let fields = fields(of: line) else { throw wrong("a quote is not closed") }
+            guard let name = fields.first else { continue }
             guard !name.contains("="), !name.hasPrefix("-") else {
                 throw wrong("expected a host's name first, got '\(name)'")
             }
             var host = Host(name: name)
-            for word in words.dropFirst() {
+            for word in fields.dropFirst() {
                 if let problem = apply(word, to: &host) { throw wrong(problem) }
             }
             hosts.append(host)
@@ -99,7 +99,7 @@ package struct HostsFile: Equatable, Sendable {
             guard !value.isEmpty else { return "rondo needs the program's path on the host" }
             host.rondo = value
         case "ssh":
-            guard let options = words(of: Substring(value)) else { return "a quote is not closed" }
+            guard let options = fields(of: Substring(value)) else { return "a quote is not closed" }
             host.sshOptions = options
         default:
             return "unknown key '\(parts[0])'; keys are slots, rondo and ssh"
@@ -107,10 +107,10 @@ package struct HostsFile: Equatable, Sendable {
         return nil
     }
 
-    /// The words of a line up to its comment: separated by blanks, where quotes (single or double)
+    /// The fields of a line up to its comment: separated by blanks, where quotes (single or double)
     /// keep blanks and `#` inside. Nil when a quote is not closed.
     private static func words(of line: Substring) -> [String]? {
-        var words: [String] = []
+        var fields: [String] = []
         var word: String?
         var quote: Character?
         for character in line {
@@ -122,14 +122,14 @@ package struct HostsFile: Equatable, Sendable {
             } else if character == "#", word == nil {
                 break
             } else if character.isWhitespace {
-                if let finished = word { words.append(finished) }
+                if let finished = word { fields.append(finished) }
                 word = nil
             } else {
                 word = (word ?? "") + String(character)
             }
         }
         guard quote == nil else { return nil }
-        if let word { words.append(word) }
-        return words
+        if let word { fields.append(word) }
+        return fields
     }
 }

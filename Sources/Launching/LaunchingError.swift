@@ -1,4 +1,4 @@
-// What can go wrong before and while processes are started, as data; the words are in one place.
+// What can go wrong before and while processes are started, as data. The messages are in one place.
 
 import ExitCodes
 import Glibc
@@ -11,9 +11,9 @@ package enum LaunchingError: ExitCoded, Equatable, Sendable {
     case hostsFile(path: String, line: Int, problem: String)
     /// A hosts file could not be read or names no hosts.
     case hostsFileUnusable(path: String, reason: String)
-    /// No way to the host is known.
+    /// No route leads to the host.
     case noRoute(host: String, reason: String)
-    /// Nobody here knows the host's name.
+    /// The host's name is not known here.
     case unknownHost(host: String, reason: String)
     /// The coordinator did not say where it listens.
     case notAnnounced(reason: String)

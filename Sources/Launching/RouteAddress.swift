@@ -144,10 +144,10 @@ package enum RouteAddress {
         var name = host.split(separator: "@").last.map(String.init) ?? host
         var port = 22
         for line in text.split(whereSeparator: \.isNewline) {
-            let words = line.split(separator: " ", maxSplits: 1)
-            guard words.count == 2 else { continue }
-            if words[0] == "hostname" { name = String(words[1]) }
-            if words[0] == "port" { port = Int(words[1]) ?? port }
+            let fields = line.split(separator: " ", maxSplits: 1)
+            guard fields.count == 2 else { continue }
+            if fields[0] == "hostname" { name = String(fields[1]) }
+            if fields[0] == "port" { port = Int(fields[1]) ?? port }
         }
         return (name, port)
     }

@@ -1,10 +1,10 @@
 // How a run of processes ended, in one sentence and one exit code.
 //
-// Three may know what was wrong: the coordinator, which hears every worker; the system, which saw a
-// process killed; ssh, which did not get through. A process that was killed cannot speak for itself
-// and the coordinator only lost it, so the system and ssh come first there. For everything else the
-// coordinator's sentence and exit code are taken as they are: the workers that give up after it has
-// spoken say less, in an order that is left to chance.
+// Three sources may know what was wrong: the coordinator, which every worker reports to; the system,
+// which saw a process killed; the launcher, such as ssh, which did not reach a host. A killed process
+// cannot report anything and the coordinator only lost it, so the system and the launcher come first
+// there. In all other cases the coordinator's sentence and exit code are used: workers that give up
+// after it know less, and their order is left to chance.
 
 import ExitCodes
 import Foundation
@@ -72,18 +72,18 @@ extension Supervisor.Outcome {
         coordinator message: String, _ code: ExitCode, _ launches: [Supervisor.WorkerLaunch]
     ) {
         self.init(exitCode: code, message: message)
-        guard let launch = launches.first(where: { $0.slot == Self.rank(in: message) }) else {
+        guard let launch = launches.first(where: { $0.slot == Self.slot(in: message) }) else {
             return
         }
         add(launch.lastLines(), of: launch)
     }
 
-    /// The rank that a sentence is about: the one that was lost, else the first it names.
-    static func rank(in message: String) -> Int? {
-        for words in ["lost worker ", "worker ", "workers "] {
-            guard let range = message.range(of: words) else { continue }
-            if let rank = Int(message[range.upperBound...].prefix(while: \.isNumber)) {
-                return rank
+    /// The slot of the worker that a message is about: the lost one, or else the first it names.
+    static func slot(in message: String) -> Int? {
+        for prefix in ["lost worker ", "worker ", "workers "] {
+            guard let range = message.range(of: prefix) else { continue }
+            if let slot = Int(message[range.upperBound...].prefix(while: \.isNumber)) {
+                return slot
             }
         }
         return nil
@@ -92,19 +92,17 @@ extension Supervisor.Outcome {
     /// A worker's own end.
     private init(worker launch: Supervisor.WorkerLaunch, _ status: ProcessEnd) {
         let lines = launch.lastLines()
-        let end = launch.host == nil ? status : SSHCommand.remoteEnd(of: status)
-        let name = "\(launch.name) (rank \(launch.slot))"
+        let end = launch.launcher.workerEnd(status)
+        let name = launch.name
         // A configuration or data that a worker refuses keeps its own code.
         let kept: [ExitCode] = [.failed, .usage, .data]
         let code = end.exitCode.flatMap { kept.contains($0) ? $0 : nil } ?? .peersLost
-        if let host = launch.host,
-            let words = SSHCommand.explanation(of: status, rondo: host.rondo, log: lines)
-        {
-            self.init(exitCode: code, message: "\(name): \(words)")
+        if let reason = launch.launcher.explanation(of: status, log: lines) {
+            self.init(exitCode: code, message: "\(name): \(reason)")
         } else if end == .exited(0) {
             self.init(exitCode: code, message: "\(name) ended without taking part in the run")
-        } else if case .exited = end, let words = lines.compactMap(Self.failure(in:)).last {
-            self.init(exitCode: code, message: "\(name) \(end): \(words)")
+        } else if case .exited = end, let reason = lines.compactMap(Self.failure(in:)).last {
+            self.init(exitCode: code, message: "\(name) \(end): \(reason)")
         } else {
             self.init(exitCode: code, message: "\(name) \(end)")
         }
@@ -119,9 +117,9 @@ extension Supervisor.Outcome {
 
     /// Puts the end of a log behind the message, without the lines that the message has already.
     private mutating func add(_ lines: [String], of launch: Supervisor.WorkerLaunch) {
-        let words = message ?? ""
-        logLines = lines.filter { !words.contains(Self.failure(in: $0) ?? $0) }
-        message = words + (lines.isEmpty ? "; its log is empty: " : "; the end of its log ")
+        let sentence = message ?? ""
+        logLines = lines.filter { !sentence.contains(Self.failure(in: $0) ?? $0) }
+        message = sentence + (lines.isEmpty ? "; its log is empty: " : "; the end of its log ")
         message? += launch.logPath
     }
 }
@@ -132,12 +130,11 @@ extension Supervisor.WorkerLaunch {
         Supervisor.lastLines(of: logPath, count: 10, from: logStart)
     }
 
-    /// Whether the process' own end says what happened, which no other process can know.
+    /// Whether the end of the process says what happened to it, as no other process can know.
     func isOwnEnd(_ status: ProcessEnd) -> Bool {
-        let end = host == nil ? status : SSHCommand.remoteEnd(of: status)
-        switch end {
-        case .signalled, .exited(0): return true
-        case .exited(let code): return host != nil && [126, 127, 255].contains(code)
+        switch launcher.workerEnd(status) {
+        case .signalled, .exited(0): true
+        case .exited: launcher.isLaunchFailure(status)
         }
     }
 }

@@ -2,15 +2,16 @@ import ExitCodes
 import Foundation
 import Glibc
 import Configuration
+import Launching
 import Learning
 import RunProcesses
 import Training
 import Transport
 
-// How a program's child processes know what they are: their first argument says it to `ps` and people, and
-// the environment says which Trainer's run it is and what its configuration came to.
+// How a program's child processes know what they are. Their first argument names the role, which also
+// makes it visible in `ps`; the environment names the Trainer and holds its resolved configuration.
 
-/// The part that this process plays in a run.
+/// The role of this process in a run, if it is one of the run's child processes.
 struct ProgramRole {
     private static let modelVariable = "RONDO_MODEL"
     private static let configurationVariable = "RONDO_CONFIGURATION"
@@ -31,7 +32,7 @@ struct ProgramRole {
         return path.split(separator: "/").last.map(String.init) ?? path
     }
 
-    /// Nil in a process that a person has started.
+    /// Nil in a process that a person started.
     static let ofThisProcess: ProgramRole? = {
         let environment = ProcessInfo.processInfo.environment
         let arguments = CommandLine.arguments
@@ -40,8 +41,9 @@ struct ProgramRole {
             let configuration = try? RunConfiguration.parse(
                 Data(text.utf8), origin: "the configuration from the starting process")
         else { return nil }
-        let pairs = arguments.dropFirst(2).map { word in
-            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        let pairs = arguments.dropFirst(2).map { argument in
+            let parts = argument.split(
+                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
         }
         return ProgramRole(
@@ -49,7 +51,7 @@ struct ProgramRole {
             options: Dictionary(pairs) { $1 })
     }()
 
-    /// This program, to be started as a part of a run.
+    /// This program, to be started as one of the processes of a run.
     static func program(
         model: String, _ configuration: RunConfiguration
     ) throws -> RunningProgram {
@@ -64,8 +66,8 @@ struct ProgramRole {
             name: programName, environment: [modelVariable: model, configurationVariable: text])
     }
 
-    /// What follows the program's name when it shall lead a run.
-    static func coordinatorWords(
+    /// The arguments of a coordinator's process, without the program's name.
+    static func coordinatorArguments(
         folder: RunFolder, mode: RunFolder.Mode, showsProgress: Bool
     ) -> [String] {
         [Part.coordinator.rawValue, "--output=\(folder.path)"]
@@ -74,22 +76,22 @@ struct ProgramRole {
     }
 
     /// Does what this process was started for and ends it.
-    func playAndExit(_ parts: ProgramParts) -> Never {
+    func runAndExit(_ parts: ProgramParts) -> Never {
         signal(SIGPIPE, SIG_IGN)
         // A limit on the size of files is, like a full disk, an error of the write.
         signal(SIGXFSZ, SIG_IGN)
         Console.openClosedStreams()
         do {
-            exit(try (part == .coordinator ? lead(parts) : compute(parts)).rawValue)
+            exit(try (part == .coordinator ? runCoordinator(parts) : runWorker(parts)).rawValue)
         } catch {
             Console.error("\(error)")
             exit(ExitCode(of: error).rawValue)
         }
     }
 
-    private func lead(_ parts: ProgramParts) throws -> ExitCode {
+    private func runCoordinator(_ parts: ProgramParts) throws -> ExitCode {
         let parent = options["--announce"].flatMap { Int($0) }.map { ParentLine($0) }
-        return try ParentLine.telling(parent) {
+        return try ParentLine.reportingFailure(to: parent) {
             var role = CoordinatorRole(
                 configuration: configuration,
                 folder: RunFolder(path: options["--output"] ?? "runs/\(configuration.name)"),
@@ -99,16 +101,16 @@ struct ProgramRole {
                 listenAddress: try address("--listen"), parent: parent,
                 hasLifeline: options["--lifeline"] != nil)
             role.showsProgress = options["--quiet"] == nil
-            role.tellsResultToParent = true
-            return try role.lead(parts)
+            role.sendsResultToParent = true
+            return try role.run(parts)
         }
     }
 
-    private func compute(_ parts: ProgramParts) throws -> ExitCode {
+    private func runWorker(_ parts: ProgramParts) throws -> ExitCode {
         try WorkerRole(
             coordinator: try address("--coordinator"),
             slot: options["--slot"].flatMap { Int($0) }, hasLifeline: options["--lifeline"] != nil
-        ).play(parts)
+        ).run(parts)
     }
 
     private func address(_ option: String) throws -> SocketAddress {

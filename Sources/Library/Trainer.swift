@@ -68,7 +68,7 @@ public final class Trainer<Model: Layer> {
             network: { input, outputs, stream in makeModel(input, outputs, &stream) },
             samples: samples)
         role = ProgramRole.ofThisProcess
-        if let role, role.model == name { role.playAndExit(parts) }
+        if let role, role.model == name { role.runAndExit(parts) }
         // In a child process for another Trainer the texts may depend on arguments that are not there.
         if let role {
             configuration = role.configuration
@@ -104,18 +104,18 @@ public final class Trainer<Model: Layer> {
         try folder.check(start.mode)
         let program = try ProgramRole.program(model: name, configuration)
         let outcome = try RunSupervisor.run(
-            WorkerPlaces(local: workers, program: program, threads: configuration.threads),
+            WorkerSlots(local: workers, program: program, threads: configuration.threads),
             program: program,
-            coordinator: ProgramRole.coordinatorWords(
+            coordinator: ProgramRole.coordinatorArguments(
                 folder: folder, mode: start.mode, showsProgress: showsProgress),
-            successor: ProgramRole.coordinatorWords(
+            successor: ProgramRole.coordinatorArguments(
                 folder: folder, mode: .resume, showsProgress: showsProgress), folder: folder)
         guard outcome.exitCode == .done, let line = outcome.result else {
-            let words =
+            let reason =
                 outcome.exitCode == .interrupted
                 ? "interrupted; start: .resuming goes on" : "no result"
             throw TrainingFailure(
-                exitCode: outcome.exitCode, message: outcome.message ?? words,
+                exitCode: outcome.exitCode, message: outcome.message ?? reason,
                 logLines: outcome.logLines)
         }
         return try TrainingResult(line: line)

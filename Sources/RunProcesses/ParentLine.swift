@@ -11,10 +11,12 @@ package struct ParentLine: Sendable {
         Console.write(single + "\n", to: descriptor)
     }
 
-    /// Runs `body`; a parent is told what it throws, and this process ends with the fitting code. The parent
-    /// says it in its own place, so the words must not appear here too.
-    package static func telling(
-        _ parent: ParentLine?, _ body: () throws -> ExitCode
+    /// Runs `body` and returns its exit code, or that of the error that it throws.
+    ///
+    /// The error is sent to the parent, which shows it: this process must not show it a second time.
+    /// Without a parent the error is thrown.
+    package static func reportingFailure(
+        to parent: ParentLine?, _ body: () throws -> ExitCode
     ) throws -> ExitCode {
         do {
             return try body()

@@ -5,10 +5,10 @@ import Training
 import Transport
 import WireFormat
 
-/// A process that computes.
+/// A worker's process.
 package struct WorkerRole {
     package var coordinator: SocketAddress
-    /// The rank to ask for.
+    /// The slot to take; nil takes the first free one.
     package var slot: Int?
     package var hasLifeline: Bool
 
@@ -19,7 +19,7 @@ package struct WorkerRole {
     }
 
     /// Takes part in the run to its end and returns the exit code.
-    package func play(_ parts: ProgramParts = .none) throws -> ExitCode {
+    package func run(_ parts: ProgramParts = .none) throws -> ExitCode {
         let leave = LeaveSwitch()
         let run = WorkerRun(
             WorkerOptions(

@@ -3,7 +3,7 @@ import Glibc
 import Launching
 import Testing
 
-/// Real processes under a supervisor, with shell scripts in the place of rondo.
+/// Real processes under a supervisor, with shell scripts instead of rondo.
 @Suite struct SupervisorTests {
     private let folder: String
 
@@ -22,7 +22,7 @@ import Testing
 
     private func run(
         coordinator: String, successor: String = "exit 4", workers: [String],
-        host: HostsFile.Host? = nil, supervisor: Supervisor = Supervisor()
+        launcher: any Launcher = LocalLauncher(), supervisor: Supervisor = Supervisor()
     ) throws -> Supervisor.Outcome {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         return try supervisor.run(
@@ -32,7 +32,7 @@ import Testing
             workers.enumerated().map { slot, script in
                 let log = "\(folder)/worker-\(slot).log"
                 return Supervisor.WorkerLaunch(
-                    slot: slot, host: host,
+                    slot: slot, launcher: launcher,
                     command: shell("ADDRESS=\(address); \(script)", log: log), logPath: log)
             }
         }
@@ -86,7 +86,7 @@ import Testing
             coordinator: "trap '' TERM; echo listening 127.0.0.1:5 >&3; while :; do sleep 60; done",
             workers: ["exit 3", "trap '' TERM; while :; do sleep 60; done"])
         #expect(outcome.exitCode == .data)
-        #expect(outcome.message?.hasPrefix("worker 0 (rank 0) ended with exit status 3") == true)
+        #expect(outcome.message?.hasPrefix("worker 0 ended with exit status 3") == true)
     }
 
     @Test func coordinatorsWordsAndCodeArePassedOn() throws {
@@ -105,11 +105,11 @@ import Testing
     @Test func hostWithoutProgramIsNamed() throws {
         let outcome = try run(
             coordinator: "echo listening 127.0.0.1:5 >&3; exit 4",
-            workers: ["exit 127"], host: .init(name: "node7", rondo: "/opt/rondo"))
+            workers: ["exit 127"], launcher: SSHLauncher(.init(name: "node7", rondo: "/opt/rondo")))
         #expect(outcome.exitCode == .peersLost)
         #expect(
             outcome.message?.hasPrefix(
-                "worker 0 on host node7 (rank 0): there is no program '/opt/rondo'; set rondo=PATH")
+                "worker 0 on host node7: there is no program '/opt/rondo'; set rondo=PATH")
                 == true)
     }
 
@@ -117,10 +117,10 @@ import Testing
         let outcome = try run(
             coordinator: "echo listening 127.0.0.1:5 >&3; exit 4",
             workers: ["echo 'rondo: error: this is rondo 0.0.9, the run needs 0.1.0'; exit 1"],
-            host: .init(name: "node7"))
+            launcher: SSHLauncher(.init(name: "node7")))
         #expect(
             outcome.message?.hasPrefix(
-                "worker 0 on host node7 (rank 0) ended with exit status 1: this is rondo 0.0.9, "
+                "worker 0 on host node7 ended with exit status 1: this is rondo 0.0.9, "
                     + "the run needs 0.1.0; the end of its log ") == true)
         #expect(outcome.exitCode == .failed)
         #expect(outcome.logLines == [], "the reason was said already")
@@ -157,30 +157,30 @@ import Testing
         "while kill -0 $(cat \(folder)/coordinator) 2>&-; do sleep 0.05; done; \(script)"
     }
 
-    private func lostWorker(host: HostsFile.Host? = nil, _ script: String) throws
+    private func lostWorker(launcher: any Launcher = LocalLauncher(), _ script: String) throws
         -> Supervisor.Outcome
     {
         try run(
             coordinator: "echo $$ > \(folder)/coordinator; echo listening 127.0.0.1:5 >&3; "
                 + "echo 'failed lost worker 0' >&3; exit 4",
-            workers: [afterCoordinator(script)], host: host)
+            workers: [afterCoordinator(script)], launcher: launcher)
     }
 
     @Test func killedWorkerIsNamedThoughTheCoordinatorLostIt() throws {
         let outcome = try lostWorker("kill -9 $$")
         #expect(outcome.exitCode == .peersLost)
         #expect(
-            outcome.message?.hasPrefix("worker 0 (rank 0) was killed by signal 9 (SIGKILL); ")
+            outcome.message?.hasPrefix("worker 0 was killed by signal 9 (SIGKILL); ")
                 == true, "\(outcome)")
     }
 
     @Test func signalOnAHostIsNamed() throws {
         let outcome = try lostWorker(
-            host: .init(name: "node7"), "echo rondo: rank 0 of 1; exit 137")
+            launcher: SSHLauncher(.init(name: "node7")), "echo rondo: rank 0 of 1; exit 137")
         #expect(outcome.exitCode == .peersLost)
         #expect(
             outcome.message?.hasPrefix(
-                "worker 0 on host node7 (rank 0) was killed by signal 9 (SIGKILL); ") == true,
+                "worker 0 on host node7 was killed by signal 9 (SIGKILL); ") == true,
             "\(outcome)")
     }
 
@@ -193,12 +193,12 @@ import Testing
         ("echo 'refused'", "ssh could not reach it or was refused (refused); the end"),
         ("true", "ssh could not reach it or was refused; its log is empty"),
     ])
-    func brokenConnectionQuotesOnlyTheWordsOfSSH(script: String, words: String) throws {
+    func brokenConnectionQuotesOnlyTheMessageOfSSH(script: String, message: String) throws {
         let outcome = try run(
             coordinator: "echo listening 127.0.0.1:5 >&3; exit 4",
-            workers: ["\(script); exit 255"], host: .init(name: "node7"))
+            workers: ["\(script); exit 255"], launcher: SSHLauncher(.init(name: "node7")))
         #expect(
-            outcome.message?.hasPrefix("worker 0 on host node7 (rank 0): \(words)") == true,
+            outcome.message?.hasPrefix("worker 0 on host node7: \(message)") == true,
             "\(outcome)")
     }
 

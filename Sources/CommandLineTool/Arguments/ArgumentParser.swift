@@ -135,13 +135,13 @@ package struct ParsedArguments: Equatable, Sendable {
         guard let text = text(option) else { return nil }
         guard let value = Double(text), range.contains(value) else {
             throw UsageError(
-                "'--\(option)' must be a number from \(Self.words(range.lowerBound)) to "
-                    + "\(Self.words(range.upperBound)), got '\(text)'")
+                "'--\(option)' must be a number from \(Self.text(range.lowerBound)) to "
+                    + "\(Self.text(range.upperBound)), got '\(text)'")
         }
         return value
     }
 
-    private static func words(_ bound: Double) -> String {
+    private static func text(_ bound: Double) -> String {
         Int(exactly: bound).map(String.init) ?? "\(bound)"
     }
 }

@@ -35,9 +35,7 @@ package final class PairPredictor {
     package init(runFolder: String) throws {
         let configuration = try FinishedRun.configuration(runFolder)
         guard case .pairs(let data) = configuration.data else {
-            throw WorkerFailure(
-                exitCode: .usage, message: "the run in \(runFolder) does not turn texts into others"
-            )
+            throw UnsuitableRun("the run in \(runFolder) does not turn texts into others")
         }
         names = try RunVocabularies(runFolder: runFolder)
         model = try FinishedRun.model(

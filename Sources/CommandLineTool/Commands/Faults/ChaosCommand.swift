@@ -164,17 +164,17 @@ private final class Chaos {
         for note in notes { Console.errorText("note: \(note)") }
         let reference = try arguments.text("reference") ?? undisturbed()
         let folder = RunFolder(path: "\(path)/disturbed")
-        var words = trainWords("disturbed")
+        var trainArguments = self.trainArguments("disturbed")
         if plan.events.contains(where: { $0.kind.needsRelay }) {
             let relay = try Relay(upstream: {
                 CoordinatorPlace(in: folder).flatMap { try? $0.reachable() }
             })
             relay.start()
             self.relay = relay
-            words.append("--relay=\(relay.address)")
+            trainArguments.append("--relay=\(relay.address)")
         }
         Console.errorText("disturbed run: \(plan.events.count) events in \(folder.path)")
-        try processes.startTraining("disturbed", words)
+        try processes.startTraining("disturbed", trainArguments)
         let run = ChaosRun(
             folder: folder, workerCount: workerCount, processes: processes, relay: relay,
             isInterrupted: isInterrupted, print: Console.errorText)
@@ -197,19 +197,19 @@ private final class Chaos {
         return count
     }
 
-    private func trainWords(_ name: String) -> [String] {
-        var words = [
+    private func trainArguments(_ name: String) -> [String] {
+        var result = [
             arguments.positionals[0], "--workers=\(workerCount)", "--output=\(path)/\(name)",
         ]
-        if let steps = arguments.text("steps") { words.append("--steps=\(steps)") }
-        if arguments.has("overwrite") { words.append("--overwrite") }
-        return words + arguments.texts("set").map { "--set=\($0)" }
+        if let steps = arguments.text("steps") { result.append("--steps=\(steps)") }
+        if arguments.has("overwrite") { result.append("--overwrite") }
+        return result + arguments.texts("set").map { "--set=\($0)" }
     }
 
     /// The hash of a run in peace.
     private func undisturbed() throws -> String {
         Console.errorText("undisturbed run in \(path)/reference")
-        try processes.startTraining("reference", trainWords("reference"))
+        try processes.startTraining("reference", trainArguments("reference"))
         while processes.train?.status == nil {
             if isInterrupted() { throw ChaosInterrupted() }
             ChaosProcesses.pause(.milliseconds(50))

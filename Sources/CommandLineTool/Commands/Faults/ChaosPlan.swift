@@ -30,8 +30,8 @@ package enum ChaosKind: String, CaseIterable, Codable, Sendable {
         }
     }
 
-    /// What it does, in a few words.
-    package var words: String {
+    /// What it does, for messages and tables.
+    package var description: String {
         switch self {
         case .kill: "SIGKILL"
         case .stop: "SIGSTOP"

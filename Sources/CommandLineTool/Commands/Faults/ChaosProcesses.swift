@@ -28,7 +28,7 @@ final class ChaosProcesses {
     /// Where the standard output of `rondo train` is.
     func outputPath(_ name: String) -> String { "\(folder)/\(name)-output.txt" }
 
-    func startTraining(_ name: String, _ words: [String]) throws {
+    func startTraining(_ name: String, _ arguments: [String]) throws {
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true)
         try? FileManager.default.removeItem(atPath: outputPath(name))
@@ -36,7 +36,7 @@ final class ChaosProcesses {
             name: "rondo train",
             ChildProcess.Command(
                 executable: RunningProgram(name: "rondo").executable,
-                arguments: ["rondo", "train"] + words + ["--lifeline"],
+                arguments: ["rondo", "train"] + arguments + ["--lifeline"],
                 environment: [Self.mark: number],
                 standardOutput: .appended(to: outputPath(name)),
                 standardError: .appended(to: "\(folder)/\(name)-log.txt"))

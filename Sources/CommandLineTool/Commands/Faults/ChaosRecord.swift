@@ -133,7 +133,7 @@ package enum ChaosTable {
             let pauses = those.map(\.pauseSeconds).sorted()
             let whole = those.map(\.recoverySeconds).sorted()
             rows.append(
-                [kind.words, "\(those.count)"]
+                [kind.description, "\(those.count)"]
                     + [median(pauses), percentile95(pauses), pauses.last ?? 0].map(text)
                     + [median(whole), percentile95(whole), whole.last ?? 0].map(text)
                     + ["\(those.map(\.recomputedSteps).max() ?? 0)"])

@@ -138,8 +138,8 @@ final class ChaosRun {
             time: Date().timeIntervalSince1970, generation: status.generation,
             step: status.step)
         guard let victim = try strike(event, status) else { return }
-        var words =
-            "event \(event.number): \(event.kind.words) after step \(moment.step): \(victim.name)"
+        var message =
+            "event \(event.number): \(event.kind.description) after step \(moment.step): \(victim.name)"
         let end = victim.end.map { ContinuousClock.now + $0 }
         try awaitWhole(event, victim, since: moment, until: end)
         // Of a suspension that nobody noticed, the first step behind it is the one to look at.
@@ -151,11 +151,11 @@ final class ChaosRun {
             return
         }
         outcomes.append(outcome)
-        words +=
+        message +=
             "; next step after \(ChaosTable.text(outcome.recoverySeconds)) s, of which "
             + "\(ChaosTable.text(outcome.computingSeconds)) s the step itself"
-        if outcome.recomputedSteps > 0 { words += "; steps again: \(outcome.recomputedSteps)" }
-        print(words)
+        if outcome.recomputedSteps > 0 { message += "; steps again: \(outcome.recomputedSteps)" }
+        print(message)
     }
 
     /// What an event has hit.
@@ -239,17 +239,18 @@ final class ChaosRun {
         guard let relay else { return nil }
         let link: Relay.Link =
             event.hitsRing && relay.carries(.ring, of: worker.pid) ? .ring : .control
-        let words = link == .ring ? "the ring's link into " : "the coordinator's link to "
+        let linkName = link == .ring ? "the ring's link into " : "the coordinator's link to "
         guard relay.carries(link, of: worker.pid) else {
-            missed.append("event \(event.number): \(words)\(name) is not there")
+            missed.append("event \(event.number): \(linkName)\(name) is not there")
             return nil
         }
         if event.kind == .reset {
             relay.reset(link, of: worker.pid)
-            return Victim(name: words + name)
+            return Victim(name: linkName + name)
         }
         relay.cut(link, of: worker.pid, for: .seconds(event.seconds))
-        return Victim(name: words + name + " for \(event.seconds) s", end: .seconds(event.seconds))
+        return Victim(
+            name: linkName + name + " for \(event.seconds) s", end: .seconds(event.seconds))
     }
 
     private func hasCheckpoint(of step: Int) throws -> Bool {
@@ -297,7 +298,7 @@ final class ChaosRun {
             guard ContinuousClock.now < deadline else {
                 throw ChaosFailure(
                     "the run was not whole again \(Self.patience) after event \(event.number) "
-                        + "(\(event.kind.words)): \(words(last))")
+                        + "(\(event.kind.description)): \(description(of: last))")
             }
             ChaosProcesses.pause(.milliseconds(20))
         }
@@ -308,7 +309,7 @@ final class ChaosRun {
         relay?.address ?? CoordinatorPlace(in: folder).flatMap { try? $0.reachable() }
     }
 
-    private func words(_ status: StatusReport?) -> String {
+    private func description(of status: StatusReport?) -> String {
         guard let status else { return "its coordinator does not answer" }
         return StatusCommand.lines(status).joined(separator: "; ")
     }

@@ -44,7 +44,7 @@ enum BenchCommand {
                 .init("listen", value: "HOST:PORT", "wait there for workers started by hand"),
                 .init("json", "one line of JSON per result"),
                 .init("coordinator", value: "HOST:PORT", "for worker: where the benchmark listens"),
-                .init("slot", value: "I", isHidden: true, "the worker's rank"),
+                .init("slot", value: "I", isHidden: true, "the worker's slot"),
             ],
             examples: [
                 "rondo bench train cnn --workers 2 --json", "rondo bench allreduce",
@@ -53,21 +53,21 @@ enum BenchCommand {
         run: run)
 
     private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
-        let words = arguments.positionals
-        if words == ["worker"] {
+        let kind = arguments.positionals
+        if kind == ["worker"] {
             guard let coordinator = try arguments.address("coordinator") else {
                 throw UsageError("'rondo bench worker' needs --coordinator HOST:PORT")
             }
             return try work(coordinator, slot: try arguments.integer("slot", in: 0...1023))
         }
-        let fleet = try BenchFleet(arguments)
-        switch words {
+        let workers = try BenchWorkers(arguments)
+        switch kind {
         case ["allreduce"]:
             try refuse(["steps", "profile", "trace", "gradients"], for: "allreduce", arguments)
-            try BenchAllReduce(arguments).run(fleet)
-        case _ where words.count == 2 && words[0] == "train":
+            try BenchAllReduce(arguments).run(workers)
+        case _ where kind.count == 2 && kind[0] == "train":
             try refuse(["largest"], for: "train", arguments)
-            try BenchTraining(words[1], arguments).run(fleet)
+            try BenchTraining(kind[1], arguments).run(workers)
         default:
             throw UsageError("'rondo bench' takes 'train WORKLOAD', 'allreduce' or 'worker'")
         }

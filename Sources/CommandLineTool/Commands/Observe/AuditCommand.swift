@@ -34,7 +34,7 @@ enum AuditCommand {
     }
 }
 
-/// An audit in words.
+/// The text of an audit's report.
 enum AuditText {
     /// Longer runs are shown by their first and last epochs and those with faults.
     private static let rowLimit = 12
@@ -70,8 +70,8 @@ enum AuditText {
             "\($0.usedOnce) of \($0.samples) samples of epoch \($0.epoch) so far"
         }
         if whole == 0, let part { return "clean; no sample was used twice, \(part)" }
-        let words = "clean; each sample of \(counted(whole, "whole epoch")) was used exactly once"
-        return words + (part.map { ", \($0)" } ?? "")
+        let verdict = "clean; each sample of \(counted(whole, "whole epoch")) was used exactly once"
+        return verdict + (part.map { ", \($0)" } ?? "")
     }
 
     private static func rows(_ epochs: [AuditReport.Epoch]) -> [AuditReport.Epoch] {

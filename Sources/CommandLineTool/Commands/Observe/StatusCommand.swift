@@ -15,7 +15,7 @@ enum StatusCommand {
                 "Asks the coordinator of a run that is under way. A run's folder names its "
                     + "coordinator (coordinator.json)."
             ],
-            positionals: [.init("PLACE", "the run's folder, or HOST:PORT of its coordinator")],
+            positionals: [.init("RUN", "the run's folder, or HOST:PORT of its coordinator")],
             options: [.init("json", "print one line of JSON")],
             examples: ["rondo status runs/fashion-mnist-cnn", "rondo status 10.0.0.1:4000"]),
         run: run)
@@ -35,21 +35,21 @@ enum StatusCommand {
         return .done
     }
 
-    private static func ask(_ place: String) throws -> StatusReport {
+    private static func ask(_ run: String) throws -> StatusReport {
         var isFolder: ObjCBool = false
-        let exists = FileManager.default.fileExists(atPath: place, isDirectory: &isFolder)
+        let exists = FileManager.default.fileExists(atPath: run, isDirectory: &isFolder)
         guard exists, isFolder.boolValue else {
-            let hasPort = place.split(separator: ":").last.flatMap { Int($0) } != nil
-            guard hasPort, let address = try? SocketAddress.resolve(place).first else {
+            let hasPort = run.split(separator: ":").last.flatMap { Int($0) } != nil
+            guard hasPort, let address = try? SocketAddress.resolve(run).first else {
                 throw UsageError(
-                    "there is no folder '\(place)', and it is not the HOST:PORT of a coordinator")
+                    "there is no folder '\(run)', and it is not the HOST:PORT of a coordinator")
             }
             return try StatusClient.ask(address, deadline: .after(patience))
         }
-        let folder = RunFolder(path: place)
+        let folder = RunFolder(path: run)
         guard let written = CoordinatorPlace(in: folder) else {
             guard FileManager.default.fileExists(atPath: folder.coordinatorPath) else {
-                throw NothingRuns(path: place)
+                throw NothingRuns(path: run)
             }
             throw UsageError(
                 "\(folder.coordinatorPath) does not say where a coordinator listens; ask it by HOST:PORT"
@@ -58,7 +58,7 @@ enum StatusCommand {
         do {
             return try StatusClient.ask(try written.reachable(), deadline: .after(patience))
         } catch let error as RendezvousError where error.code == .unreachable {
-            throw CoordinatorGone(path: place, place: written)
+            throw CoordinatorGone(path: run, coordinator: written)
         }
     }
 
@@ -105,13 +105,13 @@ private struct NothingRuns: ExitCoded, CustomStringConvertible {
 /// What a killed coordinator has left.
 private struct CoordinatorGone: ExitCoded, CustomStringConvertible {
     let path: String
-    let place: CoordinatorPlace
+    let coordinator: CoordinatorPlace
 
     var exitCode: ExitCode { .failed }
 
     var description: String {
-        "no run is under way in \(path): its coordinator (process \(place.pid) on host "
-            + "\(place.host)) does not listen at \(place.address) any more; go on with the run by "
+        "no run is under way in \(path): its coordinator (process \(coordinator.pid) on host "
+            + "\(coordinator.host)) does not listen at \(coordinator.address) any more; go on with the run by "
             + "'rondo train ... --resume'"
     }
 }

@@ -33,14 +33,14 @@ enum CoordinatorCommand {
 
     private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let parent = try arguments.integer("announce", in: 3...1023).map { ParentLine($0) }
-        return try ParentLine.telling(parent) {
+        return try ParentLine.reportingFailure(to: parent) {
             let options = try RunOptions(arguments)
             return try CoordinatorRole(
                 configuration: options.configuration, folder: options.folder, mode: options.mode,
                 workerCount: try arguments.integer("workers", in: 1...1024) ?? 1,
                 listenAddress: try listenAddress(arguments.text("listen") ?? "127.0.0.1:0"),
                 parent: parent, hasLifeline: arguments.has("lifeline")
-            ).lead()
+            ).run()
         }
     }
 

@@ -42,10 +42,10 @@ enum TrainCommand {
 
     private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let options = try RunOptions(arguments)
-        let places = try Fleet.places(arguments, threads: options.configuration.threads)
-        guard places.workerCount <= options.configuration.replicas else {
+        let slots = try RequestedSlots.read(arguments, threads: options.configuration.threads)
+        guard slots.workerCount <= options.configuration.replicas else {
             throw WorkerCountError(
-                workers: places.workerCount, replicas: options.configuration.replicas)
+                workers: slots.workerCount, replicas: options.configuration.replicas)
         }
         try options.folder.check(options.mode)
 
@@ -53,12 +53,12 @@ enum TrainCommand {
             // The children have lifelines of their own, which end with this process.
             Lifeline.watch { ProcessExit.atOnce(.peersLost) }
         }
-        let words = RunOptions.words(from: arguments)
+        let runArguments = RunOptions.arguments(from: arguments)
         let outcome = try RunSupervisor.run(
-            places, program: RunningProgram(name: "rondo"),
-            coordinator: ["coordinator"] + words,
-            successor: ["coordinator"] + RunOptions.wordsToResume(words), folder: options.folder,
-            relay: arguments.text("relay"))
+            slots, program: RunningProgram(name: "rondo"),
+            coordinator: ["coordinator"] + runArguments,
+            successor: ["coordinator"] + RunOptions.resuming(runArguments),
+            folder: options.folder, relay: arguments.text("relay"))
         if let message = outcome.message {
             Console.error(message)
             for line in outcome.logLines { Console.errorText("    \(line)") }
@@ -70,9 +70,9 @@ enum TrainCommand {
     private static func sayHowToResume(_ options: RunOptions) {
         // Without a checkpoint --resume begins anew; without a folder the same command does.
         guard (try? options.folder.check(.resume)) != nil else { return }
-        var words = CommandLine.arguments.dropFirst().filter { $0 != "--overwrite" }
-        if !words.contains("--resume") { words.append("--resume") }
-        let command = (["rondo"] + words.map(SSHCommand.quoted)).joined(separator: " ")
+        var arguments = CommandLine.arguments.dropFirst().filter { $0 != "--overwrite" }
+        if !arguments.contains("--resume") { arguments.append("--resume") }
+        let command = (["rondo"] + arguments.map(SSHCommand.quoted)).joined(separator: " ")
         Console.errorText("go on with: \(command)")
     }
 }

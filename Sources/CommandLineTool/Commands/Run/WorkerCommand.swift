@@ -16,21 +16,21 @@ enum WorkerCommand {
             ],
             options: [
                 .init("coordinator", value: "HOST:PORT", "where the coordinator listens"),
-                .init("slot", value: "I", "the rank to ask for (default: the first free one)"),
+                .init("slot", value: "I", "the slot to take (default: the first free one)"),
                 .init("lifeline", isHidden: true, "end when standard input ends"),
             ],
             examples: ["rondo worker --coordinator 10.0.0.1:4000"]),
         run: run)
 
     private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
-        guard let place = arguments.text("coordinator") else {
+        guard let address = arguments.text("coordinator") else {
             throw UsageError("'rondo worker' needs --coordinator HOST:PORT")
         }
         return try WorkerRole(
-            coordinator: try coordinatorAddress(place),
+            coordinator: try coordinatorAddress(address),
             slot: try arguments.integer("slot", in: 0...1023),
             hasLifeline: arguments.has("lifeline")
-        ).play()
+        ).run()
     }
 
     private static func coordinatorAddress(_ text: String) throws -> SocketAddress {

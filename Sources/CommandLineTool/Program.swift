@@ -1,5 +1,5 @@
-// The program's entry: finds the command, gives it its arguments and turns every way to fail into
-// one line on standard error and an exit code.
+// The entry point: finds the command, passes it its arguments, and turns every error into one line
+// on standard error and an exit code.
 
 import Checkpoints
 import Datasets
@@ -25,9 +25,10 @@ public enum Program {
 
     /// Runs the program with `arguments` (without its name) and returns the exit code.
     public static func run(_ arguments: [String]) -> Int32 {
-        // A peer or a pager that goes away is an error of that write, not a reason to die unheard.
+        // A write to a closed connection or pager should fail, not kill the process without a
+        // message.
         signal(SIGPIPE, SIG_IGN)
-        // A limit on the size of files is, like a full disk, an error of the write.
+        // A write beyond the limit on file sizes should fail, as on a full disk.
         signal(SIGXFSZ, SIG_IGN)
         Console.openClosedStreams()
         do {

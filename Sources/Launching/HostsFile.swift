@@ -8,7 +8,7 @@
 
 import Foundation
 
-/// The hosts of a run, in the order of the ranks that they get.
+/// The hosts of a run, in the order of their slots.
 package struct HostsFile: Equatable, Sendable {
     package struct Host: Equatable, Sendable {
         /// As ssh takes it: a name, an alias of the user's ssh configuration, `user@name`.
@@ -34,7 +34,7 @@ package struct HostsFile: Equatable, Sendable {
 
     package var slotCount: Int { hosts.reduce(0) { $0 + $1.slots } }
 
-    /// More could not own a replica each.
+    /// A run has at most this many replicas, so more workers could not have one each.
     static let slotLimit = 1024
     private static let byteLimit = 1 << 20
 
@@ -82,7 +82,7 @@ package struct HostsFile: Equatable, Sendable {
         return HostsFile(hosts: hosts)
     }
 
-    /// Reads `key=value` into the host; the answer is what is wrong, or nil.
+    /// Reads `key=value` into the host and returns what is wrong, or nil.
     private static func apply(_ word: String, to host: inout Host) -> String? {
         let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2 else {

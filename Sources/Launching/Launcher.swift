@@ -1,5 +1,6 @@
-// How the workers of a run are started: on this machine, on a host by ssh, or by a scheduler. Each way
-// is a type in a file of its own. The command line chooses among them in one place, RequestedSlots.
+// How the workers of a run are started: on this machine, on a host by ssh, or by a scheduler. Each
+// way is a type in a file of its own. The command line chooses among them in one place,
+// RequestedSlots.
 
 /// A worker to be started, and what a launcher may need to know about it.
 package struct WorkerStart: Sendable {
@@ -34,9 +35,9 @@ package protocol Launcher: Sendable {
 
     /// The command that starts a worker. It runs on this machine and ends when the worker ends.
     ///
-    /// The end of its standard input must reach the worker: it tells the worker that the supervisor is
-    /// gone. A command that cannot start its worker exits with 126, 127 or 255, as shells and ssh do;
-    /// such a worker is not started again unless it has taken part in the run before.
+    /// The end of its standard input must reach the worker: it tells the worker that the supervisor
+    /// is gone. A command that cannot start its worker exits with 126, 127 or 255, as shells and
+    /// ssh do; such a worker is not started again unless it has taken part in the run before.
     func command(for worker: WorkerStart) -> ChildProcess.Command
 
     /// How the worker ended, given how the command ended.

@@ -14,8 +14,8 @@ package struct RunningProgram: Sendable {
         let link = "/proc/self/exe"
         executable =
             (try? FileManager.default.destinationOfSymbolicLink(atPath: link)) ?? link
-        // A trap's one line, "Fatal error: ...", should be the end of a log, and a signal should kill.
-        // Swift's own crash handler writes pages of registers and survives some signals.
+        // A trap's one line, "Fatal error: ...", should be the end of a log, and a signal should
+        // kill. Swift's own crash handler writes pages of registers and survives some signals.
         let chosen = ProcessInfo.processInfo.environment["SWIFT_BACKTRACE"]
         self.environment = environment.merging(["SWIFT_BACKTRACE": chosen ?? "enable=no"]) { $1 }
     }

@@ -1,5 +1,5 @@
-// The ssh command that starts a worker on a host. It is the system's ssh, so the user's keys, aliases,
-// jump hosts and known hosts work as they do by hand.
+// The ssh command that starts a worker on a host. It is the system's ssh, so the user's keys,
+// aliases, jump hosts and known hosts work as they do by hand.
 
 /// Builds command lines for ssh and for the shell at its other end.
 package enum SSHCommand {
@@ -35,8 +35,8 @@ package enum SSHCommand {
             .joined(separator: "'\\''") + "'"
     }
 
-    /// How the program on the host ended, read from ssh's own exit status: the remote shell reports a
-    /// signal as a number above 128.
+    /// How the program on the host ended, read from ssh's own exit status: the remote shell reports
+    /// a signal as a number above 128.
     package static func remoteEnd(of status: ProcessEnd) -> ProcessEnd {
         guard case .exited(let code) = status, (129...192).contains(code) else { return status }
         return .signalled(code - 128)

@@ -1,6 +1,6 @@
-// Decides what a supervisor does about its children, as a pure state machine. Ends of children, signals
-// and the time go in; starts of children and signals to them come out. No process is touched here, so
-// every order of events can be tested.
+// Decides what a supervisor does about its children, as a pure state machine. Ends of children,
+// signals and the time go in; starts of children and signals to them come out. No process is
+// touched here, so every order of events can be tested.
 //
 //     running --a worker is lost--> running    started again, after a pause that grows
 //     running --signal--> stopping             the coordinator is asked to save and end
@@ -77,11 +77,12 @@ package struct Supervision: Sendable {
     /// Longer than the coordinator gives its workers to leave, so that it can still say what
     /// was wrong.
     package static let drainTime: Duration = .milliseconds(2500)
-    /// The coordinator gets this long to explain why workers ended well without having joined; it needs
-    /// far less. When workers that did join have left, the coordinator may have others.
+    /// The coordinator gets this long to explain why workers ended well without having joined; it
+    /// needs far less. When workers that did join have left, the coordinator may have others.
     package static let finishingTime: Duration = .seconds(10)
     package static let terminationTime: Duration = .seconds(1)
-    /// The pause before a worker that was lost again is restarted; there is none after the first loss.
+    /// The pause before a worker that was lost again is restarted; there is none after the first
+    /// loss.
     package static let firstPause: Duration = .milliseconds(500)
     package static let longestPause: Duration = .seconds(30)
     /// A worker that lived this long does not fail at every start.
@@ -256,8 +257,8 @@ package struct Supervision: Sendable {
         return coordinatorLosses.count <= Self.coordinatorLossLimit
     }
 
-    /// Whether another start would end the same way: the worker cannot read its configuration or its
-    /// data, or its program or host failed before it joined the run.
+    /// Whether another start would end the same way: the worker cannot read its configuration or
+    /// its data, or its program or host failed before it joined the run.
     private func isForGood(_ status: ProcessEnd, _ slot: Int) -> Bool {
         guard case .exited(let code) = status else { return false }
         if [.usage, .data].contains(status.exitCode) || [126, 127].contains(code) { return true }
@@ -288,9 +289,9 @@ package struct Supervision: Sendable {
         return [.killAll]
     }
 
-    /// The end that explains the others if the coordinator has not said what was wrong. A death by a
-    /// signal comes before a child that gave up, and a worker's own status before "peers lost", which
-    /// is what the other workers report after a failure.
+    /// The end that explains the others if the coordinator has not said what was wrong. A death by
+    /// a signal comes before a child that gave up, and a worker's own status before "peers lost",
+    /// which is what the other workers report after a failure.
     package var firstCause: Casualty? {
         casualties.first { if case .signalled = $0.status { true } else { false } }
             ?? casualties.first { $0.child != .coordinator && $0.status.exitCode != .peersLost }

@@ -1,5 +1,5 @@
-// Starts a coordinator and its workers, waits for them, and makes sure that none of them outlives the
-// run. `Supervision` decides what to do and when; this type owns the processes and the clock.
+// Starts a coordinator and its workers, waits for them, and makes sure that none of them outlives
+// the run. `Supervision` decides what to do and when; this type owns the processes and the clock.
 
 import Foundation
 import Glibc
@@ -33,7 +33,8 @@ package final class Supervisor: Sendable {
 
     fileprivate enum Event: Sendable {
         case child(Supervision.Event)
-        /// A coordinator's first line: where it listens, or why it does not. Nil if none came in time.
+        /// A coordinator's first line: where it listens, or why it does not. Nil if none came in
+        /// time.
         case announced(line: String?)
         case said(line: String)
         /// A coordinator says nothing more.
@@ -42,7 +43,8 @@ package final class Supervisor: Sendable {
 
     /// Includes the time to read the configuration and check the data before listening.
     package static let announcementTimeout: Duration = .seconds(60)
-    /// The last lines are in the pipe when their writer ends; reading them takes far less than this.
+    /// The last lines are in the pipe when their writer ends; reading them takes far less than
+    /// this.
     private static let lastLinesTimeout: Duration = .seconds(1)
 
     private let events = EventQueue<Event>()

@@ -1,10 +1,10 @@
 // How a run of processes ended, in one sentence and one exit code.
 //
-// Three sources may know what was wrong: the coordinator, which every worker reports to; the system,
-// which saw a process killed; the launcher, such as ssh, which did not reach a host. A killed process
-// cannot report anything and the coordinator only lost it, so the system and the launcher come first
-// there. In all other cases the coordinator's sentence and exit code are used: workers that give up
-// after it know less, and their order is left to chance.
+// Three sources may know what was wrong: the coordinator, which every worker reports to; the
+// system, which saw a process killed; the launcher, such as ssh, which did not reach a host. A
+// killed process cannot report anything and the coordinator only lost it, so the system and the
+// launcher come first there. In all other cases the coordinator's sentence and exit code are used:
+// workers that give up after it know less, and their order is left to chance.
 
 import ExitCodes
 import Foundation
@@ -15,7 +15,7 @@ extension Supervisor {
         package var exitCode: ExitCode
         /// What went wrong; nil if nothing did, or if the run was interrupted.
         package var message: String?
-        /// The last lines of the log of the worker that is to blame.
+        /// The last log lines of the worker that failed.
         package var logLines: [String]
         /// What the coordinator announced of a finished run, for a parent that asked for it.
         package var result: String?
@@ -67,7 +67,7 @@ extension Supervisor.Outcome {
         }
     }
 
-    /// The coordinator's sentence, with the log of the rank that it names.
+    /// The coordinator's message, with the log of the worker that it names.
     private init(
         coordinator message: String, _ code: ExitCode, _ launches: [Supervisor.WorkerLaunch]
     ) {
@@ -89,7 +89,7 @@ extension Supervisor.Outcome {
         return nil
     }
 
-    /// A worker's own end.
+    /// An outcome that a worker's own end explains.
     private init(worker launch: Supervisor.WorkerLaunch, _ status: ProcessEnd) {
         let lines = launch.lastLines()
         let end = launch.launcher.workerEnd(status)
@@ -150,7 +150,7 @@ extension Supervisor {
         let size = (try? file.seekToEnd()) ?? 0
         try? file.seek(toOffset: max(min(start, size), size > byteLimit ? size - byteLimit : 0))
         let bytes = (try? file.readToEnd()) ?? Data()
-        // What a worker did before it failed fills a page; the failure is what is wanted here.
+        // The trail of what a worker did before it failed fills a page; only the failure is shown.
         let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
             .filter { !$0.hasPrefix("rondo: before: ") }
         return lines.suffix(count).map(String.init)

@@ -56,7 +56,7 @@ package struct WorkerSlots: Sendable {
         guard let port = try? SocketAddress.parse(address).port else {
             throw .notAnnounced(reason: "it listens on '\(address)', which is no address")
         }
-        let isWhollyLocal = slots.allSatisfy(\.launcher.isLocal)
+        let isWhollyLocal = slots.allSatisfy { $0.launcher.isLocal }
         let cores =
             isWhollyLocal ? ProcessorCores.shares(workers: slots.count, threads: threads) : nil
         return slots.enumerated().map { number, slot in

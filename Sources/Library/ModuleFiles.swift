@@ -13,7 +13,7 @@ extension Module {
                     name: state.name, shape: state.value.shape.dimensions,
                     floats: UnsafeBufferPointer(
                         start: UnsafePointer(state.value.pointer), count: state.value.count)))
-            // PyTorch's batch norm counts its batches and wants to find the number.
+            // PyTorch's batch norm expects `num_batches_tracked`.
             if state.name.hasSuffix("running_mean") {
                 arrays.append(
                     NamedArray(name: state.name.dropLast(12) + batchCountName, integer: 0))
@@ -24,8 +24,9 @@ extension Module {
                 of: SafetensorsFile(arrays: arrays, metadata: ["format": "pt"])), to: path)
     }
 
-    /// Takes over what `save`, a run or PyTorch has written.
-    /// - Throws: when a tensor is missing, left over, or of another shape; nothing has changed then.
+    /// Loads a file that `save`, a run or PyTorch has written.
+    /// - Throws: if a tensor is missing, left over or has another shape; the module is unchanged
+    /// then.
     public func load(from path: String) throws {
         try load(try SafetensorsReader.read(path: path), from: path)
     }

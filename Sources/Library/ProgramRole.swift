@@ -8,14 +8,15 @@ import RunProcesses
 import Training
 import Transport
 
-// How a program's child processes know what they are. Their first argument names the role, which also
-// makes it visible in `ps`; the environment names the Trainer and holds its resolved configuration.
+// How a program's child processes know what they are. Their first argument names the role, which
+// also makes it visible in `ps`; the environment names the Trainer and holds its resolved
+// configuration.
 
 /// The role of this process in a run, if it is one of the run's child processes.
 struct ProgramRole {
     private static let modelVariable = "RONDO_MODEL"
     private static let configurationVariable = "RONDO_CONFIGURATION"
-    /// What Linux lets one variable hold.
+    /// The most that Linux allows for one variable.
     private static let variableByteLimit = 128 * 1024 - 64
 
     private enum Part: String { case coordinator, worker }
@@ -78,7 +79,7 @@ struct ProgramRole {
     /// Does what this process was started for and ends it.
     func runAndExit(_ parts: ProgramParts) -> Never {
         signal(SIGPIPE, SIG_IGN)
-        // A limit on the size of files is, like a full disk, an error of the write.
+        // A write beyond the limit on file sizes should fail, as on a full disk.
         signal(SIGXFSZ, SIG_IGN)
         Console.openClosedStreams()
         do {

@@ -13,15 +13,16 @@ import RunProcesses
 //     program coordinator ...      Trainer.init leads the run and ends the process
 //     program worker ...           Trainer.init computes its replicas and ends the process
 //
-// The child processes are the program itself, because only it has the network. They run it from its first line
-// up to the making of the Trainer, so that must come before everything that shall happen once.
+// The child processes run the same program, because only it has the network. They execute it up to
+// the line that makes the Trainer, so that line must precede everything that should happen only
+// once.
 
-/// Trains a network of the program's own with several worker processes.
+/// Trains a network that the program defines, with several worker processes.
 ///
-/// To be made first thing in `main`: the processes of a run are the same program, and in them `init` does not
-/// return.
+/// Make it at the beginning of `main`: the processes of a run execute the same program, and in them
+/// `init` does not return.
 public final class Trainer<Model: Layer> {
-    /// Makes the network for inputs of that shape (of one sample), with so many outputs.
+    /// Builds the network for one sample's input shape and the number of outputs.
     public typealias MakeModel = (
         _ input: Shape, _ outputs: Int, _ stream: inout InitializationStream
     ) -> Model
@@ -32,12 +33,12 @@ public final class Trainer<Model: Layer> {
     private let parts: ProgramParts
     private let role: ProgramRole?
 
-    /// For the data that a configuration names.
+    /// A Trainer for the data that a configuration names.
     ///
     /// - Parameters:
     ///   - name: tells the Trainers of one program apart.
-    ///   - configuration: a file's path or a JSON5 text, as `rondo train` takes them; the network takes the
-    ///     place of its `model`.
+    ///   - configuration: a file's path or a JSON5 text, as `rondo train` takes them; the network
+    ///     replaces its `model`.
     ///   - settings: changes to keys of the configuration, such as "optimizer.learningRate=0.01".
     /// - Throws: what is wrong with the configuration.
     public convenience init(
@@ -48,7 +49,7 @@ public final class Trainer<Model: Layer> {
             name: name, configuration, settings, samples: nil, makeModel: model)
     }
 
-    /// For data that the program has; they take the place of the configuration's `data`.
+    /// A Trainer for data that the program has; they replace the configuration's `data`.
     public convenience init(
         name: String = "\(Model.self)", configuration: String, settings: [String] = [],
         training: Samples, test: Samples, loss: Loss, model: @escaping MakeModel
@@ -69,7 +70,8 @@ public final class Trainer<Model: Layer> {
             samples: samples)
         role = ProgramRole.ofThisProcess
         if let role, role.model == name { role.runAndExit(parts) }
-        // In a child process for another Trainer the texts may depend on arguments that are not there.
+        // In a child process of another Trainer the texts may depend on arguments that are missing
+        // here.
         if let role {
             configuration = role.configuration
             return
@@ -79,12 +81,12 @@ public final class Trainer<Model: Layer> {
             targets: samples?.targets, settings: settings)
     }
 
-    /// Trains with that many worker processes on this machine. The weights do not depend on their number.
+    /// Trains with `workers` processes on this machine. The weights do not depend on their number.
     ///
     /// - Parameters:
-    ///   - output: the run's folder; nil: "runs/" with the configuration's name.
-    ///   - start: what to do with a run that is in the folder.
-    ///   - showsProgress: on standard error.
+    ///   - output: the run's folder; nil is "runs/" and the configuration's name.
+    ///   - start: what to do with a run that the folder already holds.
+    ///   - showsProgress: whether standard error shows the progress.
     /// - Throws: `TrainingFailure`, or what is wrong with the configuration or the folder.
     @discardableResult
     public func train(
@@ -147,11 +149,11 @@ public final class Trainer<Model: Layer> {
     }
 }
 
-/// What to do with a run that is in the folder already.
+/// What to do with a run that the folder already holds.
 public enum RunStart: Sendable {
-    /// There must be none.
+    /// Refuses to start: the folder must hold no run.
     case new
-    /// Goes on from its last checkpoint, with any number of workers.
+    /// Continues it from its last checkpoint, with any number of workers.
     case resuming
     /// Replaces it.
     case overwriting

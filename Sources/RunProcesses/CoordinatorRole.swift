@@ -39,7 +39,8 @@ package struct CoordinatorRole {
     /// - Throws: the reason why the run could not begin.
     package func run(_ parts: ProgramParts = .none) throws -> ExitCode {
         if hasLifeline {
-            // The workers have lifelines of their own, so they are ending too; nothing is left to save.
+            // The workers have lifelines of their own, so they are ending too; nothing is left to
+            // save.
             Lifeline.watch { ProcessExit.atOnce(.peersLost) }
         }
         let showsProgress = showsProgress

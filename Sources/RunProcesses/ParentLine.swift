@@ -13,8 +13,8 @@ package struct ParentLine: Sendable {
 
     /// Runs `body` and returns its exit code, or that of the error that it throws.
     ///
-    /// The error is sent to the parent, which shows it: this process must not show it a second time.
-    /// Without a parent the error is thrown.
+    /// The error is sent to the parent, which shows it: this process must not show it a second
+    /// time. Without a parent the error is thrown.
     package static func reportingFailure(
         to parent: ParentLine?, _ body: () throws -> ExitCode
     ) throws -> ExitCode {

@@ -3,8 +3,8 @@ import Launching
 import Training
 
 extension WorkerSlots {
-    /// Slots whose workers on this machine run its arithmetic. A worker on another machine chooses its
-    /// own, because its processor may differ, unless the user has chosen one for this process.
+    /// Slots whose workers on this machine run its arithmetic. A worker on another machine chooses
+    /// its own, because its processor may differ, unless the user has chosen one for this process.
     package init(_ slots: [Slot], program: RunningProgram, threads: Int) {
         var elsewhere = program.environment
         elsewhere["OPENBLAS_NUM_THREADS"] = "\(threads)"

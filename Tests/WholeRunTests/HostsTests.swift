@@ -102,7 +102,8 @@ extension WholeRunTests {
         private static let steps = "steps: 6000"
         private static let quiet = "evaluation: { everyEpochs: 1000000 }, "
 
-        /// Trains on the hosts, does something to the run in its midst and expects the undisturbed model.
+        /// Trains on the hosts, does something to the run in its midst and expects the undisturbed
+        /// model.
         private func expectRecovery(
             after disturb: (TestRun, SecureShellServer) throws -> Void
         ) throws {

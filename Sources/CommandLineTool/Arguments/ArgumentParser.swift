@@ -18,9 +18,9 @@ package struct UsageError: ExitCoded, Equatable, CustomStringConvertible {
 /// A subcommand's arguments, checked against its specification.
 package struct ParsedArguments: Equatable, Sendable {
     package private(set) var positionals: [String] = []
-    /// Values by option name; an option without a value has an empty text for each time it came.
+    /// Values by option name; an option without a value has an empty text for each occurrence.
     private var values: [String: [String]] = [:]
-    /// Whether `--help` was among them; nothing else was checked then.
+    /// Whether `--help` was given; then nothing else was checked.
     package private(set) var asksForHelp = false
 
     /// - Throws: `UsageError` that names the argument and what to type instead.

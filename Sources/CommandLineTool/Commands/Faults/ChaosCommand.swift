@@ -15,9 +15,9 @@ enum ChaosCommand {
             name: "chaos",
             summary: "trains while killing, stopping and cutting off workers, and compares",
             discussion: [
-                "Trains twice: undisturbed, and then with K events that are drawn from the seed, each "
-                    + "at a step of the run. An event waits until the run has recovered from the one "
-                    + "before and all N workers are back. The same seed gives the same events.",
+                "Trains twice: first undisturbed, then with K events that are drawn from the seed, each "
+                    + "at a step of the run. An event waits until the run has recovered from the "
+                    + "previous one and all N workers are back. The same seed gives the same events.",
                 "Kinds: kill (SIGKILL to a worker), stop (SIGSTOP, SIGCONT after 0.5 to 4 s), "
                     + "checkpoint (SIGKILL to the worker that sends a checkpoint), leave (SIGTERM; "
                     + "another worker joins), reset and cut (a link to the coordinator or within the "
@@ -28,8 +28,8 @@ enum ChaosCommand {
                     + "by the members after it, or of the next step if the members stayed the same; "
                     + "the pause is that time without what this step took, mostly the lost replicas "
                     + "computed again, and without an evaluation that was due before it.",
-                "Exit code 0 only if all events happened, the model has the hash of the undisturbed "
-                    + "run and the audit is clean. All processes are ended, however it ends.",
+                "The exit code is 0 only if all events happened, the model has the hash of the "
+                    + "undisturbed run and the audit is clean. No process outlives the command.",
             ],
             positionals: [RunOptions.configurationPositional],
             options: [
@@ -38,7 +38,7 @@ enum ChaosCommand {
                 .init("seed", value: "S", "what the events are drawn from (default: 1)"),
                 .init(
                     "reference", value: "HASH",
-                    "the model_sha256 of the undisturbed run, which is not made then"),
+                    "the model_sha256 of an undisturbed run, which is then not repeated"),
                 .init(
                     "events", value: "KINDS",
                     "the kinds to draw from, with commas (default: kill,stop,checkpoint,leave,reset,cut)"
@@ -82,7 +82,7 @@ private final class InterruptFlag: Sendable {
     var isSet: Bool { value.load(ordering: .relaxed) }
 }
 
-/// Both runs and the comparison.
+/// The undisturbed run, the disturbed one and their comparison.
 private final class Chaos {
     private let arguments: ParsedArguments
     private let workerCount: Int
@@ -127,7 +127,7 @@ private final class Chaos {
         }
     }
 
-    /// Those that were asked for, and what is to be said about the others.
+    /// The kinds of events that this run can have, and notes about those that it cannot.
     private static func kinds(
         _ arguments: ParsedArguments, _ workerCount: Int
     ) throws -> ([ChaosKind], [String]) {
@@ -188,7 +188,7 @@ private final class Chaos {
         return try report(run, folder, reference)
     }
 
-    /// Ends what still runs; how many processes had to be killed.
+    /// Ends all processes and returns how many of them had to be killed.
     @discardableResult
     func end() -> Int {
         let count = processes.end()
@@ -206,7 +206,7 @@ private final class Chaos {
         return result + arguments.texts("set").map { "--set=\($0)" }
     }
 
-    /// The hash of a run in peace.
+    /// The model hash of an undisturbed run.
     private func undisturbed() throws -> String {
         Console.errorText("undisturbed run in \(path)/reference")
         try processes.startTraining("reference", trainArguments("reference"))
@@ -217,7 +217,7 @@ private final class Chaos {
         return try hash("reference")
     }
 
-    /// From the result line of a run that has ended.
+    /// The model hash in the result line of a run that has ended.
     private func hash(_ name: String) throws -> String {
         let output = FileManager.default.contents(atPath: processes.outputPath(name)) ?? Data()
         let line = String(decoding: output, as: UTF8.self).split(separator: "\n").last ?? ""
@@ -278,7 +278,7 @@ private final class Chaos {
 }
 
 extension RunConfiguration {
-    /// The steps after which workers send a checkpoint, but for the last one.
+    /// The steps after which workers send a checkpoint, without the last step.
     fileprivate func checkpointSteps(_ preflight: RunPreflight) -> [Int] {
         let total = preflight.totalSteps
         var steps: Set<Int> = []

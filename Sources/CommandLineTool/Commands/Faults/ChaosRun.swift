@@ -1,6 +1,6 @@
-// A run that is disturbed: starts `rondo train`, asks its coordinator again and again how the run
-// goes, lets each event of the plan happen at its step, waits until all workers are back and a step
-// was committed by them, and goes on to the next event.
+// A disturbed run: asks its coordinator repeatedly for the run's state, makes each event of the
+// plan happen at its step, waits until all workers are back and have committed a step, and
+// continues with the next event.
 
 import Checkpoints
 import ExitCodes
@@ -14,7 +14,7 @@ import Training
 import Transport
 import WireFormat
 
-/// A run that did not go on after an event, or could not be led.
+/// A run that did not recover from an event, or could not be disturbed.
 struct ChaosFailure: ExitCoded, CustomStringConvertible {
     let description: String
     var exitCode: ExitCode { .failed }
@@ -27,11 +27,11 @@ struct ChaosInterrupted: ExitCoded {
     var exitCode: ExitCode { .interrupted }
 }
 
-/// Leads one disturbed run. Used by one thread, but for `interrupt`.
+/// Disturbs one run. Used by one thread.
 final class ChaosRun {
-    /// How long the run may take to be whole again after an event.
+    /// How long the run may take to recover from an event.
     private static let patience = Duration.seconds(120)
-    /// How long no step may come, before the first event and between two.
+    /// The longest time without a step, before the first event and between two events.
     private static let longestSilence = Duration.seconds(300)
 
     private let folder: RunFolder
@@ -41,7 +41,7 @@ final class ChaosRun {
     private let isInterrupted: () -> Bool
     private let print: (String) -> Void
     private(set) var outcomes: [ChaosOutcome] = []
-    /// Events that did not happen, with why.
+    /// Events that did not happen, each with the reason.
     private(set) var missed: [String] = []
 
     init(
@@ -56,7 +56,7 @@ final class ChaosRun {
         self.print = print
     }
 
-    /// Lets the events happen; returns when all have, or the run has ended.
+    /// Makes the events happen; returns when all have happened or the run has ended.
     func disturb(_ plan: ChaosPlan) throws {
         for (index, event) in plan.events.enumerated() {
             guard let before = try wait(for: event) else {
@@ -86,7 +86,7 @@ final class ChaosRun {
 
     // MARK: - Looking
 
-    /// How the run goes; nil while nobody can be asked.
+    /// The run's state; nil while its coordinator cannot be asked.
     private func look() throws -> StatusReport? {
         if isInterrupted() { throw ChaosInterrupted() }
         guard let place = CoordinatorPlace(in: folder), let address = try? place.reachable() else {
@@ -98,9 +98,9 @@ final class ChaosRun {
 
     private var hasEnded: Bool { processes.train?.status != nil }
 
-    /// The state of the whole run once it has reached an event's step; nil when it ended before.
+    /// The run's state at an event's step, with all workers present; nil if the run ended before.
     private func wait(for event: ChaosEvent) throws -> StatusReport? {
-        // A limit must be there before the checkpoint that it is for.
+        // A limit on file sizes must be in force before the checkpoint that it should hit.
         let step = event.kind == .disk ? max(1, event.step - 5) : event.step
         var lastStep = -1
         var lastChange = ContinuousClock.now
@@ -119,7 +119,8 @@ final class ChaosRun {
                 throw ChaosFailure(
                     "the run made no step for \(Self.longestSilence) before step \(step)")
             }
-            // Near the step as often as it costs nothing, so that events hit it and not one behind.
+            // Ask often when the step is near, so that the event hits this step and not a later
+            // one.
             let isNear = status.map { step - $0.step < 20 } ?? false
             ChaosProcesses.pause(.milliseconds(isNear ? 3 : 50))
         }
@@ -142,7 +143,7 @@ final class ChaosRun {
             "event \(event.number): \(event.kind.description) after step \(moment.step): \(victim.name)"
         let end = victim.end.map { ContinuousClock.now + $0 }
         try awaitWhole(event, victim, since: moment, until: end)
-        // Of a suspension that nobody noticed, the first step behind it is the one to look at.
+        // After a suspension that nobody noticed the members are the same: the next step counts.
         guard
             let outcome = ChaosFiles.outcome(
                 of: event, since: moment, breaksTheStep: event.kind.breaksTheStep, in: folder)
@@ -158,19 +159,19 @@ final class ChaosRun {
         print(message)
     }
 
-    /// What an event has hit.
+    /// The process or link that an event hit.
     private struct Victim {
         var name: String
         var process: Int32?
-        /// After which time it is over.
+        /// The event is over after this time.
         var end: Duration?
-        /// By which state of the run it is over, where that is no question of time.
+        /// The event is over when the run is in such a state; nil if a time decides.
         var isOver: ((StatusReport) -> Bool)?
-        /// What to do then.
+        /// What to do when the event is over.
         var finish: () throws -> Void = {}
     }
 
-    /// Nil when it could not happen.
+    /// Makes an event happen; nil if it was not possible.
     private func strike(_ event: ChaosEvent, _ status: StatusReport) throws -> Victim? {
         let members = status.workers.filter { $0.rank != nil }
         func name(_ worker: StatusReport.Worker) -> String {
@@ -196,7 +197,8 @@ final class ChaosRun {
                 name: name(chosen) + " for \(event.seconds) s", end: .seconds(event.seconds),
                 finish: { _ = processes.signal(chosen.pid, SIGCONT) })
         case .leave:
-            // `rondo train` does not start a worker again that left, and ends without workers of its own.
+            // `rondo train` does not restart a worker that left, and ends when all its workers have
+            // left.
             let own = members.filter { !processes.hasJoined($0.pid) }
             let leaver =
                 own.count > 1 ? chosen : members.first { processes.hasJoined($0.pid) } ?? chosen
@@ -215,7 +217,7 @@ final class ChaosRun {
         }
     }
 
-    /// The files that grow by themselves must go on growing; those of a checkpoint are larger.
+    /// Files that grow line by line must still fit under the limit; those of a checkpoint must not.
     private func strikeDisk(_ event: ChaosEvent, _ coordinator: Int32) -> Victim? {
         let own = [folder.metricsPath, folder.ledgerPath, folder.logPath].map { path -> Int in
             let attributes = try? FileManager.default.attributesOfItem(atPath: path)
@@ -290,7 +292,7 @@ final class ChaosRun {
                     if let address = joiningAddress { try processes.join(address) }
                 }
                 let hasGone = !status.workers.contains { $0.pid == victim.process }
-                // Some events change no member: two steps behind their end they are over.
+                // Some events change no member: they are over two steps after their end.
                 let hasChanged = status.generation != moment.generation
                 let isBehind = status.step >= stepAtEnd + 2
                 if isOver, hasLeft, hasGone, isWhole(status), hasChanged || isBehind { return }

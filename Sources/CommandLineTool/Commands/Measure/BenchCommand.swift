@@ -21,9 +21,9 @@ enum BenchCommand {
                     + "check what they measure.",
                 "The workers are processes on this machine. With '--listen' they are started by hand, on any "
                     + "machines, as 'rondo bench worker --coordinator HOST:PORT'.",
-                "Rates in GFLOP/s are those of one worker, counted as if every product were computed as it is "
-                    + "written, beside what OpenBLAS reaches with large matrices in the same run. "
-                    + "'--profile' prints what takes the time of a step of the first worker.",
+                "Rates in GFLOP/s are those of one worker and count every product as written; beside them "
+                    + "stands what OpenBLAS reaches with large matrices in the same run. "
+                    + "'--profile' shows where the first worker spends the time of a step.",
                 "Times are medians; bus bandwidth is 2 (N - 1) / N x bytes / time.",
             ],
             positionals: [
@@ -33,15 +33,17 @@ enum BenchCommand {
                 .init("workers", value: "N", "worker processes (default: 2)"),
                 .init("steps", value: "N", "steps that are measured (default: 40)"),
                 .init("profile", "print the time of each operation and phase"),
-                .init("trace", value: "FILE", "write what happened when, for chrome://tracing"),
+                .init("trace", value: "FILE", "write a timeline for chrome://tracing"),
                 .init(
                     "transport", value: "NAME",
-                    "what the ring goes through: auto, tcp or shm (default: auto)"),
+                    "how the ring sends data: auto, tcp or shm (default: auto)"),
                 .init(
                     "gradients", value: "NAME",
                     "for train: float32 or bfloat16 on the ring (default: float32)"),
-                .init("largest", value: "BYTES", "for allreduce: leave larger buffers out"),
-                .init("listen", value: "HOST:PORT", "wait there for workers started by hand"),
+                .init("largest", value: "BYTES", "for allreduce: skip larger buffers"),
+                .init(
+                    "listen", value: "HOST:PORT",
+                    "wait at this address for workers started by hand"),
                 .init("json", "one line of JSON per result"),
                 .init("coordinator", value: "HOST:PORT", "for worker: where the benchmark listens"),
                 .init("slot", value: "I", isHidden: true, "the worker's slot"),
@@ -83,7 +85,8 @@ enum BenchCommand {
     }
 
     private static func work(_ coordinator: SocketAddress, slot: Int?) throws -> ExitCode {
-        // Workers that the benchmark has started end with it; others have a terminal for their input.
+        // Workers that the benchmark started end with it; others may have a terminal as their
+        // input.
         if slot != nil { Lifeline.watch { ProcessExit.atOnce(.peersLost) } }
         try BenchWorker.run(
             coordinator: coordinator, slot: slot,

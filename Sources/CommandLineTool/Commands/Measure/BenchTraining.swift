@@ -26,15 +26,15 @@ struct BenchTraining {
         printsProfile = arguments.has("profile")
         tracePath = arguments.text("trace")
         if printsProfile || tracePath != nil, arguments.has("listen") {
-            throw UsageError("a profile is of a worker on this machine: leave --listen out")
+            throw UsageError("only workers on this machine can be profiled: leave --listen out")
         }
-        // Now, and not after the measurement.
+        // Fail before the measurement, not after it.
         if let tracePath, let reason = Self.obstacle(toWriting: tracePath) {
             throw UsageError("--trace: cannot write \(tracePath): \(reason)")
         }
     }
 
-    /// Why a file cannot be written; nil where it can.
+    /// Why a file cannot be written; nil if it can.
     private static func obstacle(toWriting path: String) -> String? {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { return String(cString: strerror(errno)) }

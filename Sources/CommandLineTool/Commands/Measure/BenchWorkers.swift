@@ -55,7 +55,8 @@ struct BenchWorkers {
         do {
             return (lead, try lead.run())
         } catch {
-            // The surviving workers report a broken link before the system reports the lost process.
+            // The surviving workers report a broken link before the system reports the lost
+            // process.
             if ended.wait(timeout: .now() + 1) == .success { ended.signal() }
             throw Self.loss(among: children) ?? error
         }

@@ -3,7 +3,7 @@ import RunProcesses
 import Foundation
 import Training
 
-/// `rondo audit`: proves from a run's ledger that its samples were used as they should be.
+/// `rondo audit`: proves from a run's ledger that its samples were used as planned.
 enum AuditCommand {
     static let command = Command(
         specification: CommandSpecification(
@@ -11,10 +11,10 @@ enum AuditCommand {
             summary: "proves that each sample of each epoch was used exactly once",
             discussion: [
                 "Reads the run's ledger (ledger.jsonl), its configuration and the sizes of its data, "
-                    + "and looks whether each step is there once with the samples that it should "
-                    + "have used, whether the steps of an epoch cover it exactly, and whether each "
+                    + "and checks that each step is there once with the samples that it should "
+                    + "have used, that the steps of an epoch cover it exactly, and that each "
                     + "replica of each step was computed by exactly one worker.",
-                "The run may be under way. Exit code 0 if nothing is wrong, 1 otherwise.",
+                "The run may be under way. The exit code is 0 if nothing is wrong, 1 otherwise.",
             ],
             positionals: [.init("DIR", "the run's folder")],
             options: [.init("json", "print one line of JSON")],
@@ -36,7 +36,7 @@ enum AuditCommand {
 
 /// The text of an audit's report.
 enum AuditText {
-    /// Longer runs are shown by their first and last epochs and those with faults.
+    /// Of longer runs only the first and last epochs and those with faults are shown.
     private static let rowLimit = 12
 
     static func lines(_ report: AuditReport) -> [String] {

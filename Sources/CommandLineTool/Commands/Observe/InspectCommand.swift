@@ -3,7 +3,7 @@ import ExitCodes
 import Foundation
 import RunProcesses
 
-/// `rondo inspect`: what a safetensors file or a run's folder holds.
+/// `rondo inspect`: lists the contents of a safetensors file.
 enum InspectCommand {
     static let command = Command(
         specification: CommandSpecification(

@@ -6,21 +6,21 @@ import Training
 import Transport
 import WireFormat
 
-/// `rondo status`: how a run goes, asked from outside.
+/// `rondo status`: asks a run's coordinator for its state.
 enum StatusCommand {
     static let command = Command(
         specification: CommandSpecification(
-            name: "status", summary: "shows how a run goes and what each worker does",
+            name: "status", summary: "shows the progress of a run and what each worker does",
             discussion: [
-                "Asks the coordinator of a run that is under way. A run's folder names its "
-                    + "coordinator (coordinator.json)."
+                "Asks the coordinator of a running run. The run's folder says where it listens "
+                    + "(coordinator.json)."
             ],
             positionals: [.init("RUN", "the run's folder, or HOST:PORT of its coordinator")],
             options: [.init("json", "print one line of JSON")],
             examples: ["rondo status runs/fashion-mnist-cnn", "rondo status 10.0.0.1:4000"]),
         run: run)
 
-    /// How long the coordinator may take to answer: it may be storing a checkpoint.
+    /// The coordinator may need this long to answer, because it may be storing a checkpoint.
     private static let patience = Duration.seconds(10)
 
     private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
@@ -90,7 +90,7 @@ enum StatusCommand {
     }
 }
 
-/// A folder in which no run is under way.
+/// The error for a folder in which no run is under way.
 private struct NothingRuns: ExitCoded, CustomStringConvertible {
     let path: String
 
@@ -102,7 +102,7 @@ private struct NothingRuns: ExitCoded, CustomStringConvertible {
     }
 }
 
-/// What a killed coordinator has left.
+/// The error for a folder whose coordinator was killed.
 private struct CoordinatorGone: ExitCoded, CustomStringConvertible {
     let path: String
     let coordinator: CoordinatorPlace

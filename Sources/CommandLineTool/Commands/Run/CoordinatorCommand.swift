@@ -2,12 +2,12 @@ import ExitCodes
 import RunProcesses
 import Transport
 
-/// `rondo coordinator`: leads a run whose workers are started by somebody else.
+/// `rondo coordinator`: coordinates a run whose workers are started by other means.
 enum CoordinatorCommand {
     static let command = Command(
         specification: CommandSpecification(
             name: "coordinator",
-            summary: "leads a run; its workers are started by hand or by other means",
+            summary: "coordinates a run whose workers are started by hand or by a scheduler",
             discussion: [
                 "Checks the configuration, the data and the model, waits until all workers have "
                     + "joined, deals the replicas out to them and records the run. Workers are "
@@ -18,7 +18,7 @@ enum CoordinatorCommand {
             options: [
                 .init(
                     "listen", value: "ADDRESS:PORT",
-                    "where workers reach this process; port 0 takes a free one "
+                    "the address for workers to connect to; port 0 takes a free one "
                         + "(default: 127.0.0.1:0)"),
                 .init("workers", value: "N", "how many workers take part (default: 1)"),
             ] + RunOptions.specifications + [

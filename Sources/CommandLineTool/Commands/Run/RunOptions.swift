@@ -12,7 +12,7 @@ struct RunOptions {
     static let specifications: [OptionSpecification] = [
         .init(
             "output", value: "DIR", "the run's folder (default: runs/<the configuration's name>)"),
-        .init("resume", "go on from the folder's last checkpoint"),
+        .init("resume", "continue from the folder's last checkpoint"),
         .init("overwrite", "replace the run that is in the folder"),
         .init("steps", value: "N", "train for N steps in all, whatever the configuration says"),
         .init(

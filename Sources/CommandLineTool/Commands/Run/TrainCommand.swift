@@ -4,7 +4,7 @@ import Launching
 import RunProcesses
 import Training
 
-/// `rondo train`: starts a coordinator and workers and looks after them.
+/// `rondo train`: starts a coordinator and workers, and restarts those that are lost.
 enum TrainCommand {
     static let command = Command(
         specification: CommandSpecification(
@@ -50,7 +50,7 @@ enum TrainCommand {
         try options.folder.check(options.mode)
 
         if arguments.has("lifeline") {
-            // The children have lifelines of their own, which end with this process.
+            // The children have lifelines of their own, which break when this process ends.
             Lifeline.watch { ProcessExit.atOnce(.peersLost) }
         }
         let runArguments = RunOptions.arguments(from: arguments)
@@ -68,7 +68,7 @@ enum TrainCommand {
     }
 
     private static func sayHowToResume(_ options: RunOptions) {
-        // Without a checkpoint --resume begins anew; without a folder the same command does.
+        // Without a checkpoint --resume begins again; without a folder it would be refused.
         guard (try? options.folder.check(.resume)) != nil else { return }
         var arguments = CommandLine.arguments.dropFirst().filter { $0 != "--overwrite" }
         if !arguments.contains("--resume") { arguments.append("--resume") }

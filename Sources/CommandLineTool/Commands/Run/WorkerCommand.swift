@@ -2,17 +2,17 @@ import ExitCodes
 import RunProcesses
 import Transport
 
-/// `rondo worker`: one of the processes that compute.
+/// `rondo worker`: joins a run and computes.
 enum WorkerCommand {
     static let command = Command(
         specification: CommandSpecification(
             name: "worker",
             summary: "joins a coordinator and computes its share of the replicas",
             discussion: [
-                "Everything it needs comes from the coordinator, except the data, which must lie "
-                    + "at the configuration's paths on this machine too.",
-                "It may join while the run is under way. Ctrl-C or SIGTERM ends the step, hands "
-                    + "the replicas over to the other workers and leaves.",
+                "The coordinator sends everything except the data, which must lie at the "
+                    + "configuration's paths on this machine too.",
+                "A worker may join while the run is under way. After Ctrl-C or SIGTERM it finishes "
+                    + "the step, hands its replicas over to the other workers and leaves.",
             ],
             options: [
                 .init("coordinator", value: "HOST:PORT", "where the coordinator listens"),

@@ -142,9 +142,9 @@ let package = Package(
         tests(
             "CollectivesTests", ["TestSupport", "Collectives", "Transport", "WireFormat"],
             exclude: ["reference"]),
-        tests("RendezvousTests", ["Rendezvous", "Transport", "WireFormat"]),
+        tests("RendezvousTests", ["Rendezvous", "Transport", "WireFormat", "ExitCodes"]),
         tests("SimulationTests", ["Rendezvous", "WireFormat"]),
-        tests("LaunchingTests", ["Launching", "Transport"]),
+        tests("LaunchingTests", ["Launching", "Transport", "ExitCodes"]),
         tests(
             "CommandLineToolTests",
             [

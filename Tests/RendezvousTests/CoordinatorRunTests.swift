@@ -1,6 +1,7 @@
 // Whole runs over loopback: a coordinator's thread and workers as threads of this process, from the
 // first hello to the orderly end, and the ways in which a run fails.
 
+import ExitCodes
 import Foundation
 import Rendezvous
 import Testing
@@ -434,7 +435,7 @@ struct CoordinatorRunTests {
                         + "'replicas' in the configuration"))
         var settings = CoordinatorHarness.settings()
         settings.configurationJSON = String(repeating: "x", count: 2 << 20)
-        guard case .failed(2, let message) = try CoordinatorHarness(settings).outcome() else {
+        guard case .failed(.usage, let message) = try CoordinatorHarness(settings).outcome() else {
             Issue.record("an oversize configuration was taken")
             return
         }

@@ -1,5 +1,6 @@
 // A membership with a clock that only moves when a test says so.
 
+import ExitCodes
 import Rendezvous
 import WireFormat
 

@@ -12,7 +12,7 @@ import WireFormat
 @Suite struct CoordinatorRunTests {
     private func failure(_ run: LedRun) throws -> String {
         guard case .failed(let code, let message) = try run.end().end else { return "no failure" }
-        return "\(code): \(message)"
+        return "\(code.rawValue): \(message)"
     }
 
     @Test(arguments: [1, 2])

@@ -109,7 +109,7 @@ package struct HostsFile: Equatable, Sendable {
 
     /// The fields of a line up to its comment: separated by blanks, where quotes (single or double)
     /// keep blanks and `#` inside. Nil when a quote is not closed.
-    private static func words(of line: Substring) -> [String]? {
+    private static func fields(of line: Substring) -> [String]? {
         var fields: [String] = []
         var word: String?
         var quote: Character?

@@ -1,5 +1,4 @@
 import Checkpoints
-import Collectives
 import Configuration
 import DataParallel
 import Datasets
@@ -10,6 +9,7 @@ import Rendezvous
 import Testing
 import Transport
 
+@testable import Collectives
 @testable import CommandLineTool
 @testable import Training
 

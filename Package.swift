@@ -130,7 +130,7 @@ let package = Package(
         layer(
             "CommandLineTool",
             [
-                "TaskCatalog", "Benchmarks", "RunProcesses", "Training", "Learning", "RunFolders",
+                "Benchmarks", "RunProcesses", "Training", "Learning", "RunFolders",
                 "Launching", "Models", "Datasets", "Checkpoints", "Configuration", "Rendezvous",
                 "Transport", "WireFormat", "Kernels", "Tensors", "ExitCodes",
             ]),
@@ -142,7 +142,8 @@ let package = Package(
                 "Learning", "RunFolders", "Models", "NeuralNetworks", "Autodiff", "Tensors",
                 "Kernels", "Checkpoints", "Configuration", "Transport", "ExitCodes",
             ], path: "Sources/Library", swiftSettings: strict),
-        .executableTarget(name: "rondo", dependencies: ["CommandLineTool"], swiftSettings: strict),
+        .executableTarget(
+            name: "rondo", dependencies: ["CommandLineTool", "TaskCatalog"], swiftSettings: strict),
 
         // Tests.
         .target(
@@ -232,6 +233,13 @@ let package = Package(
                 "CommandLineTool", "TaskCatalog", "Training", "Learning", "RunFolders", "Datasets",
                 "Rendezvous", "Transport", "WireFormat", "Configuration", "Kernels",
             ], exclude: ["reference"]),
+        // `rondo` with a few more tasks; WholeRunTests starts it.
+        .executableTarget(
+            name: "ProofTasks",
+            dependencies: [
+                "CommandLineTool", "TaskCatalog", "Learning", "DataParallel", "Models",
+                "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "Datasets", "Configuration",
+            ], path: "Tests/ProofTasks", swiftSettings: strict),
         tests("WholeRunTests", ["Launching"]),
         tests("RepositoryTests", []),
     ],

@@ -15,16 +15,24 @@ import Transport
 import WireFormat
 
 /// The `rondo` program.
-public enum Program {
-    static let commands = [
-        TrainCommand.command, CoordinatorCommand.command, WorkerCommand.command,
-        EvaluateCommand.command, UseCommand.predict, UseCommand.generate,
-        InspectCommand.command, DataCommand.command, StatusCommand.command,
-        AuditCommand.command, ChaosCommand.command, BenchCommand.command,
-    ]
+package struct Program {
+    private let tasks: TaskList
+    private let commands: [Command]
+
+    /// - Parameter tasks: what runs can learn.
+    package init(tasks: [TaskKind]) {
+        self.tasks = TaskList(tasks)
+        commands = [
+            TrainCommand.command, CoordinatorCommand.command, WorkerCommand.command,
+            EvaluateCommand.command, UseCommand.predict(self.tasks),
+            UseCommand.generate(self.tasks), InspectCommand.command, DataCommand.command,
+            StatusCommand.command, AuditCommand.command, ChaosCommand.command,
+            BenchCommand.command,
+        ]
+    }
 
     /// Runs the program with `arguments` (without its name) and returns the exit code.
-    public static func run(_ arguments: [String]) -> Int32 {
+    package func run(_ arguments: [String]) -> Int32 {
         // A write to a closed connection or pager should fail, not kill the process without a
         // message.
         signal(SIGPIPE, SIG_IGN)
@@ -42,7 +50,7 @@ public enum Program {
         }
     }
 
-    private static func dispatch(_ arguments: [String]) throws -> ExitCode {
+    private func dispatch(_ arguments: [String]) throws -> ExitCode {
         guard let word = arguments.first else {
             Console.errorText(HelpPage.program(commands.map(\.specification)))
             return .usage
@@ -66,11 +74,11 @@ public enum Program {
                 Console.output(HelpPage.command(command.specification))
                 return .done
             }
-            return try command.run(parsed)
+            return try command.run(parsed, tasks)
         }
     }
 
-    private static func find(_ word: String) throws(UsageError) -> Command {
+    private func find(_ word: String) throws(UsageError) -> Command {
         if let command = commands.first(where: { $0.specification.name == word }) {
             return command
         }

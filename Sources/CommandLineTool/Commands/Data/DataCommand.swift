@@ -1,3 +1,4 @@
+import Learning
 import Checkpoints
 import Datasets
 import ExitCodes
@@ -33,7 +34,9 @@ enum DataCommand {
             examples: ["rondo data dates --count 20000 --output dates"]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
+    private static func run(
+        _ arguments: ParsedArguments, _ tasks: TaskList
+    ) throws -> ExitCode {
         let word = arguments.positionals[0]
         guard let generator = Generator(rawValue: word) else {
             throw UsageError("unknown generator '\(word)'; generators are reversal, dates")

@@ -1,6 +1,5 @@
 import ExitCodes
 import RunFolders
-import TaskCatalog
 import RunProcesses
 import Foundation
 import Launching
@@ -60,10 +59,13 @@ enum ChaosCommand {
             ]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
+    private static func run(
+        _ arguments: ParsedArguments, _ tasks: TaskList
+    ) throws -> ExitCode {
         let isInterrupted = InterruptFlag()
         try SignalWatch.start { _ in isInterrupted.set() }
-        let chaos = try Chaos(arguments, isInterrupted: { isInterrupted.isSet })
+        let chaos = try Chaos(
+            arguments, tasks, isInterrupted: { isInterrupted.isSet })
         let result: ExitCode
         do {
             result = try chaos.run()
@@ -87,6 +89,7 @@ private final class InterruptFlag: Sendable {
 /// The undisturbed run, the disturbed one and their comparison.
 private final class Chaos {
     private let arguments: ParsedArguments
+    private let tasks: TaskList
     private let workerCount: Int
     private let configuration: RunConfiguration
     private let path: String
@@ -96,7 +99,11 @@ private final class Chaos {
     private let isInterrupted: () -> Bool
     private var relay: Relay?
 
-    init(_ arguments: ParsedArguments, isInterrupted: @escaping () -> Bool) throws {
+    init(
+        _ arguments: ParsedArguments, _ tasks: TaskList,
+        isInterrupted: @escaping () -> Bool
+    ) throws {
+        self.tasks = tasks
         self.arguments = arguments
         self.isInterrupted = isInterrupted
         workerCount = try arguments.integer("workers", in: 1...256) ?? 2
@@ -108,7 +115,7 @@ private final class Chaos {
         }
         configuration = try RunConfiguration.load(
             path: arguments.positionals[0], overrides: overrides,
-            tasks: TaskList(allTasks))
+            tasks: tasks)
         let preflight = try RunPreflight(
             configuration.withAbsoluteDataPaths, workerCount: workerCount)
         path = arguments.text("output") ?? "runs/\(configuration.name)-chaos"
@@ -261,7 +268,7 @@ private final class Chaos {
         -> ExitCode
     {
         let found = try hash("disturbed")
-        let audit = try LedgerAudit.report(of: folder, tasks: TaskList(allTasks))
+        let audit = try LedgerAudit.report(of: folder, tasks: tasks)
         for line in ChaosTable.lines(run.outcomes) { Console.output(line) }
         for line in run.missed { Console.output("missed: \(line)") }
         for fault in audit.faults { Console.output("fault: \(fault)") }

@@ -1,3 +1,4 @@
+import Learning
 import Benchmarks
 import ExitCodes
 import Foundation
@@ -55,7 +56,9 @@ enum BenchCommand {
             ]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
+    private static func run(
+        _ arguments: ParsedArguments, _ tasks: TaskList
+    ) throws -> ExitCode {
         let kind = arguments.positionals
         if kind == ["worker"] {
             guard let coordinator = try arguments.address("coordinator") else {

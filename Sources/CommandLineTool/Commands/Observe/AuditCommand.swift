@@ -1,7 +1,6 @@
 import ExitCodes
 import Learning
 import RunFolders
-import TaskCatalog
 import RunProcesses
 import Foundation
 import Training
@@ -24,9 +23,11 @@ enum AuditCommand {
             examples: ["rondo audit runs/fashion-mnist-cnn"]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
+    private static func run(
+        _ arguments: ParsedArguments, _ tasks: TaskList
+    ) throws -> ExitCode {
         let report = try LedgerAudit.report(
-            of: RunFolder(path: arguments.positionals[0]), tasks: TaskList(allTasks))
+            of: RunFolder(path: arguments.positionals[0]), tasks: tasks)
         if arguments.has("json") {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

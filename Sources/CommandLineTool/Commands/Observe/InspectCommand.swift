@@ -1,3 +1,4 @@
+import Learning
 import Checkpoints
 import ExitCodes
 import Foundation
@@ -18,7 +19,9 @@ enum InspectCommand {
             examples: ["rondo inspect runs/fashion-mnist-cnn/model.safetensors"]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
+    private static func run(
+        _ arguments: ParsedArguments, _ tasks: TaskList
+    ) throws -> ExitCode {
         var path = arguments.positionals[0]
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue

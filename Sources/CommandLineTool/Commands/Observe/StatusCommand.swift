@@ -1,3 +1,4 @@
+import Learning
 import ExitCodes
 import RunFolders
 import RunProcesses
@@ -24,7 +25,9 @@ enum StatusCommand {
     /// The coordinator may need this long to answer, because it may be storing a checkpoint.
     private static let patience = Duration.seconds(10)
 
-    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
+    private static func run(
+        _ arguments: ParsedArguments, _ tasks: TaskList
+    ) throws -> ExitCode {
         let report = try ask(arguments.positionals[0])
         if arguments.has("json") {
             let encoder = JSONEncoder()

@@ -1,6 +1,5 @@
 import ExitCodes
 import Learning
-import TaskCatalog
 import RunProcesses
 import Transport
 
@@ -33,16 +32,18 @@ enum CoordinatorCommand {
             ]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
+    private static func run(
+        _ arguments: ParsedArguments, _ tasks: TaskList
+    ) throws -> ExitCode {
         let parent = try arguments.integer("announce", in: 3...1023).map { ParentLine($0) }
         return try ParentLine.reportingFailure(to: parent) {
-            let options = try RunOptions(arguments)
+            let options = try RunOptions(arguments, tasks)
             return try CoordinatorRole(
                 configuration: options.configuration, folder: options.folder, mode: options.mode,
                 workerCount: try arguments.integer("workers", in: 1...1024) ?? 1,
                 listenAddress: try listenAddress(arguments.text("listen") ?? "127.0.0.1:0"),
                 parent: parent, hasLifeline: arguments.has("lifeline")
-            ).run(TaskList(allTasks))
+            ).run(tasks)
         }
     }
 

@@ -1,7 +1,6 @@
 // The options that `train` and `coordinator` share, as specifications and as values.
 
 import RunFolders
-import TaskCatalog
 import Foundation
 import Configuration
 import Learning
@@ -27,7 +26,7 @@ struct RunOptions {
     let folder: RunFolder
     let mode: RunFolder.Mode
 
-    init(_ arguments: ParsedArguments) throws {
+    init(_ arguments: ParsedArguments, _ tasks: TaskList) throws {
         if arguments.has("resume"), arguments.has("overwrite") {
             throw UsageError("--resume and --overwrite exclude each other")
         }
@@ -39,7 +38,7 @@ struct RunOptions {
         }
         configurationPath = arguments.positionals[0]
         configuration = try RunConfiguration.load(
-            path: configurationPath, overrides: overrides, tasks: TaskList(allTasks))
+            path: configurationPath, overrides: overrides, tasks: tasks)
         folder = RunFolder(path: arguments.text("output") ?? "runs/\(configuration.name)")
     }
 

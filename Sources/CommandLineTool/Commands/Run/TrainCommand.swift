@@ -1,3 +1,4 @@
+import Learning
 import ExitCodes
 import Foundation
 import Launching
@@ -40,8 +41,10 @@ enum TrainCommand {
             ]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
-        let options = try RunOptions(arguments)
+    private static func run(
+        _ arguments: ParsedArguments, _ tasks: TaskList
+    ) throws -> ExitCode {
+        let options = try RunOptions(arguments, tasks)
         let slots = try RequestedSlots.read(arguments, threads: options.configuration.threads)
         guard slots.workerCount <= options.configuration.replicas else {
             throw WorkerCountError(

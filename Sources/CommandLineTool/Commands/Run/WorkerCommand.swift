@@ -1,6 +1,5 @@
 import ExitCodes
 import Learning
-import TaskCatalog
 import RunProcesses
 import Transport
 
@@ -24,7 +23,9 @@ enum WorkerCommand {
             examples: ["rondo worker --coordinator 10.0.0.1:4000"]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
+    private static func run(
+        _ arguments: ParsedArguments, _ tasks: TaskList
+    ) throws -> ExitCode {
         guard let address = arguments.text("coordinator") else {
             throw UsageError("'rondo worker' needs --coordinator HOST:PORT")
         }
@@ -32,7 +33,7 @@ enum WorkerCommand {
             coordinator: try coordinatorAddress(address),
             slot: try arguments.integer("slot", in: 0...1023),
             hasLifeline: arguments.has("lifeline")
-        ).run(TaskList(allTasks))
+        ).run(tasks)
     }
 
     private static func coordinatorAddress(_ text: String) throws -> SocketAddress {

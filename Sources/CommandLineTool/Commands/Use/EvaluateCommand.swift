@@ -2,7 +2,6 @@ import ExitCodes
 import Foundation
 import Learning
 import RunProcesses
-import TaskCatalog
 import Training
 
 /// `rondo evaluate`: a finished run's model on its test split.
@@ -37,8 +36,10 @@ enum EvaluateCommand {
         }
     }
 
-    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
-        var run = try FinishedRun(arguments.positionals[0], tasks: TaskList(allTasks))
+    private static func run(
+        _ arguments: ParsedArguments, _ tasks: TaskList
+    ) throws -> ExitCode {
+        var run = try FinishedRun(arguments.positionals[0], tasks: tasks)
         try FinishedRunArithmetic.ensure(run)
         if let path = arguments.text("data") { run = run.withData(at: path) }
         let sums = try run.evaluate(arguments.has("whole") ? .whole : .test)

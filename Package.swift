@@ -43,7 +43,7 @@ let package = Package(
             name: "Rondo",
             targets: [
                 "Rondo", "Tensors", "Autodiff", "NeuralNetworks", "Models", "Datasets",
-                "Checkpoints",
+                "Checkpoints", "ExitCodes",
             ]),
     ],
     targets: [
@@ -54,35 +54,39 @@ let package = Package(
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
+        // The ground floor.
+        layer("ExitCodes"),
+
         // The engine.
         .target(name: "CKernels", cSettings: [.headerSearchPath("Shared")]),
         layer("Kernels", ["CKernels", "COpenBLAS"]),
         layer("Tensors", ["Kernels", "CKernels"]),
         layer("Autodiff", ["Tensors", "Kernels", "CKernels"]),
         layer("NeuralNetworks", ["Autodiff", "Tensors", "Kernels", "CKernels"]),
-        layer("ExitCodes"),
-        layer("Configuration"),
-        layer("Models", ["NeuralNetworks", "Autodiff", "Tensors", "Kernels", "Configuration"]),
-        layer("Datasets", ["Configuration", "Kernels", "CKernels", "CZlib"]),
-        layer("Checkpoints", ["CCrypto"]),
-        layer("Pictures", ["Checkpoints", "CPNG"]),
+        layer("Configuration", ["ExitCodes"]),
+        layer(
+            "Models",
+            ["NeuralNetworks", "Autodiff", "Tensors", "Kernels", "Configuration", "ExitCodes"]),
+        layer("Datasets", ["Configuration", "Kernels", "CKernels", "CZlib", "ExitCodes"]),
+        layer("Checkpoints", ["CCrypto", "ExitCodes"]),
+        layer("Pictures", ["Checkpoints", "CPNG", "ExitCodes"]),
 
         // Communication.
-        layer("WireFormat"),
+        layer("WireFormat", ["ExitCodes"]),
         .target(name: "CTransport"),
-        layer("Transport", ["CTransport"]),
-        layer("Collectives", ["WireFormat", "Transport"]),
-        layer("Rendezvous", ["WireFormat", "Transport"]),
+        layer("Transport", ["CTransport", "ExitCodes"]),
+        layer("Collectives", ["WireFormat", "Transport", "ExitCodes"]),
+        layer("Rendezvous", ["WireFormat", "Transport", "ExitCodes"]),
 
         // Where they meet.
         layer(
             "DataParallel",
             [
                 "NeuralNetworks", "Autodiff", "Tensors", "Kernels", "CKernels", "Collectives",
-                "WireFormat",
+                "WireFormat", "ExitCodes",
             ]),
         // What is learnt.
-        layer("RunFolders", ["Checkpoints", "Transport"]),
+        layer("RunFolders", ["Checkpoints", "Transport", "ExitCodes"]),
         layer(
             "Learning",
             [
@@ -103,37 +107,36 @@ let package = Package(
             [
                 "Learning", "RunFolders", "DataParallel", "Models", "NeuralNetworks", "Autodiff",
                 "Tensors", "Kernels", "Datasets", "Checkpoints", "Configuration", "Rendezvous",
-                "Collectives", "Transport", "WireFormat",
+                "Collectives", "Transport", "WireFormat", "ExitCodes",
             ]),
         layer(
             "Benchmarks",
             [
                 "Training", "DataParallel", "Models", "NeuralNetworks", "Autodiff", "Tensors",
-                "Kernels",
-                "Configuration", "Checkpoints", "Rendezvous", "Collectives", "Transport",
-                "WireFormat",
+                "Kernels", "Configuration", "Checkpoints", "Rendezvous", "Collectives",
+                "Transport", "WireFormat", "ExitCodes",
             ]),
-        layer("Launching", ["CTransport", "Transport", "WireFormat"]),
+        layer("Launching", ["CTransport", "Transport", "WireFormat", "ExitCodes"]),
         layer(
             "RunProcesses",
             [
                 "Training", "Learning", "RunFolders", "Launching", "Models", "Datasets",
-                "Configuration", "ExitCodes", "Transport", "WireFormat",
+                "Configuration", "Transport", "WireFormat", "ExitCodes",
             ]),
         layer(
             "CommandLineTool",
             [
                 "TaskCatalog", "Benchmarks", "RunProcesses", "Training", "Learning", "RunFolders",
                 "Launching", "Models", "Datasets", "Checkpoints", "Configuration", "Rendezvous",
-                "Transport", "WireFormat", "Kernels", "Tensors",
+                "Transport", "WireFormat", "Kernels", "Tensors", "ExitCodes",
             ]),
         // Modules of one name but for the case do not get on: the program's folder is "rondo".
         .target(
             name: "Rondo",
             dependencies: [
-                "TaskCatalog", "CustomProgram", "RunProcesses", "Training", "Learning",
-                "RunFolders", "Models", "NeuralNetworks", "Autodiff", "Tensors", "Kernels",
-                "Checkpoints", "Configuration", "Transport",
+                "TaskCatalog", "CustomProgram", "RunProcesses", "Launching", "Training",
+                "Learning", "RunFolders", "Models", "NeuralNetworks", "Autodiff", "Tensors",
+                "Kernels", "Checkpoints", "Configuration", "Transport", "ExitCodes",
             ], path: "Sources/Library", swiftSettings: strict),
         .executableTarget(name: "rondo", dependencies: ["CommandLineTool"], swiftSettings: strict),
 
@@ -163,10 +166,19 @@ let package = Package(
         tests(
             "CollectivesTests", ["TestSupport", "Collectives", "Transport", "WireFormat"],
             exclude: ["reference"]),
-        tests("RendezvousTests", ["Rendezvous", "Collectives", "Transport", "WireFormat"]),
+        tests(
+            "RendezvousTests",
+            ["Rendezvous", "Collectives", "Transport", "WireFormat", "ExitCodes"]),
         tests("SimulationTests", ["Rendezvous", "WireFormat"]),
-        tests("LaunchingTests", ["Launching", "Transport"]),
-        tests("CommandLineToolTests", ["CommandLineTool", "Configuration"]),
+        tests("LaunchingTests", ["Launching", "Transport", "ExitCodes"]),
+        tests(
+            "CommandLineToolTests",
+            [
+                "CommandLineTool", "Benchmarks", "Training", "Learning", "RunFolders", "Launching",
+                "Models", "Datasets", "Checkpoints", "DataParallel", "Collectives", "Rendezvous",
+                "Transport", "Configuration", "WireFormat", "LanguageModel", "Translation",
+                "Pictures", "ExitCodes",
+            ]),
         tests(
             "ParityTests",
             [

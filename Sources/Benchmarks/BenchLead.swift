@@ -39,7 +39,7 @@ package final class BenchLead: CoordinatorDelegate {
         switch service.run() {
         case .finished(let report), .stopped(let report): return report
         case .failed(let exitCode, let message):
-            throw WorkerFailure(exitCode: exitCode, message: message)
+            throw BenchError(exitCode: exitCode, description: message)
         }
     }
 

@@ -44,7 +44,7 @@ private let deadline = Deadline.after(.seconds(30))
         }
         thread.start()
         defer {
-            service.requestAbort(exitCode: 1, reason: "over")
+            service.requestAbort(exitCode: .failed, reason: "over")
             #expect(ended.wait(timeout: .now() + 30) == .success)
         }
         try body(address)

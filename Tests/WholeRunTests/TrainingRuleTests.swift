@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension WholeRunTests {
-    /// Optimizers, clipping, averages and losses: whatever is asked for, the number of workers and a
-    /// stop change no bit.
+    /// Optimizers, clipping, averages and losses: whatever is asked for, the number of workers and
+    /// a stop change no bit.
     @Suite(.serialized) struct TrainingRules {
         private static let images = [
             ["gradients='bfloat16'", "bucketMegabytes=0.002"],
@@ -43,7 +43,8 @@ extension WholeRunTests {
             }
             """
 
-        /// Trains with two workers, with one, and again with three from its checkpoint after step 5.
+        /// Trains with two workers, with one, and again with three from its checkpoint after step
+        /// 5.
         private func trainInThreeWays(_ run: TestRun, _ settings: [String], figures: [String])
             throws
         {

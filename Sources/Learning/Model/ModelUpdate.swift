@@ -1,3 +1,4 @@
+import ExitCodes
 import Configuration
 import DataParallel
 import NeuralNetworks
@@ -55,7 +56,7 @@ extension ModelUpdate {
 }
 
 /// A parameter group that matches no parameter.
-package struct ParameterGroupError: Error, Equatable, CustomStringConvertible {
+package struct ParameterGroupError: ExitCoded, Equatable, CustomStringConvertible {
     /// In the configuration: `optimizer.groups.0.match`.
     package let path: String
     package let match: String
@@ -63,6 +64,8 @@ package struct ParameterGroupError: Error, Equatable, CustomStringConvertible {
     package let isTaken: Bool
     /// The names of the model's parameters.
     package let known: [String]
+
+    package var exitCode: ExitCode { .usage }
 
     package var description: String {
         if isTaken {

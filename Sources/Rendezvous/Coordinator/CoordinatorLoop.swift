@@ -8,6 +8,7 @@
 // Strangers (CoordinatorLoop+Peers.swift) are distinguished from workers by their first frame. They
 // are bounded in number and in time, and nothing they send reaches the membership.
 
+import ExitCodes
 import Foundation
 import Transport
 import WireFormat
@@ -84,7 +85,7 @@ final class CoordinatorLoop {
                 try waitAndRead()
             } catch {
                 // Without poll no message can be sent; the workers notice the closing connections.
-                return .failed(exitCode: 1, message: "the coordinator failed: \(error)")
+                return .failed(exitCode: .failed, message: "the coordinator failed: \(error)")
             }
             events += takeRequests()
             events.append(.tick)
@@ -287,7 +288,8 @@ final class CoordinatorLoop {
         } catch {
             events.append(
                 .runFailed(
-                    exitCode: 1, message: "cannot restore the state of step \(step): \(error)"))
+                    exitCode: .failed, message: "cannot restore the state of step \(step): \(error)"
+                ))
         }
     }
 }

@@ -1,6 +1,7 @@
 // A run as its coordinator leads it: check everything, open the port, make the folder, wait for the
 // workers, record, and say how it ended. What is wrong before the port is open leaves nothing behind.
 
+import ExitCodes
 import RunFolders
 import Foundation
 import Kernels
@@ -40,7 +41,7 @@ package enum CoordinatorEnd: Sendable {
     case finished(RunResult)
     /// Stopped on request; `checkpointStep` is where `--resume` goes on, nil if nothing was saved.
     case stopped(step: Int, checkpointStep: Int?)
-    case failed(exitCode: Int32, message: String)
+    case failed(exitCode: ExitCode, message: String)
 }
 
 /// What a run that never began has made and takes back: all that it put into a folder which was
@@ -159,23 +160,24 @@ package final class CoordinatorRun: @unchecked Sendable {
                 for row in result.table() { display.line(row) }
                 recorder.logOnly("finished at step \(report.step), \(report.weightsDigest)")
                 if let failure = recorder.writeFailure {
-                    return failed(exitCode: 1, message: "\(failure); the model itself is complete")
+                    return failed(
+                        exitCode: .failed, message: "\(failure); the model itself is complete")
                 }
                 return .finished(result)
             } catch {
-                return failed(exitCode: 1, message: "\(error)")
+                return failed(exitCode: .failed, message: "\(error)")
             }
         case .stopped(let report):
             recorder.logOnly("stopped at step \(report.step)")
             if let failure = recorder.writeFailure { return failed(because: failure) }
             return .stopped(step: report.step, checkpointStep: recorder.lastCheckpointStep)
-        case .failed(130, let message):
+        case .failed(.interrupted, let message):
             recorder.logOnly(message)
             return .stopped(step: 0, checkpointStep: recorder.lastCheckpointStep)
         case .failed(let exitCode, let message):
             // What a configuration or a data file makes impossible never was a run. After other
             // failures the workers' logs are wanted.
-            if [2, 3].contains(exitCode), !recorder.hasSteps { leavings.remove() }
+            if [.usage, .data].contains(exitCode), !recorder.hasSteps { leavings.remove() }
             return failed(exitCode: exitCode, message: message)
         }
     }
@@ -186,10 +188,10 @@ package final class CoordinatorRun: @unchecked Sendable {
             recorder.lastCheckpointStep.map {
                 "step \($0) is saved; make room and go on with --resume"
             } ?? "nothing is saved"
-        return failed(exitCode: 1, message: "\(failure); \(saved)")
+        return failed(exitCode: .failed, message: "\(failure); \(saved)")
     }
 
-    private func failed(exitCode: Int32, message: String) -> CoordinatorEnd {
+    private func failed(exitCode: ExitCode, message: String) -> CoordinatorEnd {
         recorder.logOnly("failed: \(message)")
         return .failed(exitCode: exitCode, message: message)
     }

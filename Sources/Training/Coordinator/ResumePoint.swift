@@ -4,12 +4,13 @@
 import RunFolders
 import Checkpoints
 import Datasets
+import ExitCodes
 import Foundation
 import Configuration
 import Learning
 
 /// A checkpoint that belongs to another configuration.
-package struct ResumeMismatch: Error, Equatable, Sendable, CustomStringConvertible {
+package struct ResumeMismatch: ExitCoded, Equatable, Sendable, CustomStringConvertible {
     package enum Problem: Equatable, Sendable {
         /// The key that differs, and its values in the folder and in the configuration given now.
         case differs(key: String, stored: String, given: String)
@@ -26,6 +27,8 @@ package struct ResumeMismatch: Error, Equatable, Sendable, CustomStringConvertib
         self.path = path
         self.problem = problem
     }
+
+    package var exitCode: ExitCode { .usage }
 
     package var description: String {
         switch problem {

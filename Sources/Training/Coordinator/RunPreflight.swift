@@ -2,11 +2,12 @@
 // model by its shapes, the number of workers by the replicas.
 
 import Datasets
+import ExitCodes
 import Learning
 import Models
 
 /// More workers than replicas to share.
-package struct WorkerCountError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct WorkerCountError: ExitCoded, Equatable, Sendable, CustomStringConvertible {
     package let workers: Int
     package let replicas: Int
 
@@ -14,6 +15,8 @@ package struct WorkerCountError: Error, Equatable, Sendable, CustomStringConvert
         self.workers = workers
         self.replicas = replicas
     }
+
+    package var exitCode: ExitCode { .usage }
 
     package var description: String {
         "\(workers) workers cannot share \(replicas) replica\(replicas == 1 ? "" : "s"); "

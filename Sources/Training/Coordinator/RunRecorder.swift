@@ -3,6 +3,7 @@
 
 import RunFolders
 import Checkpoints
+import ExitCodes
 import Foundation
 import Rendezvous
 import Configuration
@@ -11,9 +12,11 @@ import Transport
 import WireFormat
 
 /// A model that arrived otherwise than it left the worker.
-struct ModelMismatch: Error, CustomStringConvertible {
+struct ModelMismatch: ExitCoded, CustomStringConvertible {
     let saved: String
     let reported: String
+
+    var exitCode: ExitCode { .failed }
 
     var description: String {
         "the saved model has SHA-256 \(saved.prefix(16))..., but the workers report "
@@ -22,10 +25,12 @@ struct ModelMismatch: Error, CustomStringConvertible {
 }
 
 /// The checkpoint that the run could go on from is not there any more.
-struct CheckpointGone: Error, CustomStringConvertible {
+struct CheckpointGone: ExitCoded, CustomStringConvertible {
     let step: Int
     let found: Int?
     let path: String
+
+    var exitCode: ExitCode { .data }
 
     var description: String {
         "the checkpoint of step \(step) in \(path) is missing or damaged"

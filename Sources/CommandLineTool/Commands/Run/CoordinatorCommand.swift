@@ -1,14 +1,15 @@
+import ExitCodes
 import Learning
 import TaskCatalog
 import RunProcesses
 import Transport
 
-/// `rondo coordinator`: leads a run whose workers are started by somebody else.
+/// `rondo coordinator`: coordinates a run whose workers are started by other means.
 enum CoordinatorCommand {
     static let command = Command(
         specification: CommandSpecification(
             name: "coordinator",
-            summary: "leads a run; its workers are started by hand or by other means",
+            summary: "coordinates a run whose workers are started by hand or by a scheduler",
             discussion: [
                 "Checks the configuration, the data and the model, waits until all workers have "
                     + "joined, deals the replicas out to them and records the run. Workers are "
@@ -19,7 +20,7 @@ enum CoordinatorCommand {
             options: [
                 .init(
                     "listen", value: "ADDRESS:PORT",
-                    "where workers reach this process; port 0 takes a free one "
+                    "the address for workers to connect to; port 0 takes a free one "
                         + "(default: 127.0.0.1:0)"),
                 .init("workers", value: "N", "how many workers take part (default: 1)"),
             ] + RunOptions.specifications + [
@@ -32,16 +33,16 @@ enum CoordinatorCommand {
             ]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let parent = try arguments.integer("announce", in: 3...1023).map { ParentLine($0) }
-        return try ParentLine.telling(parent, exitCode: Program.exitCode) {
+        return try ParentLine.reportingFailure(to: parent) {
             let options = try RunOptions(arguments)
             return try CoordinatorRole(
                 configuration: options.configuration, folder: options.folder, mode: options.mode,
                 workerCount: try arguments.integer("workers", in: 1...1024) ?? 1,
                 listenAddress: try listenAddress(arguments.text("listen") ?? "127.0.0.1:0"),
                 parent: parent, hasLifeline: arguments.has("lifeline")
-            ).lead(TaskList(allTasks))
+            ).run(TaskList(allTasks))
         }
     }
 

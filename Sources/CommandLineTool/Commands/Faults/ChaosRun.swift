@@ -1,9 +1,10 @@
-// A run that is disturbed: starts `rondo train`, asks its coordinator again and again how the run
-// goes, lets each event of the plan happen at its step, waits until all workers are back and a step
-// was committed by them, and goes on to the next event.
+// A disturbed run: asks its coordinator repeatedly for the run's state, makes each event of the
+// plan happen at its step, waits until all workers are back and have committed a step, and
+// continues with the next event.
 
 import RunFolders
 import Checkpoints
+import ExitCodes
 import Foundation
 import Glibc
 import Launching
@@ -14,21 +15,24 @@ import Training
 import Transport
 import WireFormat
 
-/// A run that did not go on after an event, or could not be led.
-struct ChaosFailure: Error, CustomStringConvertible {
+/// A run that did not recover from an event, or could not be disturbed.
+struct ChaosFailure: ExitCoded, CustomStringConvertible {
     let description: String
+    var exitCode: ExitCode { .failed }
 
     init(_ description: String) { self.description = description }
 }
 
 /// Ctrl-C.
-struct ChaosInterrupted: Error {}
+struct ChaosInterrupted: ExitCoded {
+    var exitCode: ExitCode { .interrupted }
+}
 
-/// Leads one disturbed run. Used by one thread, but for `interrupt`.
+/// Disturbs one run. Used by one thread.
 final class ChaosRun {
-    /// How long the run may take to be whole again after an event.
+    /// How long the run may take to recover from an event.
     private static let patience = Duration.seconds(120)
-    /// How long no step may come, before the first event and between two.
+    /// The longest time without a step, before the first event and between two events.
     private static let longestSilence = Duration.seconds(300)
 
     private let folder: RunFolder
@@ -38,7 +42,7 @@ final class ChaosRun {
     private let isInterrupted: () -> Bool
     private let print: (String) -> Void
     private(set) var outcomes: [ChaosOutcome] = []
-    /// Events that did not happen, with why.
+    /// Events that did not happen, each with the reason.
     private(set) var missed: [String] = []
 
     init(
@@ -53,7 +57,7 @@ final class ChaosRun {
         self.print = print
     }
 
-    /// Lets the events happen; returns when all have, or the run has ended.
+    /// Makes the events happen; returns when all have happened or the run has ended.
     func disturb(_ plan: ChaosPlan) throws {
         for (index, event) in plan.events.enumerated() {
             guard let before = try wait(for: event) else {
@@ -83,7 +87,7 @@ final class ChaosRun {
 
     // MARK: - Looking
 
-    /// How the run goes; nil while nobody can be asked.
+    /// The run's state; nil while its coordinator cannot be asked.
     private func look() throws -> StatusReport? {
         if isInterrupted() { throw ChaosInterrupted() }
         guard let place = CoordinatorPlace(in: folder), let address = try? place.reachable() else {
@@ -95,9 +99,9 @@ final class ChaosRun {
 
     private var hasEnded: Bool { processes.train?.status != nil }
 
-    /// The state of the whole run once it has reached an event's step; nil when it ended before.
+    /// The run's state at an event's step, with all workers present; nil if the run ended before.
     private func wait(for event: ChaosEvent) throws -> StatusReport? {
-        // A limit must be there before the checkpoint that it is for.
+        // A limit on file sizes must be in force before the checkpoint that it should hit.
         let step = event.kind == .disk ? max(1, event.step - 5) : event.step
         var lastStep = -1
         var lastChange = ContinuousClock.now
@@ -116,7 +120,8 @@ final class ChaosRun {
                 throw ChaosFailure(
                     "the run made no step for \(Self.longestSilence) before step \(step)")
             }
-            // Near the step as often as it costs nothing, so that events hit it and not one behind.
+            // Ask often when the step is near, so that the event hits this step and not a later
+            // one.
             let isNear = status.map { step - $0.step < 20 } ?? false
             ChaosProcesses.pause(.milliseconds(isNear ? 3 : 50))
         }
@@ -135,11 +140,11 @@ final class ChaosRun {
             time: Date().timeIntervalSince1970, generation: status.generation,
             step: status.step)
         guard let victim = try strike(event, status) else { return }
-        var words =
-            "event \(event.number): \(event.kind.words) after step \(moment.step): \(victim.name)"
+        var message =
+            "event \(event.number): \(event.kind.description) after step \(moment.step): \(victim.name)"
         let end = victim.end.map { ContinuousClock.now + $0 }
         try awaitWhole(event, victim, since: moment, until: end)
-        // Of a suspension that nobody noticed, the first step behind it is the one to look at.
+        // After a suspension that nobody noticed the members are the same: the next step counts.
         guard
             let outcome = ChaosFiles.outcome(
                 of: event, since: moment, breaksTheStep: event.kind.breaksTheStep, in: folder)
@@ -148,26 +153,26 @@ final class ChaosRun {
             return
         }
         outcomes.append(outcome)
-        words +=
+        message +=
             "; next step after \(ChaosTable.text(outcome.recoverySeconds)) s, of which "
             + "\(ChaosTable.text(outcome.computingSeconds)) s the step itself"
-        if outcome.recomputedSteps > 0 { words += "; steps again: \(outcome.recomputedSteps)" }
-        print(words)
+        if outcome.recomputedSteps > 0 { message += "; steps again: \(outcome.recomputedSteps)" }
+        print(message)
     }
 
-    /// What an event has hit.
+    /// The process or link that an event hit.
     private struct Victim {
         var name: String
         var process: Int32?
-        /// After which time it is over.
+        /// The event is over after this time.
         var end: Duration?
-        /// By which state of the run it is over, where that is no question of time.
+        /// The event is over when the run is in such a state; nil if a time decides.
         var isOver: ((StatusReport) -> Bool)?
-        /// What to do then.
+        /// What to do when the event is over.
         var finish: () throws -> Void = {}
     }
 
-    /// Nil when it could not happen.
+    /// Makes an event happen; nil if it was not possible.
     private func strike(_ event: ChaosEvent, _ status: StatusReport) throws -> Victim? {
         let members = status.workers.filter { $0.rank != nil }
         func name(_ worker: StatusReport.Worker) -> String {
@@ -193,7 +198,8 @@ final class ChaosRun {
                 name: name(chosen) + " for \(event.seconds) s", end: .seconds(event.seconds),
                 finish: { _ = processes.signal(chosen.pid, SIGCONT) })
         case .leave:
-            // `rondo train` does not start a worker again that left, and ends without workers of its own.
+            // `rondo train` does not restart a worker that left, and ends when all its workers have
+            // left.
             let own = members.filter { !processes.hasJoined($0.pid) }
             let leaver =
                 own.count > 1 ? chosen : members.first { processes.hasJoined($0.pid) } ?? chosen
@@ -212,7 +218,7 @@ final class ChaosRun {
         }
     }
 
-    /// The files that grow by themselves must go on growing; those of a checkpoint are larger.
+    /// Files that grow line by line must still fit under the limit; those of a checkpoint must not.
     private func strikeDisk(_ event: ChaosEvent, _ coordinator: Int32) -> Victim? {
         let own = [folder.metricsPath, folder.ledgerPath, folder.logPath].map { path -> Int in
             let attributes = try? FileManager.default.attributesOfItem(atPath: path)
@@ -236,17 +242,18 @@ final class ChaosRun {
         guard let relay else { return nil }
         let link: Relay.Link =
             event.hitsRing && relay.carries(.ring, of: worker.pid) ? .ring : .control
-        let words = link == .ring ? "the ring's link into " : "the coordinator's link to "
+        let linkName = link == .ring ? "the ring's link into " : "the coordinator's link to "
         guard relay.carries(link, of: worker.pid) else {
-            missed.append("event \(event.number): \(words)\(name) is not there")
+            missed.append("event \(event.number): \(linkName)\(name) is not there")
             return nil
         }
         if event.kind == .reset {
             relay.reset(link, of: worker.pid)
-            return Victim(name: words + name)
+            return Victim(name: linkName + name)
         }
         relay.cut(link, of: worker.pid, for: .seconds(event.seconds))
-        return Victim(name: words + name + " for \(event.seconds) s", end: .seconds(event.seconds))
+        return Victim(
+            name: linkName + name + " for \(event.seconds) s", end: .seconds(event.seconds))
     }
 
     private func hasCheckpoint(of step: Int) throws -> Bool {
@@ -286,7 +293,7 @@ final class ChaosRun {
                     if let address = joiningAddress { try processes.join(address) }
                 }
                 let hasGone = !status.workers.contains { $0.pid == victim.process }
-                // Some events change no member: two steps behind their end they are over.
+                // Some events change no member: they are over two steps after their end.
                 let hasChanged = status.generation != moment.generation
                 let isBehind = status.step >= stepAtEnd + 2
                 if isOver, hasLeft, hasGone, isWhole(status), hasChanged || isBehind { return }
@@ -294,7 +301,7 @@ final class ChaosRun {
             guard ContinuousClock.now < deadline else {
                 throw ChaosFailure(
                     "the run was not whole again \(Self.patience) after event \(event.number) "
-                        + "(\(event.kind.words)): \(words(last))")
+                        + "(\(event.kind.description)): \(description(of: last))")
             }
             ChaosProcesses.pause(.milliseconds(20))
         }
@@ -305,7 +312,7 @@ final class ChaosRun {
         relay?.address ?? CoordinatorPlace(in: folder).flatMap { try? $0.reachable() }
     }
 
-    private func words(_ status: StatusReport?) -> String {
+    private func description(of status: StatusReport?) -> String {
         guard let status else { return "its coordinator does not answer" }
         return StatusCommand.lines(status).joined(separator: "; ")
     }

@@ -1,6 +1,6 @@
-// What came of the events: how long the run took to go on, and what it had to compute again; and the
-// table of it. The times come from the run's own files: ledger.jsonl says which generation committed
-// a step, metrics.jsonl when, and how long the step itself took.
+// What came of the events: how long the run took to go on, and what it had to compute again; and
+// the table of it. The times come from the run's own files: ledger.jsonl says which generation
+// committed a step, metrics.jsonl when, and how long the step itself took.
 
 import RunFolders
 import RunProcesses
@@ -11,11 +11,11 @@ import Training
 package struct ChaosOutcome: Equatable, Codable, Sendable {
     package var number: Int
     package var kind: ChaosKind
-    /// From the event to the commit of the first step that the new members have committed, or, where
-    /// the members stayed the same, of the first step after the event.
+    /// From the event to the commit of the first step that the new members have committed, or,
+    /// where the members stayed the same, of the first step after the event.
     package var recoverySeconds: Double
-    /// The part of it that this step took, mostly the lost replicas computed again, and an evaluation that
-    /// was due before it.
+    /// The part of it that this step took, mostly the lost replicas computed again, and an
+    /// evaluation that was due before it.
     package var computingSeconds: Double
     /// Steps that were computed in whole or in part before the event and once more after it.
     package var recomputedSteps: Int
@@ -123,8 +123,8 @@ package enum ChaosFiles {
     }
 }
 
-/// The table at the end: per kind the median, the 95th percentile and the maximum of the pauses and of the
-/// times to the next step.
+/// The table at the end: per kind the median, the 95th percentile and the maximum of the pauses and
+/// of the times to the next step.
 package enum ChaosTable {
     package static func lines(_ outcomes: [ChaosOutcome]) -> [String] {
         var rows: [[String]] = []
@@ -134,7 +134,7 @@ package enum ChaosTable {
             let pauses = those.map(\.pauseSeconds).sorted()
             let whole = those.map(\.recoverySeconds).sorted()
             rows.append(
-                [kind.words, "\(those.count)"]
+                [kind.description, "\(those.count)"]
                     + [median(pauses), percentile95(pauses), pauses.last ?? 0].map(text)
                     + [median(whole), percentile95(whole), whole.last ?? 0].map(text)
                     + ["\(those.map(\.recomputedSteps).max() ?? 0)"])

@@ -1,3 +1,4 @@
+import ExitCodes
 import RunFolders
 import RunProcesses
 import Foundation
@@ -6,24 +7,24 @@ import Training
 import Transport
 import WireFormat
 
-/// `rondo status`: how a run goes, asked from outside.
+/// `rondo status`: asks a run's coordinator for its state.
 enum StatusCommand {
     static let command = Command(
         specification: CommandSpecification(
-            name: "status", summary: "shows how a run goes and what each worker does",
+            name: "status", summary: "shows the progress of a run and what each worker does",
             discussion: [
-                "Asks the coordinator of a run that is under way. A run's folder names its "
-                    + "coordinator (coordinator.json)."
+                "Asks the coordinator of a running run. The run's folder says where it listens "
+                    + "(coordinator.json)."
             ],
-            positionals: [.init("PLACE", "the run's folder, or HOST:PORT of its coordinator")],
+            positionals: [.init("RUN", "the run's folder, or HOST:PORT of its coordinator")],
             options: [.init("json", "print one line of JSON")],
             examples: ["rondo status runs/fashion-mnist-cnn", "rondo status 10.0.0.1:4000"]),
         run: run)
 
-    /// How long the coordinator may take to answer: it may be storing a checkpoint.
+    /// The coordinator may need this long to answer, because it may be storing a checkpoint.
     private static let patience = Duration.seconds(10)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let report = try ask(arguments.positionals[0])
         if arguments.has("json") {
             let encoder = JSONEncoder()
@@ -32,24 +33,24 @@ enum StatusCommand {
         } else {
             for line in lines(report) { Console.output(line) }
         }
-        return 0
+        return .done
     }
 
-    private static func ask(_ place: String) throws -> StatusReport {
+    private static func ask(_ run: String) throws -> StatusReport {
         var isFolder: ObjCBool = false
-        let exists = FileManager.default.fileExists(atPath: place, isDirectory: &isFolder)
+        let exists = FileManager.default.fileExists(atPath: run, isDirectory: &isFolder)
         guard exists, isFolder.boolValue else {
-            let hasPort = place.split(separator: ":").last.flatMap { Int($0) } != nil
-            guard hasPort, let address = try? SocketAddress.resolve(place).first else {
+            let hasPort = run.split(separator: ":").last.flatMap { Int($0) } != nil
+            guard hasPort, let address = try? SocketAddress.resolve(run).first else {
                 throw UsageError(
-                    "there is no folder '\(place)', and it is not the HOST:PORT of a coordinator")
+                    "there is no folder '\(run)', and it is not the HOST:PORT of a coordinator")
             }
             return try StatusClient.ask(address, deadline: .after(patience))
         }
-        let folder = RunFolder(path: place)
+        let folder = RunFolder(path: run)
         guard let written = CoordinatorPlace(in: folder) else {
             guard FileManager.default.fileExists(atPath: folder.coordinatorPath) else {
-                throw NothingRuns(path: place)
+                throw NothingRuns(path: run)
             }
             throw UsageError(
                 "\(folder.coordinatorPath) does not say where a coordinator listens; ask it by HOST:PORT"
@@ -58,7 +59,7 @@ enum StatusCommand {
         do {
             return try StatusClient.ask(try written.reachable(), deadline: .after(patience))
         } catch let error as RendezvousError where error.code == .unreachable {
-            throw CoordinatorGone(path: place, place: written)
+            throw CoordinatorGone(path: run, coordinator: written)
         }
     }
 
@@ -90,9 +91,11 @@ enum StatusCommand {
     }
 }
 
-/// A folder in which no run is under way.
-private struct NothingRuns: Error, CustomStringConvertible {
+/// The error for a folder in which no run is under way.
+private struct NothingRuns: ExitCoded, CustomStringConvertible {
     let path: String
+
+    var exitCode: ExitCode { .failed }
 
     var description: String {
         "no run is under way in \(path): it has no coordinator.json; a run that has ended is looked "
@@ -100,14 +103,16 @@ private struct NothingRuns: Error, CustomStringConvertible {
     }
 }
 
-/// What a killed coordinator has left.
-private struct CoordinatorGone: Error, CustomStringConvertible {
+/// The error for a folder whose coordinator was killed.
+private struct CoordinatorGone: ExitCoded, CustomStringConvertible {
     let path: String
-    let place: CoordinatorPlace
+    let coordinator: CoordinatorPlace
+
+    var exitCode: ExitCode { .failed }
 
     var description: String {
-        "no run is under way in \(path): its coordinator (process \(place.pid) on host "
-            + "\(place.host)) does not listen at \(place.address) any more; go on with the run by "
+        "no run is under way in \(path): its coordinator (process \(coordinator.pid) on host "
+            + "\(coordinator.host)) does not listen at \(coordinator.address) any more; go on with the run by "
             + "'rondo train ... --resume'"
     }
 }

@@ -1,9 +1,10 @@
+import ExitCodes
 import Foundation
 import Launching
 import RunProcesses
 import Training
 
-/// `rondo train`: starts a coordinator and workers and looks after them.
+/// `rondo train`: starts a coordinator and workers, and restarts those that are lost.
 enum TrainCommand {
     static let command = Command(
         specification: CommandSpecification(
@@ -39,39 +40,39 @@ enum TrainCommand {
             ]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let options = try RunOptions(arguments)
-        let places = try Fleet.places(arguments, threads: options.configuration.threads)
-        guard places.workerCount <= options.configuration.replicas else {
+        let slots = try RequestedSlots.read(arguments, threads: options.configuration.threads)
+        guard slots.workerCount <= options.configuration.replicas else {
             throw WorkerCountError(
-                workers: places.workerCount, replicas: options.configuration.replicas)
+                workers: slots.workerCount, replicas: options.configuration.replicas)
         }
         try options.folder.check(options.mode)
 
         if arguments.has("lifeline") {
-            // The children have lifelines of their own, which end with this process.
-            Lifeline.watch { ProcessExit.atOnce(4) }
+            // The children have lifelines of their own, which break when this process ends.
+            Lifeline.watch { ProcessExit.atOnce(.peersLost) }
         }
-        let words = RunOptions.words(from: arguments)
+        let runArguments = RunOptions.arguments(from: arguments)
         let outcome = try RunSupervisor.run(
-            places, program: RunningProgram(name: "rondo"),
-            coordinator: ["coordinator"] + words,
-            successor: ["coordinator"] + RunOptions.wordsToResume(words), folder: options.folder,
-            relay: arguments.text("relay"))
+            slots, program: RunningProgram(name: "rondo"),
+            coordinator: ["coordinator"] + runArguments,
+            successor: ["coordinator"] + RunOptions.resuming(runArguments),
+            folder: options.folder, relay: arguments.text("relay"))
         if let message = outcome.message {
             Console.error(message)
             for line in outcome.logLines { Console.errorText("    \(line)") }
         }
-        if outcome.exitCode == 130 { sayHowToResume(options) }
+        if outcome.exitCode == .interrupted { sayHowToResume(options) }
         return outcome.exitCode
     }
 
     private static func sayHowToResume(_ options: RunOptions) {
-        // Without a checkpoint --resume begins anew; without a folder the same command does.
+        // Without a checkpoint --resume begins again; without a folder it would be refused.
         guard (try? options.folder.check(.resume)) != nil else { return }
-        var words = CommandLine.arguments.dropFirst().filter { $0 != "--overwrite" }
-        if !words.contains("--resume") { words.append("--resume") }
-        let command = (["rondo"] + words.map(SSHCommand.quoted)).joined(separator: " ")
+        var arguments = CommandLine.arguments.dropFirst().filter { $0 != "--overwrite" }
+        if !arguments.contains("--resume") { arguments.append("--resume") }
+        let command = (["rondo"] + arguments.map(SSHCommand.quoted)).joined(separator: " ")
         Console.errorText("go on with: \(command)")
     }
 }

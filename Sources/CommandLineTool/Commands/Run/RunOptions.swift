@@ -14,7 +14,7 @@ struct RunOptions {
     static let specifications: [OptionSpecification] = [
         .init(
             "output", value: "DIR", "the run's folder (default: runs/<the configuration's name>)"),
-        .init("resume", "go on from the folder's last checkpoint"),
+        .init("resume", "continue from the folder's last checkpoint"),
         .init("overwrite", "replace the run that is in the folder"),
         .init("steps", value: "N", "train for N steps in all, whatever the configuration says"),
         .init(
@@ -43,20 +43,20 @@ struct RunOptions {
         folder = RunFolder(path: arguments.text("output") ?? "runs/\(configuration.name)")
     }
 
-    /// The words after the command's name that make another process read the same options.
-    static func words(from arguments: ParsedArguments) -> [String] {
-        var words = [arguments.positionals[0]]
+    /// The arguments with which another process reads the same options.
+    static func arguments(from arguments: ParsedArguments) -> [String] {
+        var result = [arguments.positionals[0]]
         for option in ["output", "steps"] {
-            if let value = arguments.text(option) { words.append("--\(option)=\(value)") }
+            if let value = arguments.text(option) { result.append("--\(option)=\(value)") }
         }
         for option in ["resume", "overwrite"] where arguments.has(option) {
-            words.append("--\(option)")
+            result.append("--\(option)")
         }
-        return words + arguments.texts("set").map { "--set=\($0)" }
+        return result + arguments.texts("set").map { "--set=\($0)" }
     }
 
-    /// The same for a process that goes on with the run.
-    static func wordsToResume(_ words: [String]) -> [String] {
-        words.filter { $0 != "--overwrite" && $0 != "--resume" } + ["--resume"]
+    /// The same arguments for a process that continues the run.
+    static func resuming(_ arguments: [String]) -> [String] {
+        arguments.filter { $0 != "--overwrite" && $0 != "--resume" } + ["--resume"]
     }
 }

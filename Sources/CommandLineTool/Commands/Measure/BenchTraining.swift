@@ -27,15 +27,15 @@ struct BenchTraining {
         printsProfile = arguments.has("profile")
         tracePath = arguments.text("trace")
         if printsProfile || tracePath != nil, arguments.has("listen") {
-            throw UsageError("a profile is of a worker on this machine: leave --listen out")
+            throw UsageError("only workers on this machine can be profiled: leave --listen out")
         }
-        // Now, and not after the measurement.
+        // Fail before the measurement, not after it.
         if let tracePath, let reason = Self.obstacle(toWriting: tracePath) {
             throw UsageError("--trace: cannot write \(tracePath): \(reason)")
         }
     }
 
-    /// Why a file cannot be written; nil where it can.
+    /// Why a file cannot be written; nil if it can.
     private static func obstacle(toWriting path: String) -> String? {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { return String(cString: strerror(errno)) }
@@ -43,7 +43,7 @@ struct BenchTraining {
         return nil
     }
 
-    func run(_ fleet: BenchFleet) throws {
+    func run(_ workers: BenchWorkers) throws {
         let profilePath =
             printsProfile || tracePath != nil
             ? FileManager.default.temporaryDirectory
@@ -51,9 +51,9 @@ struct BenchTraining {
         defer { if let profilePath { try? FileManager.default.removeItem(atPath: profilePath) } }
         let plan = BenchPlan(
             .training(workload: workload.rawValue, steps: steps, warmup: Self.warmupSteps),
-            transport: fleet.transport, gradients: gradients, profilePath: profilePath)
-        let (lead, finished) = try fleet.lead(plan)
-        let workers = fleet.workerCount
+            transport: workers.transport, gradients: gradients, profilePath: profilePath)
+        let (lead, finished) = try workers.run(plan)
+        let workerCount = workers.workerCount
         let times = lead.reports.map(\.seconds).sorted()
         guard times.count == steps, let samples = lead.reports.first?.sampleCount else {
             throw BenchError(description: "\(times.count) of \(steps) steps were reported")
@@ -63,9 +63,9 @@ struct BenchTraining {
         let gigaflops = Double(workload.flopsPerReplica) / 1e9
         let computed = gigaflops / median
         let megabytes = Double(finished.peakResidentBytes) / 1_048_576
-        if fleet.writesJSON {
+        if workers.writesJSON {
             Console.output(
-                #"{"workload":"\#(workload.rawValue)","workers":\#(workers),"#
+                #"{"workload":"\#(workload.rawValue)","workers":\#(workerCount),"#
                     + String(
                         format: #""samples_per_s":%.1f,"ms_per_step":%.3f,"params":%d,"#
                             + #""peak_rss_mb":%.1f,"system_allocations":%d,"#
@@ -79,7 +79,7 @@ struct BenchTraining {
                     format: "%@  %d workers  %.0f samples/s  %.2f ms/step (best %.2f, 95 %% %.2f)"
                         + "  %.1f GFLOP/s, %.0f %% of sgemm's %.1f"
                         + "  %d parameters  %.0f MB, %d allocations in the steps  OpenBLAS %@",
-                    workload.rawValue, workers, rate, median * 1000, times[0] * 1000,
+                    workload.rawValue, workerCount, rate, median * 1000, times[0] * 1000,
                     times[times.count * 95 / 100] * 1000, computed,
                     100 * computed / lead.referenceRate, lead.referenceRate, lead.parameterCount,
                     megabytes, lead.allocationCount, lead.arithmetic))

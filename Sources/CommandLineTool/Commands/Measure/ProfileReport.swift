@@ -2,7 +2,7 @@ import Benchmarks
 import Foundation
 import Training
 
-/// A benchmark's profile in words and as a file for chrome://tracing.
+/// A benchmark's profile as text and as a file for chrome://tracing.
 enum ProfileReport {
     static func lines(_ profile: StepProfile) -> [String] {
         let steps = Double(max(1, profile.steps))

@@ -1,5 +1,5 @@
-// The processes of a chaos run: a `rondo train` and the workers that join beside it. All of them and
-// all that they start carry a mark in their environment, by which the end finds what is left.
+// The processes of a chaos run: a `rondo train` and the workers that join beside it. They and all
+// processes that they start have a mark in their environment, by which the end finds the rest.
 
 import RunProcesses
 import Foundation
@@ -8,7 +8,7 @@ import Launching
 import Training
 import Transport
 
-/// Starts, signals and ends them. Used by one thread.
+/// Starts, signals and ends the processes of a chaos run. Used by one thread.
 final class ChaosProcesses {
     private static let mark = "RONDO_CHAOS"
 
@@ -28,7 +28,7 @@ final class ChaosProcesses {
     /// Where the standard output of `rondo train` is.
     func outputPath(_ name: String) -> String { "\(folder)/\(name)-output.txt" }
 
-    func startTraining(_ name: String, _ words: [String]) throws {
+    func startTraining(_ name: String, _ arguments: [String]) throws {
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true)
         try? FileManager.default.removeItem(atPath: outputPath(name))
@@ -36,7 +36,7 @@ final class ChaosProcesses {
             name: "rondo train",
             ChildProcess.Command(
                 executable: RunningProgram(name: "rondo").executable,
-                arguments: ["rondo", "train"] + words + ["--lifeline"],
+                arguments: ["rondo", "train"] + arguments + ["--lifeline"],
                 environment: [Self.mark: number],
                 standardOutput: .appended(to: outputPath(name)),
                 standardError: .appended(to: "\(folder)/\(name)-log.txt"))
@@ -58,7 +58,7 @@ final class ChaosProcesses {
             ) { _, _ in })
     }
 
-    /// Starts a worker anew for each joined one that was lost.
+    /// Starts a new worker for each joined one that was lost.
     func replaceLost(_ coordinator: SocketAddress) throws {
         let lost = joined.filter { $0.status.map { !$0.isSuccess } ?? false }
         joined.removeAll { child in lost.contains { $0 === child } }
@@ -67,7 +67,7 @@ final class ChaosProcesses {
 
     func hasJoined(_ process: Int32) -> Bool { joined.contains { $0.processID == process } }
 
-    /// Signals a process of this run; false if it is none, or is gone.
+    /// Signals a process of this run. Returns false if it is not one of this run, or is gone.
     func signal(_ process: Int32, _ number: Int32) -> Bool {
         guard process > 1, isOwn(process), kill(process, number) == 0 else { return false }
         if number == SIGSTOP { stopped.insert(process) }
@@ -77,8 +77,8 @@ final class ChaosProcesses {
 
     static let limiterPath = "/usr/bin/prlimit"
 
-    /// Limits the size of the files that a process of this run writes; nil lifts the limit. False if it is
-    /// none, or is gone.
+    /// Limits the size of the files that a process of this run writes; nil lifts the limit. Returns
+    /// false if the process is not one of this run, or is gone.
     func limitFiles(of process: Int32, byteCount: Int?) -> Bool {
         guard isOwn(process) else { return false }
         let ended = DispatchSemaphore(value: 0)
@@ -95,14 +95,14 @@ final class ChaosProcesses {
         return child.status?.isSuccess ?? false
     }
 
-    /// By the mark: a number that was given to somebody else is not signalled.
+    /// Checks the mark, so that a process that got a reused number is not signalled.
     private func isOwn(_ process: Int32) -> Bool {
         let environment =
             FileManager.default.contents(atPath: "/proc/\(process)/environ") ?? Data()
         return environment.range(of: Data("\(Self.mark)=\(number)".utf8)) != nil
     }
 
-    /// Ends everything and answers how many processes had to be killed one by one.
+    /// Ends everything and returns how many processes had to be killed one by one.
     func end() -> Int {
         for process in stopped { _ = signal(process, SIGCONT) }
         let children = joined + [train].compactMap(\.self)
@@ -110,7 +110,7 @@ final class ChaosProcesses {
             child.signal(SIGTERM)
             child.cutLifeline()
         }
-        // Orderly ends take a moment; a process without a parent notices it by its lifeline.
+        // Orderly ends take a moment; the lifeline ends a process that has lost its parent.
         var left: [Int32] = []
         let deadline = ContinuousClock.now + .seconds(10)
         repeat {
@@ -127,7 +127,7 @@ final class ChaosProcesses {
         return names.compactMap { Int32($0) }.filter { $0 != getpid() && isOwn($0) }
     }
 
-    /// The interval between two looks at what tells nobody that it has changed.
+    /// Waits; for polling what sends no notice when it changes.
     static func pause(_ duration: Duration) {
         var poller = Poller()
         _ = try? poller.wait(until: .after(duration))

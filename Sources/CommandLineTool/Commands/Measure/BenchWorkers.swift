@@ -1,4 +1,5 @@
 import Benchmarks
+import ExitCodes
 import Foundation
 import Launching
 import Configuration
@@ -8,12 +9,12 @@ import Training
 import Transport
 import WireFormat
 
-/// The workers of a benchmark, and how they and the results travel.
-struct BenchFleet {
+/// The workers of a benchmark, how they are started and how the results are printed.
+struct BenchWorkers {
     let workerCount: Int
     let transport: CommunicationConfiguration.Transport
     let writesJSON: Bool
-    /// Where workers that others start are waited for; nil starts them here.
+    /// Where this process waits for workers that are started by hand; nil starts them here.
     private let listenAddress: SocketAddress?
 
     init(_ arguments: ParsedArguments) throws {
@@ -23,8 +24,8 @@ struct BenchFleet {
         listenAddress = try arguments.address("listen")
     }
 
-    /// Leads the workers to the end of the plan.
-    func lead(_ plan: BenchPlan) throws -> (BenchLead, FinishedReport) {
+    /// Starts the workers, or waits for them, and runs the plan to its end.
+    func run(_ plan: BenchPlan) throws -> (BenchLead, FinishedReport) {
         let lead = try BenchLead(plan, workers: workerCount, listenAddress: listenAddress)
         if listenAddress != nil {
             Console.errorText(
@@ -55,19 +56,20 @@ struct BenchFleet {
         do {
             return (lead, try lead.run())
         } catch {
-            // The others have told of the end before the system has.
+            // The surviving workers report a broken link before the system reports the lost
+            // process.
             if ended.wait(timeout: .now() + 1) == .success { ended.signal() }
-            throw Self.fallen(children) ?? error
+            throw Self.loss(among: children) ?? error
         }
     }
 
-    /// A worker that a signal has ended, which the others only see as a link that was closed.
-    private static func fallen(_ children: [ChildProcess]) -> WorkerFailure? {
+    /// The worker that a signal ended; the other workers only saw a closed link.
+    private static func loss(among children: [ChildProcess]) -> BenchError? {
         for child in children {
             guard case .signalled(let signal) = child.status else { continue }
-            return WorkerFailure(
-                exitCode: 4,
-                message:
+            return BenchError(
+                exitCode: .peersLost,
+                description:
                     "\(child.name) (pid \(child.processID)) was ended by signal \(signal); a benchmark"
                     + " does not go on without it")
         }
@@ -76,7 +78,7 @@ struct BenchFleet {
 }
 
 extension ParsedArguments {
-    /// A place to listen at or to call.
+    /// An address to listen on or to connect to.
     func address(_ option: String) throws(UsageError) -> SocketAddress? {
         guard let text = text(option) else { return nil }
         do throws(TransportError) {

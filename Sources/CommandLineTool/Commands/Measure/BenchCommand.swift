@@ -1,4 +1,5 @@
 import Benchmarks
+import ExitCodes
 import Foundation
 import Launching
 import Models
@@ -21,9 +22,9 @@ enum BenchCommand {
                     + "check what they measure.",
                 "The workers are processes on this machine. With '--listen' they are started by hand, on any "
                     + "machines, as 'rondo bench worker --coordinator HOST:PORT'.",
-                "Rates in GFLOP/s are those of one worker, counted as if every product were computed as it is "
-                    + "written, beside what OpenBLAS reaches with large matrices in the same run. "
-                    + "'--profile' prints what takes the time of a step of the first worker.",
+                "Rates in GFLOP/s are those of one worker and count every product as written; beside them "
+                    + "stands what OpenBLAS reaches with large matrices in the same run. "
+                    + "'--profile' shows where the first worker spends the time of a step.",
                 "Times are medians; bus bandwidth is 2 (N - 1) / N x bytes / time.",
             ],
             positionals: [
@@ -33,18 +34,20 @@ enum BenchCommand {
                 .init("workers", value: "N", "worker processes (default: 2)"),
                 .init("steps", value: "N", "steps that are measured (default: 40)"),
                 .init("profile", "print the time of each operation and phase"),
-                .init("trace", value: "FILE", "write what happened when, for chrome://tracing"),
+                .init("trace", value: "FILE", "write a timeline for chrome://tracing"),
                 .init(
                     "transport", value: "NAME",
-                    "what the ring goes through: auto, tcp or shm (default: auto)"),
+                    "how the ring sends data: auto, tcp or shm (default: auto)"),
                 .init(
                     "gradients", value: "NAME",
                     "for train: float32 or bfloat16 on the ring (default: float32)"),
-                .init("largest", value: "BYTES", "for allreduce: leave larger buffers out"),
-                .init("listen", value: "HOST:PORT", "wait there for workers started by hand"),
+                .init("largest", value: "BYTES", "for allreduce: skip larger buffers"),
+                .init(
+                    "listen", value: "HOST:PORT",
+                    "wait at this address for workers started by hand"),
                 .init("json", "one line of JSON per result"),
                 .init("coordinator", value: "HOST:PORT", "for worker: where the benchmark listens"),
-                .init("slot", value: "I", isHidden: true, "the worker's rank"),
+                .init("slot", value: "I", isHidden: true, "the worker's slot"),
             ],
             examples: [
                 "rondo bench train cnn --workers 2 --json", "rondo bench allreduce",
@@ -52,26 +55,26 @@ enum BenchCommand {
             ]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
-        let words = arguments.positionals
-        if words == ["worker"] {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
+        let kind = arguments.positionals
+        if kind == ["worker"] {
             guard let coordinator = try arguments.address("coordinator") else {
                 throw UsageError("'rondo bench worker' needs --coordinator HOST:PORT")
             }
             return try work(coordinator, slot: try arguments.integer("slot", in: 0...1023))
         }
-        let fleet = try BenchFleet(arguments)
-        switch words {
+        let workers = try BenchWorkers(arguments)
+        switch kind {
         case ["allreduce"]:
             try refuse(["steps", "profile", "trace", "gradients"], for: "allreduce", arguments)
-            try BenchAllReduce(arguments).run(fleet)
-        case _ where words.count == 2 && words[0] == "train":
+            try BenchAllReduce(arguments).run(workers)
+        case _ where kind.count == 2 && kind[0] == "train":
             try refuse(["largest"], for: "train", arguments)
-            try BenchTraining(words[1], arguments).run(fleet)
+            try BenchTraining(kind[1], arguments).run(workers)
         default:
             throw UsageError("'rondo bench' takes 'train WORKLOAD', 'allreduce' or 'worker'")
         }
-        return 0
+        return .done
     }
 
     private static func refuse(
@@ -82,12 +85,13 @@ enum BenchCommand {
         }
     }
 
-    private static func work(_ coordinator: SocketAddress, slot: Int?) throws -> Int32 {
-        // Workers that the benchmark has started end with it; others have a terminal for their input.
-        if slot != nil { Lifeline.watch { ProcessExit.atOnce(4) } }
+    private static func work(_ coordinator: SocketAddress, slot: Int?) throws -> ExitCode {
+        // Workers that the benchmark started end with it; others may have a terminal as their
+        // input.
+        if slot != nil { Lifeline.watch { ProcessExit.atOnce(.peersLost) } }
         try BenchWorker.run(
             coordinator: coordinator, slot: slot,
             productVersion: ProductVersion.current)
-        return 0
+        return .done
     }
 }

@@ -1,5 +1,5 @@
-// What will happen to a run and when, drawn from a seed before it starts: the same seed gives the
-// same events at the same steps, however fast the machine is. Pure.
+// What will happen to a run and when. It is drawn from a seed before the run starts, so the same
+// seed gives the same events at the same steps on a machine of any speed. Pure.
 
 /// What can happen to a run.
 package enum ChaosKind: String, CaseIterable, Codable, Sendable {
@@ -9,7 +9,7 @@ package enum ChaosKind: String, CaseIterable, Codable, Sendable {
     case stop
     /// SIGKILL to the worker that sends a checkpoint, while it does.
     case checkpoint
-    /// SIGTERM to a worker; another one joins in its place.
+    /// SIGTERM to a worker; another one joins instead.
     case leave
     /// A link of a worker is reset.
     case reset
@@ -20,7 +20,7 @@ package enum ChaosKind: String, CaseIterable, Codable, Sendable {
     /// SIGKILL to the coordinator.
     case coordinator
 
-    /// How often it is drawn beside the others.
+    /// Its weight when events are drawn.
     fileprivate var weight: Int {
         switch self {
         case .kill: 6
@@ -30,8 +30,8 @@ package enum ChaosKind: String, CaseIterable, Codable, Sendable {
         }
     }
 
-    /// What it does, in a few words.
-    package var words: String {
+    /// What it does, for messages and tables.
+    package var description: String {
         switch self {
         case .kill: "SIGKILL"
         case .stop: "SIGSTOP"
@@ -44,7 +44,7 @@ package enum ChaosKind: String, CaseIterable, Codable, Sendable {
         }
     }
 
-    /// Whether the step under way has to be begun anew when the members change for it.
+    /// Whether the current step is begun again if the members change because of it.
     package var breaksTheStep: Bool { self != .leave }
 
     /// Whether it happens at a checkpoint.
@@ -54,17 +54,17 @@ package enum ChaosKind: String, CaseIterable, Codable, Sendable {
     package var needsRelay: Bool { self == .reset || self == .cut }
 }
 
-/// Something that will happen.
+/// An event of the plan.
 package struct ChaosEvent: Equatable, Sendable {
     package var number: Int
     package var kind: ChaosKind
     /// It happens when this many steps are committed.
     package var step: Int
-    /// Which of the workers it hits: this number modulo theirs.
+    /// The worker that it hits: this number modulo the number of workers.
     package var choice: Int
     /// How long a stop or a cut lasts.
     package var seconds: Double
-    /// Whether a reset or a cut hits a link of the ring, else the one to the coordinator.
+    /// Whether a reset or a cut hits a link of the ring, not the one to the coordinator.
     package var hitsRing: Bool
 }
 
@@ -85,8 +85,8 @@ package struct ChaosPlan: Equatable, Sendable {
         var events: [ChaosEvent] = []
         var last = 0
         for index in 0..<count {
-            // Each event has its own part of the run, but for the first and last steps: spread, yet at no
-            // foreseeable moment. The number of draws is the same for every kind.
+            // Each event has its own part of the run, but for the first and last steps: spread, yet
+            // at no foreseeable moment. The number of draws is the same for every kind.
             let place = 0.03 + 0.9 * (Double(index) + random.fraction()) / Double(count)
             var kind = drawn[random.below(drawn.count)]
             let choice = random.below(1 << 20)

@@ -1,11 +1,12 @@
-import RunFolders
+import ExitCodes
 import Learning
+import RunFolders
 import TaskCatalog
 import RunProcesses
 import Foundation
 import Training
 
-/// `rondo audit`: proves from a run's ledger that its samples were used as they should be.
+/// `rondo audit`: proves from a run's ledger that its samples were used as planned.
 enum AuditCommand {
     static let command = Command(
         specification: CommandSpecification(
@@ -13,17 +14,17 @@ enum AuditCommand {
             summary: "proves that each sample of each epoch was used exactly once",
             discussion: [
                 "Reads the run's ledger (ledger.jsonl), its configuration and the sizes of its data, "
-                    + "and looks whether each step is there once with the samples that it should "
-                    + "have used, whether the steps of an epoch cover it exactly, and whether each "
+                    + "and checks that each step is there once with the samples that it should "
+                    + "have used, that the steps of an epoch cover it exactly, and that each "
                     + "replica of each step was computed by exactly one worker.",
-                "The run may be under way. Exit code 0 if nothing is wrong, 1 otherwise.",
+                "The run may be under way. The exit code is 0 if nothing is wrong, 1 otherwise.",
             ],
             positionals: [.init("DIR", "the run's folder")],
             options: [.init("json", "print one line of JSON")],
             examples: ["rondo audit runs/fashion-mnist-cnn"]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let report = try LedgerAudit.report(
             of: RunFolder(path: arguments.positionals[0]), tasks: TaskList(allTasks))
         if arguments.has("json") {
@@ -33,13 +34,13 @@ enum AuditCommand {
         } else {
             for line in AuditText.lines(report) { Console.output(line) }
         }
-        return report.isClean ? 0 : 1
+        return report.isClean ? .done : .failed
     }
 }
 
-/// An audit in words.
+/// The text of an audit's report.
 enum AuditText {
-    /// Longer runs are shown by their first and last epochs and those with faults.
+    /// Of longer runs only the first and last epochs and those with faults are shown.
     private static let rowLimit = 12
 
     static func lines(_ report: AuditReport) -> [String] {
@@ -73,8 +74,8 @@ enum AuditText {
             "\($0.usedOnce) of \($0.samples) samples of epoch \($0.epoch) so far"
         }
         if whole == 0, let part { return "clean; no sample was used twice, \(part)" }
-        let words = "clean; each sample of \(counted(whole, "whole epoch")) was used exactly once"
-        return words + (part.map { ", \($0)" } ?? "")
+        let verdict = "clean; each sample of \(counted(whole, "whole epoch")) was used exactly once"
+        return verdict + (part.map { ", \($0)" } ?? "")
     }
 
     private static func rows(_ epochs: [AuditReport.Epoch]) -> [AuditReport.Epoch] {

@@ -1,5 +1,6 @@
 import Checkpoints
 import Datasets
+import ExitCodes
 import Foundation
 import RunProcesses
 
@@ -32,7 +33,7 @@ enum DataCommand {
             examples: ["rondo data dates --count 20000 --output dates"]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let word = arguments.positionals[0]
         guard let generator = Generator(rawValue: word) else {
             throw UsageError("unknown generator '\(word)'; generators are reversal, dates")
@@ -56,7 +57,7 @@ enum DataCommand {
                 Data(SyntheticPairs.tabSeparated(pairs)), to: "\(folder)/\(name)")
             Console.errorText("\(pairs.count) pairs in \(folder)/\(name)")
         }
-        return 0
+        return .done
     }
 
     private static func pairs(
@@ -83,9 +84,11 @@ enum DataCommand {
 }
 
 /// A folder for files that cannot be made.
-private struct FolderError: Error, CustomStringConvertible {
+private struct FolderError: ExitCoded, CustomStringConvertible {
     let path: String
     let reason: String
+
+    var exitCode: ExitCode { .failed }
 
     var description: String { "cannot make the folder \(path): \(reason)" }
 }

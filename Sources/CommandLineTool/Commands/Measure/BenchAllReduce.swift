@@ -13,19 +13,20 @@ struct BenchAllReduce {
         byteCounts = sizes.filter { $0 <= largest }
     }
 
-    func run(_ fleet: BenchFleet) throws {
-        let plan = BenchPlan(.allReduce(byteCounts: byteCounts), transport: fleet.transport)
-        let (lead, _) = try fleet.lead(plan)
-        let workers = fleet.workerCount
+    func run(_ workers: BenchWorkers) throws {
+        let plan = BenchPlan(.allReduce(byteCounts: byteCounts), transport: workers.transport)
+        let (lead, _) = try workers.run(plan)
+        let workerCount = workers.workerCount
         for report in lead.reports {
-            let share = 2 * Double(workers - 1) / Double(workers)
+            let share = 2 * Double(workerCount - 1) / Double(workerCount)
             let bandwidth = share * Double(report.sampleCount) / report.seconds / 1e9
             Console.output(
                 String(
-                    format: fleet.writesJSON
+                    format: workers.writesJSON
                         ? #"{"workers":%d,"transport":"%@","bytes":%d,"us":%.1f,"busbw_gb_s":%.4f}"#
                         : "%d workers  %@  %9d bytes  %10.1f us  %7.3f GB/s",
-                    workers, fleet.transport.rawValue, report.sampleCount, report.seconds * 1e6,
+                    workerCount, workers.transport.rawValue, report.sampleCount,
+                    report.seconds * 1e6,
                     bandwidth))
         }
     }

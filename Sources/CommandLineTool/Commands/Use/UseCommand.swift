@@ -1,3 +1,4 @@
+import ExitCodes
 import Learning
 import RunProcesses
 import TaskCatalog
@@ -68,7 +69,7 @@ enum UseCommand {
 
     private static func run(
         _ specification: CommandSpecification, _ arguments: ParsedArguments
-    ) throws -> Int32 {
+    ) throws -> ExitCode {
         let folder = arguments.positionals[0]
         let run = try FinishedRun(folder, tasks: TaskList(allTasks))
         guard let use = run.uses.first(where: { $0.command == specification.name }) else {
@@ -86,7 +87,7 @@ enum UseCommand {
         let prepared = try use.init(arguments)
         try FinishedRunArithmetic.ensure(run)
         try prepared.run(run, ConsoleOutput())
-        return 0
+        return .done
     }
 }
 

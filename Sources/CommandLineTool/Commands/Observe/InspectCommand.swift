@@ -1,8 +1,9 @@
 import Checkpoints
+import ExitCodes
 import Foundation
 import RunProcesses
 
-/// `rondo inspect`: what a safetensors file or a run's folder holds.
+/// `rondo inspect`: lists the contents of a safetensors file.
 enum InspectCommand {
     static let command = Command(
         specification: CommandSpecification(
@@ -17,7 +18,7 @@ enum InspectCommand {
             examples: ["rondo inspect runs/fashion-mnist-cnn/model.safetensors"]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         var path = arguments.positionals[0]
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue
@@ -41,7 +42,7 @@ enum InspectCommand {
         let total = file.arrays.reduce(0) { $0 + $1.elementCount }
         Console.output("\(file.arrays.count) tensors, \(total) numbers")
         Console.output("model_sha256 \(ModelDigest.hexadecimal(of: file.arrays))")
-        return 0
+        return .done
     }
 
     private static func padded(_ text: String, _ width: Int) -> String {

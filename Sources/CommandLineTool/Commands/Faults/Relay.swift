@@ -1,10 +1,10 @@
-// A relay between the workers of one machine and their coordinator, and between the workers, so that
-// links can be cut and reset while the processes live.
+// A relay between the workers of one machine and their coordinator, and between the workers, so
+// that links can be cut and reset while the processes live.
 //
-// Workers are told the relay's address in place of the coordinator's. Towards the coordinator the
-// relay comes from 127.0.0.2, so that is where the coordinator believes the workers to be; their
-// ring ports, which stand in the first message of each, are opened there by the relay too and lead
-// to the real ones at 127.0.0.1.
+// Workers get the relay's address instead of the coordinator's. The relay connects to the
+// coordinator from 127.0.0.2, so the coordinator takes that for the workers' address. The first
+// message of each worker names its ring port; the relay opens the same port there and forwards it
+// to the real one at 127.0.0.1.
 
 import RunProcesses
 import Foundation
@@ -26,13 +26,13 @@ package final class Relay: @unchecked Sendable {
     private struct Request {
         let link: Link
         let worker: Int32
-        /// nil: reset at once.
+        /// How long nothing is carried before the reset; nil resets at once.
         let cut: Duration?
     }
 
     private struct Shared {
         var requests: [Request] = []
-        /// The links that there are, by worker.
+        /// The open links, by worker.
         var links: [Int32: Set<Bool>] = [:]
         var isStopping = false
     }
@@ -47,7 +47,7 @@ package final class Relay: @unchecked Sendable {
     private let shared = Mutex(Shared())
     private let hasStopped = DispatchSemaphore(value: 0)
 
-    // The thread's own.
+    // Used by the relay's thread alone.
     private let control: Listener
     private var rings: [(worker: Int32, listener: Listener, port: Int)] = []
     private var pairs: [RelayPair] = []
@@ -86,7 +86,7 @@ package final class Relay: @unchecked Sendable {
         request(Request(link: link, worker: worker, cut: nil))
     }
 
-    /// Lets a link carry nothing for a while, also if it is opened anew, and resets it then.
+    /// Makes a link carry nothing for a while, even if it is opened again, and then resets it.
     package func cut(_ link: Link, of worker: Int32, for duration: Duration) {
         request(Request(link: link, worker: worker, cut: duration))
     }
@@ -102,7 +102,7 @@ package final class Relay: @unchecked Sendable {
         while !shared.withLock({ $0.isStopping }) {
             for request in takeRequests() { perform(request) }
             endCuts()
-            // Without poll there is nothing to carry; the workers find their links closed.
+            // If poll fails nothing can be carried; the workers find their links closed.
             guard (try? waitAndCarry()) != nil else { break }
             publish()
         }
@@ -198,7 +198,7 @@ package final class Relay: @unchecked Sendable {
         }
     }
 
-    /// The ring port of a worker under the address that the coordinator believes it to have.
+    /// Opens a worker's ring port at the address that the coordinator takes for the worker's.
     private func openRing(of worker: Int32, port: Int) {
         for ring in rings where ring.port == port { ring.listener.close() }
         rings.removeAll { $0.port == port }

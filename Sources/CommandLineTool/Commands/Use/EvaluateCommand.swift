@@ -1,3 +1,4 @@
+import ExitCodes
 import Foundation
 import Learning
 import RunProcesses
@@ -36,7 +37,7 @@ enum EvaluateCommand {
         }
     }
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         var run = try FinishedRun(arguments.positionals[0], tasks: TaskList(allTasks))
         try FinishedRunArithmetic.ensure(run)
         if let path = arguments.text("data") { run = run.withData(at: path) }
@@ -49,14 +50,6 @@ enum EvaluateCommand {
         encoder.outputFormatting = .sortedKeys
         let line = Line(figures: figures, samples: count)
         Console.output("result " + String(decoding: try encoder.encode(line), as: UTF8.self))
-        return 0
-    }
-}
-
-/// Gives this process the arithmetic that a finished run was computed with.
-enum FinishedRunArithmetic {
-    static func ensure(_ run: FinishedRun) throws {
-        try ProcessArithmetic.ensure(
-            level: ProcessArithmetic.wanted, threads: run.configuration.threads)
+        return .done
     }
 }

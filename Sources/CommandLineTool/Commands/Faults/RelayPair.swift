@@ -14,7 +14,7 @@ private struct RelayPipe {
     var isEmpty: Bool { start == end }
     var isFull: Bool { end == Self.capacity && start == 0 }
 
-    /// Receives once; tells `look` what came. False when the other side has closed.
+    /// Receives once and passes the bytes to `look`. Returns false if the other side has closed.
     mutating func receive(
         from connection: Connection, look: (UnsafeRawBufferPointer) -> Void
     ) -> Bool {
@@ -40,7 +40,7 @@ private struct RelayPipe {
         }
     }
 
-    /// Sends what the socket takes. False when the other side has closed.
+    /// Sends what the socket takes. Returns false if the other side has closed.
     mutating func send(to connection: Connection) -> Bool {
         while start < end {
             let result = bytes.withUnsafeBytes { memory in
@@ -65,7 +65,7 @@ final class RelayPair {
     let server: Connection
     /// The worker; nil until it has introduced itself.
     var worker: Int32?
-    /// Nothing is carried until then, and then it is reset.
+    /// Until then nothing is carried; then the link is reset.
     var cutUntil: ContinuousClock.Instant?
     private var toServer = RelayPipe()
     private var toClient = RelayPipe()
@@ -89,8 +89,8 @@ final class RelayPair {
         return interest
     }
 
-    /// Carries what can be carried. False when one of the sides has closed; what it had sent was passed on
-    /// as far as the other takes it.
+    /// Carries what can be carried. Returns false if one side has closed; what it had sent before
+    /// was passed on as far as the other side takes it.
     func carry(look: (UnsafeRawBufferPointer) -> Void) -> Bool {
         let clientLives = toServer.receive(from: client, look: look)
         let serverLives = toClient.receive(from: server) { _ in }

@@ -1,3 +1,4 @@
+import ExitCodes
 import RunFolders
 import TaskCatalog
 import RunProcesses
@@ -16,9 +17,9 @@ enum ChaosCommand {
             name: "chaos",
             summary: "trains while killing, stopping and cutting off workers, and compares",
             discussion: [
-                "Trains twice: undisturbed, and then with K events that are drawn from the seed, each "
-                    + "at a step of the run. An event waits until the run has recovered from the one "
-                    + "before and all N workers are back. The same seed gives the same events.",
+                "Trains twice: first undisturbed, then with K events that are drawn from the seed, each "
+                    + "at a step of the run. An event waits until the run has recovered from the "
+                    + "previous one and all N workers are back. The same seed gives the same events.",
                 "Kinds: kill (SIGKILL to a worker), stop (SIGSTOP, SIGCONT after 0.5 to 4 s), "
                     + "checkpoint (SIGKILL to the worker that sends a checkpoint), leave (SIGTERM; "
                     + "another worker joins), reset and cut (a link to the coordinator or within the "
@@ -29,8 +30,8 @@ enum ChaosCommand {
                     + "by the members after it, or of the next step if the members stayed the same; "
                     + "the pause is that time without what this step took, mostly the lost replicas "
                     + "computed again, and without an evaluation that was due before it.",
-                "Exit code 0 only if all events happened, the model has the hash of the undisturbed "
-                    + "run and the audit is clean. All processes are ended, however it ends.",
+                "The exit code is 0 only if all events happened, the model has the hash of the "
+                    + "undisturbed run and the audit is clean. No process outlives the command.",
             ],
             positionals: [RunOptions.configurationPositional],
             options: [
@@ -39,7 +40,7 @@ enum ChaosCommand {
                 .init("seed", value: "S", "what the events are drawn from (default: 1)"),
                 .init(
                     "reference", value: "HASH",
-                    "the model_sha256 of the undisturbed run, which is not made then"),
+                    "the model_sha256 of an undisturbed run, which is then not repeated"),
                 .init(
                     "events", value: "KINDS",
                     "the kinds to draw from, with commas (default: kill,stop,checkpoint,leave,reset,cut)"
@@ -59,20 +60,20 @@ enum ChaosCommand {
             ]),
         run: run)
 
-    private static func run(_ arguments: ParsedArguments) throws -> Int32 {
+    private static func run(_ arguments: ParsedArguments) throws -> ExitCode {
         let isInterrupted = InterruptFlag()
         try SignalWatch.start { _ in isInterrupted.set() }
         let chaos = try Chaos(arguments, isInterrupted: { isInterrupted.isSet })
-        let result: Int32
+        let result: ExitCode
         do {
             result = try chaos.run()
         } catch {
             chaos.end()
             guard error is ChaosInterrupted else { throw error }
             Console.errorText("interrupted; all processes are ended")
-            return 130
+            return .interrupted
         }
-        return chaos.end() == 0 ? result : 1
+        return chaos.end() == 0 ? result : .failed
     }
 }
 
@@ -83,7 +84,7 @@ private final class InterruptFlag: Sendable {
     var isSet: Bool { value.load(ordering: .relaxed) }
 }
 
-/// Both runs and the comparison.
+/// The undisturbed run, the disturbed one and their comparison.
 private final class Chaos {
     private let arguments: ParsedArguments
     private let workerCount: Int
@@ -129,7 +130,7 @@ private final class Chaos {
         }
     }
 
-    /// Those that were asked for, and what is to be said about the others.
+    /// The kinds of events that this run can have, and notes about those that it cannot.
     private static func kinds(
         _ arguments: ParsedArguments, _ workerCount: Int
     ) throws -> ([ChaosKind], [String]) {
@@ -162,21 +163,21 @@ private final class Chaos {
         return (kinds, notes)
     }
 
-    func run() throws -> Int32 {
+    func run() throws -> ExitCode {
         for note in notes { Console.errorText("note: \(note)") }
         let reference = try arguments.text("reference") ?? undisturbed()
         let folder = RunFolder(path: "\(path)/disturbed")
-        var words = trainWords("disturbed")
+        var trainArguments = self.trainArguments("disturbed")
         if plan.events.contains(where: { $0.kind.needsRelay }) {
             let relay = try Relay(upstream: {
                 CoordinatorPlace(in: folder).flatMap { try? $0.reachable() }
             })
             relay.start()
             self.relay = relay
-            words.append("--relay=\(relay.address)")
+            trainArguments.append("--relay=\(relay.address)")
         }
         Console.errorText("disturbed run: \(plan.events.count) events in \(folder.path)")
-        try processes.startTraining("disturbed", words)
+        try processes.startTraining("disturbed", trainArguments)
         let run = ChaosRun(
             folder: folder, workerCount: workerCount, processes: processes, relay: relay,
             isInterrupted: isInterrupted, print: Console.errorText)
@@ -190,7 +191,7 @@ private final class Chaos {
         return try report(run, folder, reference)
     }
 
-    /// Ends what still runs; how many processes had to be killed.
+    /// Ends all processes and returns how many of them had to be killed.
     @discardableResult
     func end() -> Int {
         let count = processes.end()
@@ -199,19 +200,19 @@ private final class Chaos {
         return count
     }
 
-    private func trainWords(_ name: String) -> [String] {
-        var words = [
+    private func trainArguments(_ name: String) -> [String] {
+        var result = [
             arguments.positionals[0], "--workers=\(workerCount)", "--output=\(path)/\(name)",
         ]
-        if let steps = arguments.text("steps") { words.append("--steps=\(steps)") }
-        if arguments.has("overwrite") { words.append("--overwrite") }
-        return words + arguments.texts("set").map { "--set=\($0)" }
+        if let steps = arguments.text("steps") { result.append("--steps=\(steps)") }
+        if arguments.has("overwrite") { result.append("--overwrite") }
+        return result + arguments.texts("set").map { "--set=\($0)" }
     }
 
-    /// The hash of a run in peace.
+    /// The model hash of an undisturbed run.
     private func undisturbed() throws -> String {
         Console.errorText("undisturbed run in \(path)/reference")
-        try processes.startTraining("reference", trainWords("reference"))
+        try processes.startTraining("reference", trainArguments("reference"))
         while processes.train?.status == nil {
             if isInterrupted() { throw ChaosInterrupted() }
             ChaosProcesses.pause(.milliseconds(50))
@@ -219,7 +220,7 @@ private final class Chaos {
         return try hash("reference")
     }
 
-    /// From the result line of a run that has ended.
+    /// The model hash in the result line of a run that has ended.
     private func hash(_ name: String) throws -> String {
         let output = FileManager.default.contents(atPath: processes.outputPath(name)) ?? Data()
         let line = String(decoding: output, as: UTF8.self).split(separator: "\n").last ?? ""
@@ -256,7 +257,9 @@ private final class Chaos {
         }
     }
 
-    private func report(_ run: ChaosRun, _ folder: RunFolder, _ reference: String) throws -> Int32 {
+    private func report(_ run: ChaosRun, _ folder: RunFolder, _ reference: String) throws
+        -> ExitCode
+    {
         let found = try hash("disturbed")
         let audit = try LedgerAudit.report(of: folder, tasks: TaskList(allTasks))
         for line in ChaosTable.lines(run.outcomes) { Console.output(line) }
@@ -273,12 +276,12 @@ private final class Chaos {
             events: run.outcomes, missed: run.missed, modelDigest: found,
             referenceDigest: reference, audit: AuditText.verdict(audit))
         Console.output("result " + String(decoding: try encoder.encode(summary), as: UTF8.self))
-        return found == reference && audit.isClean && run.missed.isEmpty ? 0 : 1
+        return found == reference && audit.isClean && run.missed.isEmpty ? .done : .failed
     }
 }
 
 extension RunSettings {
-    /// The steps after which workers send a checkpoint, but for the last one.
+    /// The steps after which workers send a checkpoint, without the last step.
     fileprivate func checkpointSteps(_ preflight: RunPreflight) -> [Int] {
         let total = preflight.totalSteps
         var steps: Set<Int> = []

@@ -1,6 +1,5 @@
 import Benchmarks
 import Checkpoints
-import Collectives
 import Configuration
 import DataParallel
 import Datasets
@@ -12,6 +11,7 @@ import RunFolders
 import Testing
 import Transport
 
+@testable import Collectives
 @testable import CommandLineTool
 @testable import LanguageModel
 @testable import Learning

@@ -164,7 +164,8 @@ let package = Package(
                 "Configuration",
             ]),
         tests("ConfigurationTests", ["Configuration", "Models", "Learning", "TaskCatalog"]),
-        tests("DatasetsTests", ["Datasets", "Configuration", "CZlib"]),
+        tests(
+            "DatasetsTests", ["Datasets", "Configuration", "CZlib"], exclude: ["reference"]),
         tests("CheckpointsTests", ["Checkpoints"]),
         tests("WireFormatTests", ["WireFormat"]),
         tests("TransportTests", ["Transport", "CTransport"]),

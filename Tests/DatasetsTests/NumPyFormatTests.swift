@@ -63,7 +63,7 @@ private func message(_ contents: [String: [UInt8]], _ keys: [String: String] = [
                 _ = try data.read(.training)
                 return "no error"
             } catch {
-                return error.description.replacingOccurrences(of: folder + "/", with: "")
+                return "\(error)".replacingOccurrences(of: folder + "/", with: "")
             }
         }
     } catch {

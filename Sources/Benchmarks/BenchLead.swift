@@ -45,6 +45,7 @@ package final class BenchLead: CoordinatorDelegate {
 
     package func coordinatorListening(at address: SocketAddress) {}
     package func workerJoined(_ worker: WorkerDescription) {}
+    package func workerLost(_ worker: WorkerDescription) {}
     package func generationOpened(_ generation: GenerationDescription) {
         arithmetic = generation.arithmetic
     }

@@ -276,6 +276,7 @@ struct CoordinatorRunTests {
         #expect(
             harness.delegate.seen.lines.contains(
                 "worker 1 (host host1, pid 101) has left: it was asked to"))
+        #expect(harness.delegate.seen.lost.isEmpty)
     }
 
     @Test func whenAllAreLostTheLastCheckpointIsHandedOut() throws {
@@ -311,6 +312,7 @@ struct CoordinatorRunTests {
         }
         let results = try again.map { try $0.value() }
         #expect(try harness.outcome() == .finished(report()))
+        #expect(harness.delegate.seen.lost.map(\.slot).sorted() == [0, 1])
         #expect(results.map(\.0.startStep) == [7, 7])
         #expect(results.map(\.0.transfer) == [.state, .state])
         #expect(results.map(\.0.stateFollows) == [true, false])

@@ -7,6 +7,7 @@ import WireFormat
 private final class SilentDelegate: CoordinatorDelegate, @unchecked Sendable {
     func coordinatorListening(at address: SocketAddress) {}
     func workerJoined(_ worker: WorkerDescription) {}
+    func workerLost(_ worker: WorkerDescription) {}
     func journal(_ journal: MembershipJournal) {}
     func generationOpened(_ generation: GenerationDescription) {}
     func stepsReported(_ reports: [StepReport]) {}

@@ -1,5 +1,6 @@
 // A run as its coordinator leads it: check everything, open the port, make the folder, wait for the
-// workers, record, and say how it ended. What is wrong before the port is open leaves nothing behind.
+// workers, record, and say how it ended. What is wrong before the port is open leaves nothing
+// behind.
 
 import ExitCodes
 import RunFolders
@@ -115,32 +116,45 @@ package final class CoordinatorRun: @unchecked Sendable {
                 workers: options.workerCount,
                 metrics: configuration.task.metrics), write: write)
         do {
+            try options.folder.describe(configuration, preflight.outline)
+            let observers = try ObserverList(
+                folder: options.folder, configuration: configuration,
+                startStep: takeover?.record.reportedStep ?? start.step, takeover: takeover,
+                display: display)
             recorder = try RunRecorder(
                 folder: options.folder, configuration: configuration, preflight: preflight,
-                start: start, takeover: takeover, display: display, announce: announce)
+                start: start, takeover: takeover, observers: observers, announce: announce)
         } catch {
             leavings.remove()
             throw error
         }
-        let communication = configuration.communication
         service = try CoordinatorService(
             listener: listener,
-            settings: CoordinatorSettings(
-                membership: MembershipSettings(
-                    workerCount: options.workerCount, replicaCount: configuration.replicas,
-                    productVersion: ProductVersion.current, arithmeticLevels: Arithmetic.levels,
-                    requiredArithmetic: start.arithmetic ?? takeover?.journal.arithmetic,
-                    startTimeout: communication.startTimeout,
-                    heartbeatTimeout: communication.silenceTimeout,
-                    haltTimeout: communication.timeout, startStep: start.step),
-                configurationJSON: String(decoding: configuration.resolvedJSON(), as: UTF8.self),
-                runToken: takeover?.journal.runToken ?? CoordinatorSettings.randomToken(),
-                heartbeatInterval: communication.heartbeatInterval,
-                coordinatorTimeout: communication.timeout, takeover: takeover,
-                resumeState: start.files, runName: configuration.name,
-                totalSteps: preflight.totalSteps),
+            settings: Self.settings(
+                configuration, workerCount: options.workerCount,
+                totalSteps: preflight.totalSteps, start: start, takeover: takeover),
             delegate: recorder)
         describe(configuration, preflight, start, isTakeover: takeover != nil)
+    }
+
+    private static func settings(
+        _ configuration: RunConfiguration, workerCount: Int, totalSteps: Int, start: ResumePoint,
+        takeover: Takeover?
+    ) -> CoordinatorSettings {
+        let communication = configuration.communication
+        return CoordinatorSettings(
+            membership: MembershipSettings(
+                workerCount: workerCount, replicaCount: configuration.replicas,
+                productVersion: ProductVersion.current, arithmeticLevels: Arithmetic.levels,
+                requiredArithmetic: start.arithmetic ?? takeover?.journal.arithmetic,
+                startTimeout: communication.startTimeout,
+                heartbeatTimeout: communication.silenceTimeout,
+                haltTimeout: communication.timeout, startStep: start.step),
+            configurationJSON: String(decoding: configuration.resolvedJSON(), as: UTF8.self),
+            runToken: takeover?.journal.runToken ?? CoordinatorSettings.randomToken(),
+            heartbeatInterval: communication.heartbeatInterval,
+            coordinatorTimeout: communication.timeout, takeover: takeover,
+            resumeState: start.files, runName: configuration.name, totalSteps: totalSteps)
     }
 
     /// Asks the workers to finish their step, save and leave. From any thread.
@@ -149,9 +163,8 @@ package final class CoordinatorRun: @unchecked Sendable {
     /// Leads the run to its end.
     package func run() -> CoordinatorEnd {
         let outcome = service.run()
-        recorder.removeJournal()
+        recorder.runEnded(outcome)
         CoordinatorPlace.remove(in: options.folder)
-        display.clear()
         switch outcome {
         case .finished(let report):
             do {

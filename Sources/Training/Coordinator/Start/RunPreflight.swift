@@ -1,5 +1,5 @@
-// Everything about a run that can be wrong is looked for before any worker starts: the data files by their headers, the
-// model by its shapes, the number of workers by the replicas.
+// Everything about a run that can be wrong is looked for before any worker starts: the data files
+// by their headers, the model by its shapes, the number of workers by the replicas.
 
 import Datasets
 import ExitCodes

@@ -4,10 +4,11 @@
 
 import Foundation
 import Learning
+import Rendezvous
 import WireFormat
 
 /// Draws progress through a closure that writes text; has no thread and no clock of its own.
-package final class ProgressDisplay {
+package final class ProgressDisplay: RunObserver {
     package struct Settings: Sendable {
         package var isTerminal: Bool
         /// Columns of the terminal.
@@ -38,7 +39,7 @@ package final class ProgressDisplay {
 
     private let settings: Settings
     /// Those of the open generation.
-    package var workerCount: Int
+    private var workerCount: Int
     private let write: (String) -> Void
     private var isBarVisible = false
     private var lastDrawn: ContinuousClock.Instant?
@@ -98,6 +99,27 @@ package final class ProgressDisplay {
         isBarVisible = false
     }
 
+    // MARK: - RunObserver
+
+    /// The person who watches is told how the run ends, whatever becomes of its files.
+    package var outlivesWriteFailure: Bool { true }
+
+    package func generationOpened(_ generation: GenerationDescription) {
+        workerCount = generation.workers.count
+    }
+
+    package func stepsReported(_ reports: [StepReport]) { show(reports, now: .now) }
+
+    package func evaluationReported(_ report: EvaluationReport) { show(report) }
+
+    package func logged(_ line: String, isDetail: Bool) {
+        if !isDetail { self.line(line) }
+    }
+
+    package func runEnded(_ outcome: RunOutcome) { clear() }
+
+    // MARK: - Drawing
+
     private func beginEpoch(_ number: Int) {
         epoch = number
         epochLossSum = 0
@@ -141,7 +163,8 @@ package final class ProgressDisplay {
             right += "  \(ProgressText.duration(remaining)) left"
         }
         guard settings.isTerminal else { return "\(left)  \(right)" }
-        // The text behind the bar takes some 60 columns; the bar must not change its length with it.
+        // The text behind the bar takes some 60 columns; the bar must not change its length with
+        // it.
         let length = min(settings.width - left.count - 64, 30)
         guard length >= 5 else { return String("\(left)  \(right)".prefix(settings.width - 1)) }
         let filled = min(length, length * done / count)

@@ -1,5 +1,5 @@
-// journal.json: who takes part in the open generation, for a coordinator that takes the place of one that
-// died. It is there while a run is led, and gone when it has ended in order.
+// journal.json: who takes part in the open generation, for a coordinator that takes the place of
+// one that died. It is there while a run is led, and gone when it has ended in order.
 
 import Checkpoints
 import Foundation
@@ -13,12 +13,18 @@ import WireFormat
 package typealias Takeover = (journal: MembershipJournal, record: RecordPosition)
 
 /// The journal in a run's folder.
-struct JournalFile {
-    let folder: RunFolder
+final class JournalFile: RunObserver {
+    private let folder: RunFolder
+
+    init(folder: RunFolder) { self.folder = folder }
 
     private var path: String { "\(folder.path)/journal.json" }
 
-    func write(_ journal: MembershipJournal) throws {
+    /// While a run that cannot write other files makes its last step and saves, a coordinator may
+    /// still have to take over.
+    var outlivesWriteFailure: Bool { true }
+
+    func journalChanged(_ journal: MembershipJournal) throws(RunFolderError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         do {
@@ -28,7 +34,8 @@ struct JournalFile {
         }
     }
 
-    /// Nil when there is none, or none that can be used: the run is then resumed from its checkpoint.
+    /// Nil when there is none, or none that can be used: the run is then resumed from its
+    /// checkpoint.
     private func read(replicaCount: Int) -> MembershipJournal? {
         guard let bytes = FileManager.default.contents(atPath: path),
             let journal = try? JSONDecoder().decode(MembershipJournal.self, from: bytes),
@@ -37,8 +44,8 @@ struct JournalFile {
         return journal
     }
 
-    /// The generation that the folder's last coordinator has left behind; `start` is the checkpoint to go back
-    /// to if none of its workers is there any more.
+    /// The generation that the folder's last coordinator has left behind; `start` is the checkpoint
+    /// to go back to if none of its workers is there any more.
     func takeover(
         metrics: Metrics, start: ResumePoint, replicaCount: Int
     ) -> Takeover? {
@@ -52,5 +59,10 @@ struct JournalFile {
         )
     }
 
-    func remove() { try? FileManager.default.removeItem(atPath: path) }
+    func runEnding() { remove() }
+
+    /// Nobody can take over any more.
+    func runEnded(_ outcome: RunOutcome) { remove() }
+
+    private func remove() { try? FileManager.default.removeItem(atPath: path) }
 }

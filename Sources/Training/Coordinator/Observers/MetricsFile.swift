@@ -1,15 +1,16 @@
-// metrics.jsonl: one JSON object a line. A step has the figures of its training samples (`loss` and `accuracy`), and
-// `gradient_norm` where gradients are clipped by it; an evaluation has the figures that its task has
-// (`test_loss` and `test_accuracy`, or `validation_loss`), and its `loss` is that loss. Each step stands in
-// the file once: what a resumed run computes again is cut off first.
+// metrics.jsonl: one JSON object a line. A step has the figures of its training samples (`loss` and
+// `accuracy`), and `gradient_norm` where gradients are clipped by it; an evaluation has the figures
+// that its task has (`test_loss` and `test_accuracy`, or `validation_loss`), and its `loss` is that
+// loss. Each step stands in the file once: what a resumed run computes again is cut off first.
 
 import Foundation
 import Learning
+import Rendezvous
 import RunFolders
 import WireFormat
 
 /// Writes a run's measurements. One user.
-final class MetricsFile {
+final class MetricsFile: RunObserver {
     private struct StepLine: Encodable {
         let step: Int
         let epoch: Int
@@ -79,6 +80,8 @@ final class MetricsFile {
     private let metrics: Metrics
     /// The figures after the step at which the run goes on, where they were measured.
     let evaluationAtStart: FigureValues?
+    /// The generation that was opened last.
+    private var generation: GenerationDescription?
 
     /// The last step and the last evaluation in a run's file; 0 for none.
     static func recorded(
@@ -122,8 +125,12 @@ final class MetricsFile {
 
     deinit { try? file.close() }
 
+    func generationOpened(_ generation: GenerationDescription) {
+        self.generation = generation
+    }
+
     /// Cuts off the lines after a step: the run goes on from there.
-    func rewind(to step: Int) throws(RunFolderError) {
+    func wentBack(toStep step: Int) throws(RunFolderError) {
         do {
             let (kept, _) = Self.lines(of: folder.metricsPath, upTo: step, metrics)
             try file.truncate(atOffset: 0)
@@ -157,9 +164,7 @@ final class MetricsFile {
         return (kept, evaluation)
     }
 
-    func append(
-        _ reports: [StepReport], workers: Int, generation: UInt32
-    ) throws(RunFolderError) {
+    func stepsReported(_ reports: [StepReport]) throws(RunFolderError) {
         try write(
             reports.map { report in
                 StepLine(
@@ -167,21 +172,20 @@ final class MetricsFile {
                     figures: metrics.figures(ofStep: report), learningRate: report.learningRate,
                     seconds: report.seconds,
                     samplesPerSecond: Double(report.sampleCount) / max(report.seconds, 1e-9),
-                    workers: workers, generation: generation,
+                    workers: generation?.workers.count ?? 0,
+                    generation: generation?.number ?? 0,
                     gradientNorm: report.gradientNorm, time: Self.milliseconds(report.time))
             })
     }
 
-    func append(
-        _ report: EvaluationReport, workers: Int, generation: UInt32
-    ) throws(RunFolderError) {
+    func evaluationReported(_ report: EvaluationReport) throws(RunFolderError) {
         guard let figures = metrics.figures(computed: report.figures) else { return }
         try write([
             EvaluationLine(
                 step: report.step, epoch: report.epoch, figures: figures,
                 loss: figures[metrics.lossKey], seconds: report.seconds,
                 samplesPerSecond: Double(report.sampleCount) / max(report.seconds, 1e-9),
-                workers: workers, generation: generation)
+                workers: generation?.workers.count ?? 0, generation: generation?.number ?? 0)
         ])
     }
 

@@ -8,7 +8,7 @@ import Models
 /// Classification of labelled images.
 package struct ImageClassificationTask: LearningTask {
     package static let name = "imageClassification"
-    package static let formats: [any DataFormat.Type] = [IDXFormat.self]
+    package static let formats: [any DataFormat.Type] = [IDXFormat.self, NumPyFormat.self]
     package static let uses: [any ModelUse.Type] = [ClassifyImages.self]
 
     package var data: any DataFormat

@@ -19,7 +19,8 @@ package final class BenchLead: CoordinatorDelegate {
     private let listener: Listener
     private let settings: CoordinatorSettings
 
-    /// - Parameter listenAddress: where workers on other machines find it; nil is for this machine alone.
+    /// - Parameter listenAddress: where workers on other machines find it; nil is for this machine
+    ///   alone.
     package init(_ plan: BenchPlan, workers: Int, listenAddress: SocketAddress?) throws {
         listener = try Listener(
             try listenAddress ?? SocketAddress(host: "127.0.0.1", port: 0))

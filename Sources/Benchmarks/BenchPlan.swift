@@ -3,8 +3,8 @@ import Foundation
 import Configuration
 import Learning
 
-// `rondo bench` runs on the same coordinator, workers and ring as training: the plan travels where a
-// configuration would, results come back as step reports.
+// `rondo bench` runs on the same coordinator, workers and ring as training: the plan travels where
+// a configuration would, results come back as step reports.
 
 /// What the workers of a benchmark do.
 package struct BenchPlan: Codable, Equatable, Sendable {

@@ -41,7 +41,8 @@ package final class BenchWorker {
             let plan = try JSONDecoder().decode(
                 BenchPlan.self, from: Data(client.description.configurationJSON.utf8))
             try plan.check()
-            // Only a benchmark on this machine, which has started this worker, has a file written here.
+            // Only a benchmark on this machine, which has started this worker, has a file written
+            // here.
             try BenchWorker(client, listener, plan.transport).run(plan, writesProfile: slot != nil)
         } catch {
             let failure = WorkerFailure(
@@ -145,8 +146,8 @@ package final class BenchWorker {
         }
         let allocations = MemoryPool.statistics.freshBlockCount - allocationsBefore
         if assignment.rank == 0 {
-            // The number of parameters, what was asked of the system during the steps, and the rate of the
-            // reference product come back in a report of their own.
+            // The number of parameters, what was asked of the system during the steps, and the rate
+            // of the reference product come back in a report of their own.
             if let profilePath, let profiler {
                 try JSONEncoder().encode(profiler.result(steps: steps))
                     .write(to: URL(fileURLWithPath: profilePath))

@@ -26,7 +26,8 @@ package struct StepProfile: Codable, Equatable, Sendable {
     package var events: [TraceEvent]
 }
 
-/// An event in the format of chrome://tracing ("Trace Event Format", complete events). Microseconds.
+/// An event in the format of chrome://tracing ("Trace Event Format", complete events).
+/// Microseconds.
 package struct TraceEvent: Codable, Equatable, Sendable {
     package var name: String
     package var cat: String

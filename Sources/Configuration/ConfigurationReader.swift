@@ -166,7 +166,8 @@ package struct ConfigurationReader {
             members[key] ?? .object([:]), origin: origin, path: path(key), keys: keys)
     }
 
-    /// A nested object with whatever members it has: for the one that decides which others there may be.
+    /// A nested object with whatever members it has: for the one that decides which others there
+    /// may be.
     package func openObject(_ key: String) throws(ConfigurationError) -> ConfigurationReader {
         guard case .object(let inner) = members[key] else { return try object(key, keys: []) }
         return try object(key, keys: Array(inner.keys))

@@ -1,4 +1,5 @@
-/// A pattern of parameters' names: a name, or the part of it before a dot; "*" stands for any characters, "?" for one.
+/// A pattern of parameters' names: a name, or the part of it before a dot; "*" stands for any
+/// characters, "?" for one.
 package struct NamePattern: Sendable {
     private let match: String
 

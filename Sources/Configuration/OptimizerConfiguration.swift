@@ -7,7 +7,8 @@ package struct OptimizerConfiguration: Sendable, Equatable {
         /// Adam with the weight decay taken off the weights instead of added to the gradient.
         case adamw(beta1: Double, beta2: Double, epsilon: Double)
         case rmsprop(alpha: Double, epsilon: Double, momentum: Double, centered: Bool)
-        /// The rate is divided by 1 + (step - 1) * rateDecay; the sums of squares begin at `initialSum`.
+        /// The rate is divided by 1 + (step - 1) * rateDecay; the sums of squares begin at
+        /// `initialSum`.
         case adagrad(rateDecay: Double, epsilon: Double, initialSum: Double)
         case adadelta(rho: Double, epsilon: Double)
     }

@@ -1,6 +1,7 @@
 // What every run has, whatever it learns. Data, network and loss belong to the task.
 
-/// Everything but the task that determines a run's result, and a few settings that only determine its speed.
+/// Everything but the task that determines a run's result, and a few settings that only determine
+/// its speed.
 package struct RunSettings: Sendable, Equatable {
     /// Names the default output folder; the file's name without `.json` if not given.
     package var name: String

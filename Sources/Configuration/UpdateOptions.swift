@@ -1,5 +1,5 @@
-// What goes around the optimizer's rule: bounds of the gradient, parameters with settings of their own, and
-// the average of the weights.
+// What goes around the optimizer's rule: bounds of the gradient, parameters with settings of their
+// own, and the average of the weights.
 
 /// A bound of a step's whole gradient, after the reduction over all replicas.
 package enum ClippingConfiguration: Sendable, Equatable {
@@ -31,8 +31,8 @@ package enum ClippingConfiguration: Sendable, Equatable {
     }
 }
 
-/// Parameters, by name, with a rate and a decay of their own. A parameter belongs to the first group
-/// that it matches.
+/// Parameters, by name, with a rate and a decay of their own. A parameter belongs to the first
+/// group that it matches.
 package struct ParameterGroupConfiguration: Sendable, Equatable {
     /// A name, or the part of it before a dot; "*" stands for any characters, "?" for one.
     package var match: String
@@ -69,12 +69,13 @@ package struct ParameterGroupConfiguration: Sendable, Equatable {
     package func matches(_ name: String) -> Bool { NamePattern(match).matches(name) }
 }
 
-/// The moving average of the weights: what is measured and kept as the model, in place of the weights
-/// of the last step.
+/// The moving average of the weights: what is measured and kept as the model, in place of the
+/// weights of the last step.
 package struct AverageConfiguration: Sendable, Equatable {
     /// The share of the old average that stays at each step.
     package var decay: Double
-    /// Begins with smaller decays, min(decay, (1 + step) / (10 + step)), so that the initial weights fade.
+    /// Begins with smaller decays, min(decay, (1 + step) / (10 + step)), so that the initial
+    /// weights fade.
     package var warmsUp: Bool
 
     /// The key "average" of `parent`; nil if there is none.

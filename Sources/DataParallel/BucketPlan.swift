@@ -1,16 +1,17 @@
 import NeuralNetworks
 import Tensors
 
-// Gradients are reduced in buckets: slices of the flat buffer, large enough that a reduction is worth its
-// start-up, small enough that the first can travel while backward still computes the others.
+// Gradients are reduced in buckets: slices of the flat buffer, large enough that a reduction is
+// worth its start-up, small enough that the first can travel while backward still computes the
+// others.
 //
 //   flat buffer  | fc-first ... | ... | fc-last | statistics | tail |
 //   buckets      |   last       | ... |          0                  |
 //
-// Backward fills the buffer from its end (the last layer comes first), so buckets are cut from the end; the
-// statistics and the tail (sums of the loss, counts) are known when forward ends and
-// travel with bucket 0. The borders follow from the model and the configured size alone: they are part of
-// the order of additions and with it of the result's bits.
+// Backward fills the buffer from its end (the last layer comes first), so buckets are cut from the
+// end; the statistics and the tail (sums of the loss, counts) are known when forward ends and
+// travel with bucket 0. The borders follow from the model and the configured size alone: they are
+// part of the order of additions and with it of the result's bits.
 
 /// Which slices of the flat buffer are reduced together, in the order in which backward fills them.
 package struct BucketPlan: Equatable, Sendable {

@@ -1,15 +1,15 @@
 import CKernels
 import Collectives
 
-// How gradients travel. Half the bytes cost precision, and must not cost the promise: so what is rounded
-// does not depend on where one worker ends and the next begins. In bfloat16 (8 bits of exponent as in
-// Float32, 8 of precision) every replica's gradient is rounded, and so is the sum after each replica is
-// added to it, whether the two were on one worker or on two:
+// How gradients travel. Half the bytes cost precision, and must not cost the promise: so what is
+// rounded does not depend on where one worker ends and the next begins. In bfloat16 (8 bits of
+// exponent as in Float32, 8 of precision) every replica's gradient is rounded, and so is the sum
+// after each replica is added to it, whether the two were on one worker or on two:
 //
 //   sum = round(g_(c+1));  sum = round(sum + round(g_r)) for r = c+2, ..., R-1, 0, ..., c
 //
-// What is counted rather than measured (losses, samples, votes) and batch norm's statistics travel in
-// Float32, in a bucket of their own.
+// What is counted rather than measured (losses, samples, votes) and batch norm's statistics travel
+// in Float32, in a bucket of their own.
 
 /// The numbers that gradients are rounded to before they are added up.
 package enum GradientFormat: String, Sendable {
@@ -17,8 +17,8 @@ package enum GradientFormat: String, Sendable {
     case bfloat16
 }
 
-/// One bucket of several replicas in bfloat16, and of their sum. The ring sees words of four bytes, with an
-/// addition that knows there are two numbers in each. Used by the thread that reduces.
+/// One bucket of several replicas in bfloat16, and of their sum. The ring sees words of four bytes,
+/// with an addition that knows there are two numbers in each. Used by the thread that reduces.
 package final class RoundedBucket {
     private var words: [UnsafeMutablePointer<Float>] = []
     private let wordCapacity: Int

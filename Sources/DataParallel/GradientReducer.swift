@@ -4,15 +4,15 @@ import Tensors
 
 // Reduces the buckets of one step in order, while backward still computes.
 //
-// A thread of its own runs the collectives, because a collective blocks and backward must not. The compute
-// thread says `complete(bucket)` in any order; buckets travel in the order of the plan, which is the same on
-// all workers.
+// A thread of its own runs the collectives, because a collective blocks and backward must not. The
+// compute thread says `complete(bucket)` in any order; buckets travel in the order of the plan,
+// which is the same on all workers.
 //
-// The compute thread itself runs them where another would gain nothing. A single worker has nothing to wait
-// for and adds up a bucket as soon as it is complete. Between processes that copy all bytes themselves, on
-// cores that are busy with computing, a second thread on the core only interrupts the first: there all
-// buckets are reduced after backward (2 workers on 2 cores: the steps of the MLP and of the CNN
-// take 2 to 13 and 2 to 5 % less time).
+// The compute thread itself runs them where another would gain nothing. A single worker has nothing
+// to wait for and adds up a bucket as soon as it is complete. Between processes that copy all bytes
+// themselves, on cores that are busy with computing, a second thread on the core only interrupts
+// the first: there all buckets are reduced after backward (2 workers on 2 cores: the steps of the
+// MLP and of the CNN take 2 to 13 and 2 to 5 % less time).
 
 /// Owned by the compute thread; the fields below `condition` are shared with the reducing thread.
 package final class GradientReducer: @unchecked Sendable {

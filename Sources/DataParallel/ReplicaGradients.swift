@@ -1,7 +1,8 @@
 import Tensors
 
-// The gradients of the replicas that this worker owns, one flat buffer each. They stay until the next step
-// begins: when a step has to be repeated with other members, what is here is not computed again.
+// The gradients of the replicas that this worker owns, one flat buffer each. They stay until the
+// next step begins: when a step has to be repeated with other members, what is here is not computed
+// again.
 
 /// Buffers by replica. Used by one thread, as ReplicatedStep is.
 struct ReplicaGradients {
@@ -21,7 +22,8 @@ struct ReplicaGradients {
 
     init(elementCount: Int) { self.elementCount = elementCount }
 
-    /// Keeps the buffers of these replicas and makes those that are missing, from others' where possible.
+    /// Keeps the buffers of these replicas and makes those that are missing, from others' where
+    /// possible.
     mutating func own(_ replicas: Range<Int>) {
         var spare = buffers.filter { !replicas.contains($0.key) }.map(\.value)
         buffers = buffers.filter { replicas.contains($0.key) }

@@ -7,7 +7,8 @@ import NeuralNetworks
 import Tensors
 import WireFormat
 
-// One training step of one worker: the gradients of its replicas, the sum over all replicas, the update.
+// One training step of one worker: the gradients of its replicas, the sum over all replicas, the
+// update.
 //
 //   for each local replica:    forward, backward per micro-batch -> its own flat buffer
 //   during the last backward,  buckets are released as they fill -> order-invariant ring all-reduce
@@ -15,10 +16,10 @@ import WireFormat
 //   after the last bucket:     clipping, optimizer, average and running statistics, from the sums divided by
 //                              the weight of all samples
 //
-// Replica r of step s is computed from (weights, step, replica) alone, so a step is a transaction: until it
-// is committed the replicas' gradients are kept, and a worker that finds itself in another ring computes
-// only what is missing there. The reduced gradient of a committed step is kept until the next step is
-// committed, for a peer that has missed its end; two buffers take turns.
+// Replica r of step s is computed from (weights, step, replica) alone, so a step is a transaction:
+// until it is committed the replicas' gradients are kept, and a worker that finds itself in another
+// ring computes only what is missing there. The reduced gradient of a committed step is kept until
+// the next step is committed, for a peer that has missed its end; two buffers take turns.
 
 /// The sums of one reduced step.
 package struct StepSums: Equatable, Sendable {
@@ -55,7 +56,8 @@ package enum StepError: ExitCoded {
     }
 }
 
-/// Computes a worker's replicas and commits the reduced step, in one ring after another. Used by one thread.
+/// Computes a worker's replicas and commits the reduced step, in one ring after another. Used by
+/// one thread.
 package final class ReplicatedStep {
     private let store: ParameterStore
     private let average: ExponentialAverage?
@@ -288,7 +290,8 @@ package final class ReplicatedStep {
                 (reduced.pointer + range.lowerBound).update(repeating: 0, count: range.count)
             }
             let gradientScale: Float
-            // Limiting a gradient that was limited by a peer changes nothing: both have the same bits.
+            // Limiting a gradient that was limited by a peer changes nothing: both have the same
+            // bits.
             (gradientScale, norm) = update.clipping.apply(
                 to: reduced.pointer, count: store.trainedCount, gradientScale: 1 / tail.lossWeight)
             update.optimizer.update(

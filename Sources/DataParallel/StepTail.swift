@@ -98,8 +98,8 @@ package struct StepTail: Equatable, Sendable {
     }
 }
 
-/// What a worker wants to happen after the step. All workers read the same sum of the votes after the same
-/// step, so they agree without asking each other.
+/// What a worker wants to happen after the step. All workers read the same sum of the votes after
+/// the same step, so they agree without asking each other.
 package struct StepVotes: Equatable, Sendable {
     /// The run is to end here, with its state saved.
     package var stop = false

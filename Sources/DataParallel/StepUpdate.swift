@@ -7,7 +7,8 @@ package struct StepUpdate {
     package let learningRate: Double
     /// The number of this optimizer's updates, this one included; its bias correction counts them.
     package let number: Int
-    /// Elements of the flat values that this optimizer leaves alone: their gradients count for nothing.
+    /// Elements of the flat values that this optimizer leaves alone: their gradients count for
+    /// nothing.
     package let otherRanges: [Range<Int>]
 
     package init(

@@ -21,8 +21,8 @@ package struct Column: Sendable {
         /// The number of samples; nil where only reading tells.
         package let count: Int?
         package let kind: Kind
-        /// The labels of a column of labels. They are small, so they are read with the headers, and a wrong one is
-        /// found before any worker starts.
+        /// The labels of a column of labels. They are small, so they are read with the headers, and
+        /// a wrong one is found before any worker starts.
         package let labels: [Int32]
 
         package init(

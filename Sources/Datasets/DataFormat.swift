@@ -1,5 +1,5 @@
-// How data lie on disk: one file under Formats/ a format. A format knows its configuration keys and its files, and
-// makes named columns of them; what is learnt from the columns is a task's affair.
+// How data lie on disk: one file under Formats/ a format. A format knows its configuration keys and
+// its files, and makes named columns of them; what is learnt from the columns is a task's affair.
 
 import Configuration
 

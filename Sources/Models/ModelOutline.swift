@@ -13,7 +13,8 @@ package struct LayerOutline: Equatable, Sendable {
 package struct ModelOutline: Equatable, Sendable {
     package let layers: [LayerOutline]
     package let output: FeatureShape
-    /// Whether the configuration lists the layers; a named architecture consists of parts that it does not show.
+    /// Whether the configuration lists the layers; a named architecture consists of parts that it
+    /// does not show.
     package let isListed: Bool
     /// Trained scalars.
     package var scalarCount: Int { layers.reduce(0) { $0 + $1.scalarCount } }

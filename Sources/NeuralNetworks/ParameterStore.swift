@@ -9,13 +9,13 @@ import Tensors
 //   statistics  | bn1.running_mean | bn1.running_var | ... |
 //   gradients   | conv1.weight | ... | fc.bias | contributions of the statistics | tail |
 //
-// Parameters that are frozen when the store is made lie behind the trained ones: gradients and optimizer
-// state have the length of the trained part alone.
+// Parameters that are frozen when the store is made lie behind the trained ones: gradients and
+// optimizer state have the length of the trained part alone.
 //
-// Gradients, what batch norm saw, and the sums of the loss (tail) lie in one buffer, so that a bucket of
-// the all-reduce is a slice of it. A worker has one such buffer per local replica; `bindGradients` points
-// the parameters at the buffer of the replica that is computed next. Each parameter starts on a
-// multiple of 16 floats (a cache line); the gaps are zero and stay so.
+// Gradients, what batch norm saw, and the sums of the loss (tail) lie in one buffer, so that a
+// bucket of the all-reduce is a slice of it. A worker has one such buffer per local replica;
+// `bindGradients` points the parameters at the buffer of the replica that is computed next. Each
+// parameter starts on a multiple of 16 floats (a cache line); the gaps are zero and stay so.
 
 /// A parameter's or statistic's place in the flat buffers.
 public struct StateSlot: Sendable, Equatable {
@@ -38,8 +38,9 @@ public struct StateSlot: Sendable, Equatable {
 public final class ParameterStore {
     /// Places of all parameters, in the model's order.
     public let parameterSlots: [StateSlot]
-    /// Places of the parameters that are trained, in the model's order, which is that of their offsets: those
-    /// that are not frozen. Their places in `values` are also those in gradients and optimizer state.
+    /// Places of the parameters that are trained, in the model's order, which is that of their
+    /// offsets: those that are not frozen. Their places in `values` are also those in gradients and
+    /// optimizer state.
     public let trainedSlots: [StateSlot]
     /// Places of the running statistics.
     public let statisticSlots: [StateSlot]
@@ -91,8 +92,8 @@ public final class ParameterStore {
         moveStates()
     }
 
-    /// The parameters and statistics below a module under their names. A parameter that has two names (tied
-    /// weights) goes by the first.
+    /// The parameters and statistics below a module under their names. A parameter that has two
+    /// names (tied weights) goes by the first.
     private static func states(
         of model: any Module
     ) -> (parameters: [(String, Parameter)], statistics: [(String, RunningStatistic)]) {
@@ -145,8 +146,8 @@ public final class ParameterStore {
         }
     }
 
-    /// Zeroes the gradients that no pass since `bindGradients` has written: a replica without samples, or
-    /// a parameter that this step did not use, still has to contribute zeros.
+    /// Zeroes the gradients that no pass since `bindGradients` has written: a replica without
+    /// samples, or a parameter that this step did not use, still has to contribute zeros.
     public func finishGradients() {
         for parameter in trainedParameters where !parameter.gradientIsWritten {
             if let gradient = parameter.gradient {
@@ -156,7 +157,8 @@ public final class ParameterStore {
         }
     }
 
-    /// The same for the contributions of the statistics, which are complete after the last forward pass.
+    /// The same for the contributions of the statistics, which are complete after the last forward
+    /// pass.
     public func finishStatistics() {
         for statistic in runningStatistics where !statistic.contributionIsWritten {
             if let contribution = statistic.contribution {

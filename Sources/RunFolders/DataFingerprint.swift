@@ -3,9 +3,9 @@
 import Checkpoints
 import Foundation
 
-/// SHA-256 over the sizes of the data files and pieces of them: their ends and 256 blocks spread evenly in
-/// between. It tells other data from the run's, at a cost that no start of a run notices; it is no proof against
-/// single bytes that were changed on purpose.
+/// SHA-256 over the sizes of the data files and pieces of them: their ends and 256 blocks spread
+/// evenly in between. It tells other data from the run's, at a cost that no start of a run notices;
+/// it is no proof against single bytes that were changed on purpose.
 package struct DataFingerprint: Codable, Equatable {
     private static let endByteCount = 64 << 10
     private static let blockByteCount = 4 << 10
@@ -59,7 +59,8 @@ package struct DataFingerprint: Codable, Equatable {
             try JSONEncoder().encode(self) + [UInt8(ascii: "\n")], to: folder.dataPath)
     }
 
-    /// Whether the data files at `paths` are those of the run in a folder, as far as both are known.
+    /// Whether the data files at `paths` are those of the run in a folder, as far as both are
+    /// known.
     package static func isUnchanged(_ paths: [String], in folder: RunFolder) -> Bool {
         guard let kept = DataFingerprint(in: folder), let found = DataFingerprint(ofFiles: paths)
         else { return true }

@@ -1,4 +1,5 @@
-// A run's folder: what lies where in it, and the rules by which one is begun, continued or replaced.
+// A run's folder: what lies where in it, and the rules by which one is begun, continued or
+// replaced.
 //
 //     config.json          the resolved configuration
 //     data.json            by what the data are known again

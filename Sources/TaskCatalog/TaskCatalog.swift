@@ -5,8 +5,8 @@ import LanguageModel
 import Learning
 import Translation
 
-/// The one list of tasks. Only the top imports it, and hands it down as a value. A format without the key `task` stands
-/// for the first task that has it.
+/// The one list of tasks. Only the top imports it, and hands it down as a value. A format without
+/// the key `task` stands for the first task that has it.
 package let allTasks = [
     TaskKind(ImageClassificationTask.self),
     TaskKind(ImageReconstructionTask.self),

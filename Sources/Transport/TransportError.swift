@@ -68,8 +68,8 @@ package struct TransportError: ExitCoded, Equatable, Sendable {
         TransportError(code: .closed, operation: operation, address: address)
     }
 
-    /// A usage error for text that is no address; a failure if this machine refuses what it is asked
-    /// for (a port in use, no free descriptors); otherwise the peer is lost.
+    /// A usage error for text that is no address; a failure if this machine refuses what it is
+    /// asked for (a port in use, no free descriptors); otherwise the peer is lost.
     package var exitCode: ExitCode {
         switch operation {
         case .parse: .usage

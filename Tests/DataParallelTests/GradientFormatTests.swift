@@ -18,8 +18,8 @@ import WireFormat
         return Float(bitPattern: (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000)
     }
 
-    /// Every replica is rounded, and the sum after each addition, in the ring's order. A word holds two
-    /// elements, so that is what chunks consist of.
+    /// Every replica is rounded, and the sum after each addition, in the ring's order. A word holds
+    /// two elements, so that is what chunks consist of.
     @Test(arguments: [1, 2, 3, 5], [0, 1, 2, 7, 64, 1001])
     func sumsAreRoundedAfterEachReplica(replicaCount: Int, elementCount: Int) throws {
         let group = try ProcessGroup(

@@ -1,5 +1,6 @@
-// A step that breaks off and is taken up in another ring: what was computed is not computed again, the
-// bits are those of an undisturbed step, and a worker that missed its end takes the reduced gradient.
+// A step that breaks off and is taken up in another ring: what was computed is not computed again,
+// the bits are those of an undisturbed step, and a worker that missed its end takes the reduced
+// gradient.
 
 import Autodiff
 import Collectives
@@ -165,7 +166,8 @@ import WireFormat
         #expect(try undisturbed().weights == worker.weights)
     }
 
-    /// The votes of an attempt that broke must not count in the next one, wherever its replicas lie then.
+    /// The votes of an attempt that broke must not count in the next one, wherever its replicas lie
+    /// then.
     @Test func votesOfABrokenAttemptAreForgotten() throws {
         let worker = Worker()
         try worker.joinBroken(rank: 1, ranges: [0..<2, 2..<4])

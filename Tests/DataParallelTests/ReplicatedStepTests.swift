@@ -75,8 +75,8 @@ import WireFormat
         ([Float(index % 3), Float(index % 5) / 2, 1], Int32(index % 2))
     }
 
-    /// Eight samples as 1 replica, as 4 replicas, as micro-batches, and with an empty replica: the same
-    /// update up to rounding, for any size of buckets.
+    /// Eight samples as 1 replica, as 4 replicas, as micro-batches, and with an empty replica: the
+    /// same update up to rounding, for any size of buckets.
     @Test(arguments: [4, 32, 1_000_000]) func replicasAndMicroBatchesAddUp(bucketByteCount: Int)
         throws
     {
@@ -105,8 +105,8 @@ import WireFormat
         fresh.executor.leave()
     }
 
-    /// A class of weight 2 counts as if each of its samples were there twice, though its samples are
-    /// spread unevenly over the replicas.
+    /// A class of weight 2 counts as if each of its samples were there twice, though its samples
+    /// are spread unevenly over the replicas.
     @Test func weightedLossesAreDividedByTheSumOfTheWeights() throws {
         let samples = (0..<6).map(sample)
         let weighted = try Fixture(replicas: 2, bucketByteCount: 1 << 20)
@@ -135,7 +135,8 @@ import WireFormat
         #expect(fixture.layer.weight.value.scalars == before)
     }
 
-    /// The norm is that of the mean over all replicas, and the update has the length that is allowed.
+    /// The norm is that of the mean over all replicas, and the update has the length that is
+    /// allowed.
     @Test(arguments: [1, 3]) func gradientIsClippedAfterTheReduction(replicas: Int) throws {
         func changes(_ clipping: GradientClipping) throws -> (norm: Double?, change: [Float]) {
             let fixture = try Fixture(
@@ -188,8 +189,8 @@ import WireFormat
         #expect(fixture.layer.weight.value.scalars == before)
     }
 
-    /// Two workers in one process, each with two of four replicas, over shared memory or TCP, with a thread
-    /// for the ring or without: the weights of a worker that is alone.
+    /// Two workers in one process, each with two of four replicas, over shared memory or TCP, with
+    /// a thread for the ring or without: the weights of a worker that is alone.
     @Test(arguments: [LinkTransport.shm, .tcp], [true, false])
     func aRingNeedsNoThreadOfItsOwn(transport: LinkTransport, hasSpareCore: Bool) throws {
         let deal = ReplicaDeal.equal(replicaCount: 4, worldSize: 2)

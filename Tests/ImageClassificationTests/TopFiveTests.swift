@@ -1,4 +1,5 @@
-// Top-5 accuracy: the figure is there where it says something, and counts what NumPy's argsort counts.
+// Top-5 accuracy: the figure is there where it says something, and counts what NumPy's argsort
+// counts.
 
 import Foundation
 import Learning
@@ -7,8 +8,8 @@ import TaskCatalog
 import Testing
 
 @Suite struct TopFiveTests {
-    /// Twelve images of 2x2, labels 0 to 11, and a network whose scores are the pixels' sums with weights that
-    /// grow by class.
+    /// Twelve images of 2x2, labels 0 to 11, and a network whose scores are the pixels' sums with
+    /// weights that grow by class.
     private func configuration(classes: Int) throws -> RunConfiguration {
         let text = """
             { replicas: 1, batchSize: 4, steps: 1,
@@ -44,7 +45,8 @@ import Testing
         configuration.task.data = configuration.task.data.relocated(toFolder: folder.path)
         let run = try LocalRun(configuration)
         let weights = run.model.store.values
-        // Every image gets the same twelve scores, so five of the twelve labels are among the five largest.
+        // Every image gets the same twelve scores, so five of the twelve labels are among the five
+        // largest.
         let sums = try run.task.evaluation.total()
         #expect(weights.count > 0 && sums[0] == 12)
         #expect(sums[2] == 1 && sums[3] == 5)

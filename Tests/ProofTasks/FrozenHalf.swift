@@ -4,7 +4,8 @@ import Learning
 import NeuralNetworks
 import Tensors
 
-/// A network whose first half is frozen: it has no gradients, no bytes on the ring, and stays as it was.
+/// A network whose first half is frozen: it has no gradients, no bytes on the ring, and stays as it
+/// was.
 struct FrozenHalf: ProofTask {
     static let name = "frozenHalf"
     var data: any DataFormat

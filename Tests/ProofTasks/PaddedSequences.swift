@@ -4,8 +4,8 @@ import Learning
 import NeuralNetworks
 import Tensors
 
-/// Sequences of unlike length in one batch, whose lengths travel beside them through recurrent layers, a residual
-/// block and a layer by positions. Padding does not count.
+/// Sequences of unlike length in one batch, whose lengths travel beside them through recurrent
+/// layers, a residual block and a layer by positions. Padding does not count.
 struct PaddedSequences: ProofTask {
     static let name = "paddedSequences"
     var data: any DataFormat
@@ -21,7 +21,7 @@ private final class PaddedTraining: ProofTraining {
         var stream = InitializationStream(seed: run.settings.seed)
         layers = Sequential(
             GRU(
-                2, 4, options: .init(batchFirst: true, bidirectional: true), stream: &stream),
+                2, 4, options: .init(bidirectional: true, batchFirst: true), stream: &stream),
             Residual(
                 Sequential(LayerNorm(8), Linear(8, 8, stream: &stream)), shortcut: Sequential()),
             Linear(8, 2, stream: &stream))

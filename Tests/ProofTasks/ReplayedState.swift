@@ -4,8 +4,8 @@ import Learning
 import NeuralNetworks
 import Tensors
 
-/// A replay buffer: before each step four parts play with the weights as they are, and what they saw goes into a
-/// ring of 16 samples, from which the step draws. The buffer is replicated state.
+/// A replay buffer: before each step four parts play with the weights as they are, and what they
+/// saw goes into a ring of 16 samples, from which the step draws. The buffer is replicated state.
 struct ReplayedState: ProofTask {
     static let name = "replayedState"
     var data: any DataFormat

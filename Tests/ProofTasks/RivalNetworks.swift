@@ -4,8 +4,8 @@ import Learning
 import NeuralNetworks
 import Tensors
 
-/// Two networks trained in turn by optimizers of their own, as in a GAN with a loss of least squares (Mao et al. 2017):
-/// two steps of the judge, one of the maker.
+/// Two networks trained in turn by optimizers of their own, as in a GAN with a loss of least
+/// squares (Mao et al. 2017): two steps of the judge, one of the maker.
 struct RivalNetworks: ProofTask {
     static let name = "rivalNetworks"
     var data: any DataFormat

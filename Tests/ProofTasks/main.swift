@@ -1,5 +1,5 @@
-// The whole of `rondo` with a few more tasks, each of which needs one thing of the core that the shipped tasks do not
-// use. Their runs are killed, stopped and resumed like any other.
+// The whole of `rondo` with a few more tasks, each of which needs one thing of the core that the
+// shipped tasks do not use. Their runs are killed, stopped and resumed like any other.
 
 import CommandLineTool
 import Foundation

@@ -136,8 +136,8 @@ struct ControlMessageTests {
         }
     }
 
-    /// Each list is refused one number above its bound; at its bound, a message of the longest reports
-    /// still fits into a frame.
+    /// Each list is refused one number above its bound; at its bound, a message of the longest
+    /// reports still fits into a frame.
     @Test func sumsAndFiguresAreBounded() throws {
         let large = Double(ControlProtocol.countLimit) - 1 / 3.0
         var step = StepReport(

@@ -12,7 +12,8 @@ import Testing
         }
     }
 
-    /// Files and folders that are named are there; "configs/seq2seq-*.json" names those that begin so.
+    /// Files and folders that are named are there; "configs/seq2seq-*.json" names those that begin
+    /// so.
     @Test func everyNamedPathIsThere() throws {
         let files = try Repository.files()
         let pattern = /(?:Sources|Tests|configs|cluster|\.ci|\.github)\/[A-Za-z0-9_+.\/-]*/

@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// Another package, the one of the examples, depends on a version of this one. A package with unsafe build flags
-/// could not be used so.
+/// Another package, the one of the examples, depends on a version of this one. A package with
+/// unsafe build flags could not be used so.
 @Suite struct LibraryProductTests {
     @Test func theExamplesUseAVersionAndRun() throws {
         let folder = FileManager.default.temporaryDirectory

@@ -62,7 +62,8 @@ import Testing
         }
     }
 
-    /// Package.swift lists the targets from the ground up; a file imports only what stands above its own target.
+    /// Package.swift lists the targets from the ground up; a file imports only what stands above
+    /// its own target.
     @Test func importsPointDown() throws {
         let targets = try Repository.text("Package.swift").split(separator: "targets: [").last
         let manifest = try #require(targets.map(String.init))
@@ -89,7 +90,8 @@ import Testing
         }
     }
 
-    /// What there is of tasks, formats and layers is known to the catalogs alone: nothing else names a single one.
+    /// What there is of tasks, formats and layers is known to the catalogs alone: nothing else
+    /// names a single one.
     @Test func onlyCatalogsNameTasksFormatsAndLayers() throws {
         let files = try swiftSources()
         func names(in folder: String, _ pattern: String) throws -> [(name: String, file: String)] {
@@ -168,7 +170,8 @@ import Testing
                 guard let match = line.firstMatch(of: beginning),
                     let indentation = match.output[1].substring
                 else { continue }
-                // A body in one line, or none in a protocol, ends before a line of the same indentation.
+                // A body in one line, or none in a protocol, ends before a line of the same
+                // indentation.
                 let rest = lines[(number + 1)...]
                 guard
                     let end = rest.firstIndex(where: {

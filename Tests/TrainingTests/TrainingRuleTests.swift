@@ -1,5 +1,5 @@
-// The training rules of a configuration on a model and its files: what they do to the weights, and that a
-// run which is stopped and resumed does the same.
+// The training rules of a configuration on a model and its files: what they do to the weights, and
+// that a run which is stopped and resumed does the same.
 
 import Checkpoints
 import NeuralNetworks
@@ -54,8 +54,8 @@ import Testing
         }
     }
 
-    /// The engine's rules are compared with PyTorch's elsewhere; here, that a configuration gets the one it
-    /// asks for with each option in its place.
+    /// The engine's rules are compared with PyTorch's elsewhere; here, that a configuration gets
+    /// the one it asks for with each option in its place.
     @Test func optionsReachTheEngine() throws {
         let fixture = try RunFixture()
         let cases: [(String, (Int) -> any Optimizer)] = [

@@ -1,5 +1,5 @@
-// Training on pairs: what a task makes of files, what it measures, and where a model that has learned to
-// reverse strings looks.
+// Training on pairs: what a task makes of files, what it measures, and where a model that has
+// learned to reverse strings looks.
 
 import Datasets
 import Foundation

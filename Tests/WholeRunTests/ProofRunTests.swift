@@ -3,8 +3,8 @@ import Launching
 import Testing
 
 extension WholeRunTests {
-    /// Tasks that need of the core what no shipped task needs: one model for any number of workers, through kills, a
-    /// stop and a resume.
+    /// Tasks that need of the core what no shipped task needs: one model for any number of workers,
+    /// through kills, a stop and a resume.
     @Suite(.serialized) struct Proofs {
         private static let program = URL(fileURLWithPath: TestRun.executable)
             .deletingLastPathComponent().appendingPathComponent("ProofTasks").path

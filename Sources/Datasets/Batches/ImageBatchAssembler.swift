@@ -1,5 +1,5 @@
-// How a batch of images is filled: look up, mirror, shift. Filling is a pure function of the request; it is done by
-// the prefetcher's thread, or directly where there is nothing to hide.
+// How a batch of images is filled: look up, mirror, shift. Filling is a pure function of the
+// request; it is done by the prefetcher's thread, or directly where there is nothing to hide.
 
 /// Turns requests into batches of one data set.
 public struct ImageBatchAssembler: BatchAssembling {

@@ -213,17 +213,18 @@ private struct LongSizes {
     private var numbers: [UInt64] = []
 
     init(_ extra: ArraySlice<UInt8>) {
-        var rest = Array(extra)
-        while rest.count >= 4 {
-            let byteCount = Int(rest.number(2, 2))
-            guard rest.count >= 4 + byteCount else { return }
-            if rest.number(0, 2) == 1 {
-                numbers = stride(from: 4, through: 4 + byteCount - 8, by: 8).map {
-                    rest.number($0, 8)
-                }.reversed()
+        let extra = Array(extra)
+        var start = 0
+        while start + 4 <= extra.count {
+            let end = start + 4 + Int(extra.number(start + 2, 2))
+            guard end <= extra.count else { return }
+            if extra.number(start, 2) == 1 {
+                numbers = stride(from: start + 4, through: end - 8, by: 8).reversed().map {
+                    extra.number($0, 8)
+                }
                 return
             }
-            rest.removeFirst(4 + byteCount)
+            start = end
         }
     }
 

@@ -23,8 +23,8 @@ public enum IDXReader {
     private static let channelLimit: UInt32 = 256
     private static let byteCountLimit: UInt64 = 64 << 30
 
-    /// The shape of an image file: only the header is read, and what the file's size and gzip's trailer tell about
-    /// the length is checked.
+    /// The shape of an image file: only the header is read, and what the file's size and gzip's
+    /// trailer tell about the length is checked.
     public static func outline(ofImages path: String) throws(DataError) -> ImageOutline {
         let stream = try UnpackedStream(ByteSource(path: path))
         let outline = try imageHeader(stream)

@@ -1,4 +1,5 @@
-// `data.format: "pairs"`: pairs of texts, one to be turned into the other, from files or made by a generator.
+// `data.format: "pairs"`: pairs of texts, one to be turned into the other, from files or made by a
+// generator.
 
 import Configuration
 

@@ -1,4 +1,5 @@
-/// One number that is measured: a name, how people read it, which direction is better, and how it follows from sums.
+/// One number that is measured: a name, how people read it, which direction is better, and how it
+/// follows from sums.
 package struct Figure: Sendable {
     package enum Form: Sendable, Equatable {
         /// A part of a whole, shown in percent.

@@ -1,10 +1,11 @@
-// What a task sums and what it shows of the sums. Workers and coordinator know the metrics from the configuration, so
-// that only numbers travel between them. A new figure is one more sum and one more Figure in its task's file.
+// What a task sums and what it shows of the sums. Workers and coordinator know the metrics from the
+// configuration, so that only numbers travel between them. A new figure is one more sum and one
+// more Figure in its task's file.
 
 /// The sums and figures of a task.
 package struct Metrics: Sendable {
-    /// The sums that every step has, before the task's own: predictions (samples, or the symbols of texts), the loss
-    /// of all of them, and their weight, by which the loss is divided.
+    /// The sums that every step has, before the task's own: predictions (samples, or the symbols of
+    /// texts), the loss of all of them, and their weight, by which the loss is divided.
     package static let stepSums = ["count", "loss", "weight"]
 
     /// What evaluated samples are called: "images".
@@ -38,8 +39,8 @@ package struct Metrics: Sendable {
         FigureValues(evaluation, evaluation.map { $0.value(sums) })
     }
 
-    /// The figures of an evaluation that were computed elsewhere; those of another number of values are not this
-    /// task's.
+    /// The figures of an evaluation that were computed elsewhere; those of another number of values
+    /// are not this task's.
     package func figures(computed values: [Double]) -> FigureValues? {
         values.count == evaluation.count ? FigureValues(evaluation, values) : nil
     }

@@ -4,8 +4,8 @@ import Datasets
 import Models
 import NeuralNetworks
 
-/// Softmax and cross-entropy with the configured options in training; an evaluation measures the plain loss, so that
-/// runs with different options can be compared.
+/// Softmax and cross-entropy with the configured options in training; an evaluation measures the
+/// plain loss, so that runs with different options can be compared.
 package struct ClassificationLoss: Sendable {
     private let labelSmoothing: Float
     private let classWeights: [Float]?
@@ -23,7 +23,8 @@ package struct ClassificationLoss: Sendable {
         self.classWeights = classWeights
     }
 
-    /// The loss of a batch, summed over its rows; rows with `SequenceBatch.ignoredTarget` do not count.
+    /// The loss of a batch, summed over its rows; rows with `SequenceBatch.ignoredTarget` do not
+    /// count.
     package func callAsFunction(
         _ logits: Variable, labels: [Int32]
     ) -> (loss: Variable, sums: LossSums) {

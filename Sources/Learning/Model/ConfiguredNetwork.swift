@@ -4,13 +4,15 @@ import Models
 import NeuralNetworks
 import Tensors
 
-/// The network that the key `model` asks for: a list of layers, or the network of the program that this process is.
+/// The network that the key `model` asks for: a list of layers, or the network of the program that
+/// this process is.
 package struct ConfiguredNetwork {
     private let model: ModelConfiguration
     private let input: FeatureShape
     private let outputs: Int
     private let run: RunContext
-    /// The output that the task needs of a custom network for one sample; nil where anything will do.
+    /// The output that the task needs of a custom network for one sample; nil where anything will
+    /// do.
     private let wantedOutput: Shape?
 
     package init(
@@ -68,7 +70,8 @@ package struct ConfiguredNetwork {
             output: output ?? .vector(result.count), scalarCount: network.scalarCount)
     }
 
-    /// For the file of weights: what a custom network was made for, so that it can be loaded without the data.
+    /// For the file of weights: what a custom network was made for, so that it can be loaded
+    /// without the data.
     package var metadata: [String: String] {
         guard model.custom != nil else { return [:] }
         return ["input": "\(input.sampleShape)", "outputs": "\(outputs)"]

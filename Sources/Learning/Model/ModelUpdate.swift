@@ -10,7 +10,8 @@ package struct ModelUpdate {
     package let optimizer: any Optimizer
     package let clipping: GradientClipping
     package let schedule: Schedule
-    /// Elements of the flat values that belong to other rules; empty where there is one rule for all.
+    /// Elements of the flat values that belong to other rules; empty where there is one rule for
+    /// all.
     package let otherRanges: [Range<Int>]
 
     /// - Throws: `ParameterGroupError` for a pattern that matches no parameter.

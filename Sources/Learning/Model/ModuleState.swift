@@ -3,7 +3,8 @@ import ExitCodes
 import NeuralNetworks
 import Tensors
 
-// A network's weights and running statistics as named arrays, under PyTorch's names and in PyTorch's layouts.
+// A network's weights and running statistics as named arrays, under PyTorch's names and in
+// PyTorch's layouts.
 
 /// A state that does not belong to this model.
 package struct StateMismatch: ExitCoded, CustomStringConvertible {
@@ -20,7 +21,8 @@ package struct StateMismatch: ExitCoded, CustomStringConvertible {
 }
 
 extension Module {
-    /// Parameters, then running statistics. PyTorch's batch norm expects `num_batches_tracked` beside its statistics.
+    /// Parameters, then running statistics. PyTorch's batch norm expects `num_batches_tracked`
+    /// beside its statistics.
     package func arrays(batchCount: Int) -> [NamedArray] {
         var parameters: [NamedArray] = []
         var statistics: [NamedArray] = []
@@ -40,7 +42,8 @@ extension Module {
     }
 
     /// Takes over what `arrays` gave or PyTorch has written.
-    /// - Throws: `StateMismatch` when a tensor is missing, left over, or of another shape; nothing has changed then.
+    /// - Throws: `StateMismatch` when a tensor is missing, left over, or of another shape; nothing
+    ///   has changed then.
     package func load(
         _ file: SafetensorsFile, fileName: String
     ) throws(StateMismatch) {

@@ -4,8 +4,8 @@ import DataParallel
 import NeuralNetworks
 import Tensors
 
-/// All that is replicated in a run: the networks with their flat state, the optimizers, the average of the weights, and
-/// what the task keeps beside them. Used by one thread.
+/// All that is replicated in a run: the networks with their flat state, the optimizers, the average
+/// of the weights, and what the task keeps beside them. Used by one thread.
 package final class TrainedModel {
     package let network: any Module
     package let store: ParameterStore
@@ -22,8 +22,8 @@ package final class TrainedModel {
         didSet { countUpdates(from: oldValue) }
     }
 
-    /// The step before which shared work was done last and whose values the task has taken; nil where the task has
-    /// no such work.
+    /// The step before which shared work was done last and whose values the task has taken; nil
+    /// where the task has no such work.
     package var workedStep: Int?
 
     /// Whether something of the task is replicated beside the weights.
@@ -75,7 +75,8 @@ package final class TrainedModel {
         return index
     }
 
-    /// An optimizer's bias correction counts its own updates. They follow from the step, so they are not stored.
+    /// An optimizer's bias correction counts its own updates. They follow from the step, so they
+    /// are not stored.
     private func countUpdates(from old: Int) {
         guard updates.count > 1 else {
             updateCounts = [step]

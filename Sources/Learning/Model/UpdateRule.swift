@@ -2,8 +2,8 @@ import Configuration
 
 /// An optimizer with its schedule, and the parameters that it updates.
 package struct UpdateRule: Sendable {
-    /// Of parameters' names, as in a parameter group: a name, or the part of it before a dot; "*" stands for any
-    /// characters, "?" for one. nil: all.
+    /// Of parameters' names, as in a parameter group: a name, or the part of it before a dot; "*"
+    /// stands for any characters, "?" for one. nil: all.
     package let match: String?
     package let optimizer: OptimizerConfiguration
     package let schedule: ScheduleConfiguration

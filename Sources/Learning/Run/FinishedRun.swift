@@ -32,7 +32,8 @@ package struct FinishedRun {
         try network.load(file, fileName: name)
     }
 
-    /// The same run with its data elsewhere: in another folder, or in another file where there is only one.
+    /// The same run with its data elsewhere: in another folder, or in another file where there is
+    /// only one.
     package func withData(at path: String) -> FinishedRun {
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)

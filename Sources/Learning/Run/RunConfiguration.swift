@@ -5,8 +5,8 @@
 import Configuration
 import Foundation
 
-/// Everything that determines a run's result, and a few settings that only determine its speed. Its settings are
-/// members of it: `configuration.seed`.
+/// Everything that determines a run's result, and a few settings that only determine its speed. Its
+/// settings are members of it: `configuration.seed`.
 @dynamicMemberLookup
 package struct RunConfiguration: Sendable {
     package var settings: RunSettings

@@ -11,8 +11,8 @@ extension RunFolder {
         for file in files { try AtomicFile.write(file.bytes, to: "\(path)/\(file.name)") }
     }
 
-    /// A run goes on with the files that its weights were made for: after a change of the text the same rows would
-    /// stand for other symbols.
+    /// A run goes on with the files that its weights were made for: after a change of the text the
+    /// same rows would stand for other symbols.
     /// - Throws: `DataError` if the folder has another one than these.
     package func check(_ files: [RunFile]) throws(DataError) {
         for file in files {

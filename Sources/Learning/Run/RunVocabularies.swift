@@ -1,8 +1,9 @@
 import Datasets
 import Foundation
 
-// The vocabularies of a run lie in its folder beside the weights, whose rows they name: using the model does not
-// need the text that it was trained on. The coordinator writes them before training begins.
+// The vocabularies of a run lie in its folder beside the weights, whose rows they name: using the
+// model does not need the text that it was trained on. The coordinator writes them before training
+// begins.
 //
 //     vocabulary.json                                     a language model's, or both sides' of pairs
 //     source-vocabulary.json, target-vocabulary.json      where the two sides have one each

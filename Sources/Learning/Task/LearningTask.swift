@@ -1,6 +1,7 @@
-// The joint at which Rondo grows. A task is what a run can learn: its part of the configuration, its data and
-// networks, its figures and its uses. Each is a target and a folder under Sources/Tasks; the list of all is in
-// TaskCatalog, and is handed down from there as a value. Nothing below a task names a single one.
+// The joint at which Rondo grows. A task is what a run can learn: its part of the configuration,
+// its data and networks, its figures and its uses. Each is a target and a folder under
+// Sources/Tasks; the list of all is in TaskCatalog, and is handed down from there as a value.
+// Nothing below a task names a single one.
 
 import Configuration
 import Datasets
@@ -11,8 +12,8 @@ import NeuralNetworks
 package protocol LearningTask: Sendable {
     /// The value of the key `task`.
     static var name: String { get }
-    /// In which the task's data may lie. A configuration without `task` is of the first task in the catalog that
-    /// has its format.
+    /// In which the task's data may lie. A configuration without `task` is of the first task in the
+    /// catalog that has its format.
     static var formats: [any DataFormat.Type] { get }
     /// The members of a configuration that belong to the task.
     static var keys: [String] { get }

@@ -1,4 +1,5 @@
-/// What can be done with the model of a finished run by a command of `rondo`: predict, generate, explain.
+/// What can be done with the model of a finished run by a command of `rondo`: predict, generate,
+/// explain.
 package protocol ModelUse: SendableMetatype {
     /// The command's name.
     static var command: String { get }

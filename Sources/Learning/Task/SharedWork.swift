@@ -1,6 +1,6 @@
-// Work that is cut into numbered parts, whoever does them: the batches of an evaluation, the games of a rollout. The
-// parts are dealt out contiguously by rank, their numbers gathered in order, so that all workers end with the same
-// values, however many they are.
+// Work that is cut into numbered parts, whoever does them: the batches of an evaluation, the games
+// of a rollout. The parts are dealt out contiguously by rank, their numbers gathered in order, so
+// that all workers end with the same values, however many they are.
 
 /// Numbered parts that any worker may do: pure functions of (weights, state, step, part).
 package protocol SharedWork {
@@ -26,7 +26,8 @@ extension SharedWork {
         Self.total(try (0..<partCount).map { try values(ofPart: $0) }, valueCount: valueCount)
     }
 
-    /// The sum of parts given in order, added in Double part by part, so that it does not depend on who did which.
+    /// The sum of parts given in order, added in Double part by part, so that it does not depend on
+    /// who did which.
     package static func total(_ parts: some Sequence<[Double]>, valueCount: Int) -> [Double] {
         var sums = [Double](repeating: 0, count: valueCount)
         for part in parts {

@@ -1,8 +1,8 @@
 import Configuration
 import Datasets
 
-/// A task as the catalog lists it. Usually a type's static members; a program that uses the library may capture its
-/// samples in `read`.
+/// A task as the catalog lists it. Usually a type's static members; a program that uses the library
+/// may capture its samples in `read`.
 package struct TaskKind: Sendable {
     package let name: String
     package let formats: [any DataFormat.Type]
@@ -76,8 +76,8 @@ extension TaskKind {
 }
 
 extension ConfigurationReader {
-    /// The object `data`: its format, one of `formats`, the first by default, with a reader for the task's own keys in
-    /// that object.
+    /// The object `data`: its format, one of `formats`, the first by default, with a reader for the
+    /// task's own keys in that object.
     package func data(
         _ formats: [any DataFormat.Type], taskKeys: [String]
     ) throws(ConfigurationError) -> (format: any DataFormat, reader: ConfigurationReader) {
@@ -89,7 +89,8 @@ extension ConfigurationReader {
         return (try type.init(reader), reader)
     }
 
-    /// What becomes of the samples that do not fill the last step of an epoch: the key `lastBatch` of `data`.
+    /// What becomes of the samples that do not fill the last step of an epoch: the key `lastBatch`
+    /// of `data`.
     package func lastBatch() throws(ConfigurationError) -> StepPlan.LastBatch {
         try name("lastBatch") ?? .pad
     }

@@ -24,9 +24,10 @@ package protocol TrainingTask: AnyObject {
     func passes(steps: Range<Int>, replicas: Range<Int>) -> any PassSource
     /// The evaluation of the networks as they are.
     var evaluation: any SharedWork { get }
-    /// What has to be done together before a step is computed: rollouts, self-play. Its values are taken once per
-    /// step, whatever breaks meanwhile. A task with `state` keeps in it all that `take` changes; a worker that joins
-    /// a run of a task without `state` is given the values of the step again.
+    /// What has to be done together before a step is computed: rollouts, self-play. Its values are
+    /// taken once per step, whatever breaks meanwhile. A task with `state` keeps in it all that
+    /// `take` changes; a worker that joins a run of a task without `state` is given the values of
+    /// the step again.
     func work(beforeStep step: Int) -> (any SharedWork)?
 }
 

@@ -4,8 +4,8 @@ import Datasets
 /// What the targets of a program's samples are.
 package enum TargetKind: String, CaseIterable, Sendable { case classes, values }
 
-/// `data.format: "custom"`: samples in the memory of a program. There are no files; the program hands its samples
-/// to the task.
+/// `data.format: "custom"`: samples in the memory of a program. There are no files; the program
+/// hands its samples to the task.
 struct ProgramFormat: DataFormat {
     static let name = "custom"
     static let keys = ["targets"]

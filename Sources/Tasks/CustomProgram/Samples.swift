@@ -1,7 +1,7 @@
 import Tensors
 
-// Samples that a program has in memory. They are gathered from there when a step needs them: there is nothing
-// to read or to prepare ahead.
+// Samples that a program has in memory. They are gathered from there when a step needs them: there
+// is nothing to read or to prepare ahead.
 
 /// Inputs with their targets.
 public struct Samples: Sendable {

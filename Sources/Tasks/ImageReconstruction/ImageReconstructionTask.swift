@@ -1,5 +1,5 @@
-// task "imageReconstruction": an autoencoder, which learns to give back the image that it is given through a layer
-// that is too narrow to hold it (Hinton and Salakhutdinov 2006).
+// task "imageReconstruction": an autoencoder, which learns to give back the image that it is given
+// through a layer that is too narrow to hold it (Hinton and Salakhutdinov 2006).
 
 import Configuration
 import Datasets

@@ -65,8 +65,8 @@ package struct LanguageModelTask: LearningTask {
             model, input: .tokens(text.context), outputs: vocabulary.count, run)
     }
 
-    /// The network of a finished run. The symbols are those of the weights, whatever another text would make of
-    /// them.
+    /// The network of a finished run. The symbols are those of the weights, whatever another text
+    /// would make of them.
     func network(of run: FinishedRun) throws -> (layers: Sequential, vocabulary: Vocabulary) {
         let vocabulary = try RunVocabularies(runFolder: run.folder).source
         let layers = try network(vocabulary, run.context).layers()

@@ -2,10 +2,11 @@ import Autodiff
 import Kernels
 import Tensors
 
-/// Chooses symbols by a model's logits. Draw number n of a seed is a function of (seed, n), so the same model
-/// gives the same text again.
+/// Chooses symbols by a model's logits. Draw number n of a seed is a function of (seed, n), so the
+/// same model gives the same text again.
 package struct SymbolSampler {
-    /// What divides the logits: below 1 likely symbols become likelier; 0 takes the most likely one.
+    /// What divides the logits: below 1 likely symbols become likelier; 0 takes the most likely
+    /// one.
     package let temperature: Double
     /// How many of the most likely symbols are drawn from; nil: all.
     package let topCount: Int?

@@ -16,14 +16,15 @@ package struct DivergedModel: ExitCoded, Equatable, CustomStringConvertible {
     }
 }
 
-/// Continues texts with a finished run's language model, in this process. Needs the run's folder alone.
+/// Continues texts with a finished run's language model, in this process. Needs the run's folder
+/// alone.
 package final class TextGenerator {
     package let vocabulary: Vocabulary
     private let network: StepwiseNetwork
     private let folder: String
 
-    /// - Throws: `DataError`, `CheckpointError`, `StateMismatch`, `ModelError` naming a layer with which a text cannot be
-    ///   continued.
+    /// - Throws: `DataError`, `CheckpointError`, `StateMismatch`, `ModelError` naming a layer with
+    ///   which a text cannot be continued.
     package init(_ run: FinishedRun, _ task: LanguageModelTask) throws {
         folder = run.folder
         let layers: Sequential
@@ -67,8 +68,8 @@ package final class TextGenerator {
         return count
     }
 
-    /// The symbols before the first new one, at least one: those of the prompt, or else a line break, or
-    /// the first symbol of a vocabulary without it.
+    /// The symbols before the first new one, at least one: those of the prompt, or else a line
+    /// break, or the first symbol of a vocabulary without it.
     private func beginning(_ prompt: String) throws(DataError) -> [Int32] {
         let symbols = try vocabulary.encode(prompt, name: "the prompt")
         if !symbols.isEmpty { return symbols }

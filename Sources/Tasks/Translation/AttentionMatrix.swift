@@ -13,8 +13,8 @@ package struct AttentionMatrix: Sendable, Equatable {
         self.weights = weights
     }
 
-    /// Of the steps that write a symbol (the end is none), how many have their largest weight at most one
-    /// position from where a reversal reads: step t from position S - 1 - t.
+    /// Of the steps that write a symbol (the end is none), how many have their largest weight at
+    /// most one position from where a reversal reads: step t from position S - 1 - t.
     package static func antidiagonal(_ weights: [[Float]]) -> (near: Int, steps: Int) {
         let steps = weights.dropLast()
         let near = steps.enumerated().count { step, row in

@@ -18,7 +18,8 @@ package struct SourceProblem: ExitCoded, Equatable, CustomStringConvertible {
     }
 }
 
-/// Turns texts into others with a finished run's model, in this process. Needs the run's folder alone.
+/// Turns texts into others with a finished run's model, in this process. Needs the run's folder
+/// alone.
 package final class LineTranslator {
     /// Sources that are written side by side.
     private static let batchSize = 64
@@ -64,8 +65,8 @@ package final class LineTranslator {
             weights: matrix)
     }
 
-    /// The weights of each step of a target that is given, its mark the last step; the mean of the heads.
-    /// Nil if the model has no attention.
+    /// The weights of each step of a target that is given, its mark the last step; the mean of the
+    /// heads. Nil if the model has no attention.
     package static func attention(
         of translator: any Translator, source: [Int32], target: [Int32]
     ) -> [[Float]]? {

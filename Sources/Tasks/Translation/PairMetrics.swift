@@ -2,8 +2,8 @@ import Autodiff
 import DataParallel
 import Learning
 
-/// The sums and figures of translation: the loss of the symbols of the targets, and the share of pairs that come out
-/// right as a whole.
+/// The sums and figures of translation: the loss of the symbols of the targets, and the share of
+/// pairs that come out right as a whole.
 enum PairMetrics {
     static let evaluationSums = ["pairs", "exact", "symbols", "loss"]
 

@@ -72,8 +72,8 @@ struct PairEvaluation: SharedWork {
     var partCount: Int { (pairs.sampleCount + batchSize - 1) / batchSize }
     var valueCount: Int { PairMetrics.evaluationSums.count }
 
-    /// Measures one batch: the loss given the right symbols so far, and how many targets come out right to
-    /// the last symbol without them.
+    /// Measures one batch: the loss given the right symbols so far, and how many targets come out
+    /// right to the last symbol without them.
     func values(ofPart part: Int) -> [Double] {
         let start = part * batchSize
         let end = min(start + batchSize, pairs.sampleCount)

@@ -30,7 +30,8 @@ extension LedgerAudit {
         guard let ledger = FileManager.default.contents(atPath: folder.ledgerPath) else {
             throw LedgerMissing(path: folder.ledgerPath)
         }
-        // Pairs of similar length may be moved together within the epoch; positions are what counts here.
+        // Pairs of similar length may be moved together within the epoch; positions are what counts
+        // here.
         var audit = LedgerAudit(plan: plan, totalSteps: preflight.totalSteps) { epoch in
             SampleOrder(seed: configuration.seed, epoch: epoch, sampleCount: plan.sampleCount)
                 .samples

@@ -177,8 +177,8 @@ package struct LedgerAudit {
         use(line)
     }
 
-    /// A step is that of the last generation that began before it, and that one's first step follows its
-    /// start.
+    /// A step is that of the last generation that began before it, and that one's first step
+    /// follows its start.
     private mutating func checkMembers(_ line: LedgerStep) {
         guard let own = generations.lastIndex(where: { $0.after < line.step }) else {
             return fault(

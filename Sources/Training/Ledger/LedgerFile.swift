@@ -2,9 +2,9 @@
 // computed again after the return to a checkpoint is cut off first, and so is a line that a crash
 // has torn.
 //
-// A generation's line is written when it opens. Reports of steps come some time after the steps, and
-// after the loss of the worker that sends them only when the next generation is open: a step belongs
-// to the last generation that began before it, whichever lines have come since.
+// A generation's line is written when it opens. Reports of steps come some time after the steps,
+// and after the loss of the worker that sends them only when the next generation is open: a step
+// belongs to the last generation that began before it, whichever lines have come since.
 
 import RunFolders
 import Foundation
@@ -131,8 +131,8 @@ extension LedgerLine {
 }
 
 extension [LedgerGeneration] {
-    /// Lines stand in the order of their first steps; the line of a deal whose steps were reported late comes
-    /// behind that of the generation which followed.
+    /// Lines stand in the order of their first steps; the line of a deal whose steps were reported
+    /// late comes behind that of the generation which followed.
     mutating func insertInOrder(_ generation: LedgerGeneration) {
         let next = firstIndex { $0.after > generation.after } ?? endIndex
         insert(generation, at: next)

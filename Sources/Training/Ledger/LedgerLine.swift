@@ -7,8 +7,8 @@
 //
 //     {"generation":3,"after":120,"workers":[{"host":"alpha","pid":42,"slot":0,"first":0,"count":2},...]}
 //
-// There, `first` and `count` are the replicas that the worker computed in each step. Step lines have
-// one form only, so that a million of them are read in a second.
+// There, `first` and `count` are the replicas that the worker computed in each step. Step lines
+// have one form only, so that a million of them are read in a second.
 
 import Foundation
 

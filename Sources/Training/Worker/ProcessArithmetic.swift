@@ -11,8 +11,8 @@ package struct ArithmeticUnavailable: ExitCoded, Equatable, CustomStringConverti
     init(_ description: String) { self.description = description }
 }
 
-/// Sees to it that this process runs the arithmetic that the run wants. OpenBLAS reads its settings when it
-/// is loaded, before `main`: other settings need a new start of the same program.
+/// Sees to it that this process runs the arithmetic that the run wants. OpenBLAS reads its settings
+/// when it is loaded, before `main`: other settings need a new start of the same program.
 package enum ProcessArithmetic {
     /// Tells a process that was started for a level what it may be started anew for.
     private static let highestVariable = "RONDO_HIGHEST_ARITHMETIC"
@@ -22,7 +22,8 @@ package enum ProcessArithmetic {
         level(in: "OPENBLAS_CORETYPE") ?? Arithmetic.fastestLevel
     }
 
-    /// The most that this process may be asked to run: what the user has chosen, else what the processor can.
+    /// The most that this process may be asked to run: what the user has chosen, else what the
+    /// processor can.
     package static var highest: String {
         level(in: highestVariable) ?? level(in: "OPENBLAS_CORETYPE") ?? Arithmetic.highestLevel
     }

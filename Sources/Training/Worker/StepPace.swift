@@ -1,10 +1,11 @@
-/// How long a worker waits in the ring while nothing moves, before it takes a link for broken although its
-/// neighbour shows signs of life. The limit follows the steps: a slow model is no broken link.
+/// How long a worker waits in the ring while nothing moves, before it takes a link for broken
+/// although its neighbour shows signs of life. The limit follows the steps: a slow model is no
+/// broken link.
 package struct StepPace {
     /// Below this a busy machine's hiccups would count.
     private static let shortest = Duration.seconds(3)
-    /// A neighbour may compute this many times longer than steps usually take, and this many times where
-    /// that is longer than `longest`.
+    /// A neighbour may compute this many times longer than steps usually take, and this many times
+    /// where that is longer than `longest`.
     private static let patience = 20.0
     private static let leastPatience = 3.0
     /// Steps after which their usual time is known.

@@ -3,12 +3,13 @@ import Learning
 import Rendezvous
 import WireFormat
 
-// The shared work before a step (rollouts, self-play) is part of the step's transaction: whatever breaks, each worker
-// takes the values of a step once. They are kept until the next step's are there, as gradients are until their step is
-// committed.
+// The shared work before a step (rollouts, self-play) is part of the step's transaction: whatever
+// breaks, each worker takes the values of a step once. They are kept until the next step's are
+// there, as gradients are until their step is committed.
 //
-// Within a ring all members do the work in lock step. Where a ring breaks between the gathering and the step's commit,
-// some members may have taken the values and others not. So the members of a new ring ask each other first:
+// Within a ring all members do the work in lock step. Where a ring breaks between the gathering and
+// the step's commit, some members may have taken the values and others not. So the members of a new
+// ring ask each other first:
 //
 //     all have them       nothing to do
 //     none has them       the work is done, by the new deal of its parts

@@ -1,12 +1,14 @@
 import WireFormat
 
-/// Gathers reports of steps; the first rank sends them a few times per second: a step may take a millisecond,
-/// a message does not have to be sent for each. All workers keep them, because the first rank may be lost
-/// with what it has not sent, and the coordinator with what it has not written.
+/// Gathers reports of steps; the first rank sends them a few times per second: a step may take a
+/// millisecond, a message does not have to be sent for each. All workers keep them, because the
+/// first rank may be lost with what it has not sent, and the coordinator with what it has not
+/// written.
 struct StepReporter {
     private static let interval = Duration.milliseconds(100)
     private static let countLimit = 256
-    /// Reports kept; far more than can be missing when a process is lost and another takes its place.
+    /// Reports kept; far more than can be missing when a process is lost and another takes its
+    /// place.
     private static let historyLimit = 1 << 16
 
     private let link: CoordinatorLink

@@ -1,8 +1,9 @@
 import DataParallel
 import Learning
 
-/// The micro-batches of a worker's replicas in one generation, prepared ahead. The first step may need only
-/// some of the replicas: the gradients of the others were kept from the generation before.
+/// The micro-batches of a worker's replicas in one generation, prepared ahead. The first step may
+/// need only some of the replicas: the gradients of the others were kept from the generation
+/// before.
 final class StepSource {
     private let firstStep: Int
     /// Of the first step, by replica; empty when it needs all replicas.

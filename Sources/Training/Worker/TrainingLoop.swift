@@ -11,9 +11,9 @@ import Tensors
 import Transport
 import WireFormat
 
-// The steps of one worker, generation after generation: every worker runs this same loop, in lock step
-// through the ring. What differs is only which replicas it computes, and that the first rank reports and
-// uploads.
+// The steps of one worker, generation after generation: every worker runs this same loop, in lock
+// step through the ring. What differs is only which replicas it computes, and that the first rank
+// reports and uploads.
 
 /// How a worker's part in a generation ended, when it did not break.
 enum GenerationEnd {
@@ -70,8 +70,8 @@ final class TrainingLoop {
     var weightsDigest: String { model.weightsDigest }
     var scalarCount: Int { model.store.scalarCount }
 
-    /// Whether the assignment is that of a run that begins again, because all state was lost before the first
-    /// checkpoint: this loop's state is of no use then.
+    /// Whether the assignment is that of a run that begins again, because all state was lost before
+    /// the first checkpoint: this loop's state is of no use then.
     func isBehind(_ assignment: Assignment) -> Bool {
         assignment.transfer == .none && (assignment.startStep != model.step || !hasWholeState)
     }
@@ -200,8 +200,8 @@ final class TrainingLoop {
             link.setPace(
                 secondsPerReplica: executor.secondsPerReplica, dealNumber: dealNumber)
             let isLast = model.step == lastStep
-            // A person who stops a run waits for its checkpoint, not for an evaluation; after a pause
-            // the next generation does what is due.
+            // A person who stops a run waits for its checkpoint, not for an evaluation; after a
+            // pause the next generation does what is due.
             if sums.votes.stop, !isLast { return flushed(.stopped) }
             if sums.votes.pause, !isLast { return flushed(.paused) }
             group.setStallTimeout(configuration.communication.timeout)
@@ -236,8 +236,8 @@ final class TrainingLoop {
                 dealNumber: dealNumber))
     }
 
-    /// Evaluation and checkpoints that are due after a step and that the coordinator does not have. The last
-    /// step's checkpoint is written by the caller, which knows how the run ended.
+    /// Evaluation and checkpoints that are due after a step and that the coordinator does not have.
+    /// The last step's checkpoint is written by the caller, which knows how the run ended.
     /// - Returns: whether something was due, which some workers may take longer for than others.
     @discardableResult
     private func afterStep(_ step: Int, isLast: Bool) throws -> Bool {

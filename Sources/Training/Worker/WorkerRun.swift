@@ -13,8 +13,8 @@ import Tensors
 import Transport
 import WireFormat
 
-// A worker's life: join, read the data, take part in one generation after another, end. Everything it needs to
-// know comes from the coordinator.
+// A worker's life: join, read the data, take part in one generation after another, end. Everything
+// it needs to know comes from the coordinator.
 
 /// What the command line tells a worker.
 package struct WorkerOptions: Sendable {
@@ -52,7 +52,8 @@ package struct WorkerFailure: ExitCoded, CustomStringConvertible {
 /// One worker process.
 package final class WorkerRun {
     private static let joinTimeout = Duration.seconds(20)
-    /// The coordinator ends the wait for the others by its own start deadline; this is the bound behind it.
+    /// The coordinator ends the wait for the others by its own start deadline; this is the bound
+    /// behind it.
     private static let assignmentTimeout = Duration.seconds(86_400 + 60)
     /// A neighbour that cannot be reached for so long is reported.
     private static let ringTimeout = Duration.seconds(5)
@@ -195,7 +196,8 @@ package final class WorkerRun {
         let communication: CommunicationConfiguration
     }
 
-    /// One generation; nil when this worker has done its part of the run, else what it leaves the ring with.
+    /// One generation; nil when this worker has done its part of the run, else what it leaves the
+    /// ring with.
     private func takePart(
         in place: RingPlace, _ loop: TrainingLoop, lastStep: Int
     ) throws -> HaltReport? {
@@ -248,8 +250,8 @@ package final class WorkerRun {
         }
     }
 
-    /// The coordinator stays away, and all workers have stopped at this step: the first rank saves the state
-    /// where it is.
+    /// The coordinator stays away, and all workers have stopped at this step: the first rank saves
+    /// the state where it is.
     private func rescue(_ loop: TrainingLoop, _ place: RingPlace) throws -> Never {
         var words =
             "the coordinator at \(options.coordinator) stays away; stopped after step \(loop.step)"
@@ -264,7 +266,8 @@ package final class WorkerRun {
         throw WorkerFailure(exitCode: .peersLost, message: words)
     }
 
-    /// The loop leaves the ring in any case; a failing body must not leave the reducing thread waiting in it.
+    /// The loop leaves the ring in any case; a failing body must not leave the reducing thread
+    /// waiting in it.
     private func shuttingDown<Result>(
         _ group: ProcessGroup, _ loop: TrainingLoop, _ body: () throws -> Result
     ) throws -> Result {

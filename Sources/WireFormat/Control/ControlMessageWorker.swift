@@ -209,12 +209,14 @@ package struct StepReport: ControlMessageBody {
     package var gradientNorm: Double?
     /// The first position of the epoch's order that the step used.
     package var firstPosition: Int
-    /// Samples of the data set that the replicas have used, counted by them; `sampleCount` counts what they
-    /// predict.
+    /// Samples of the data set that the replicas have used, counted by them; `sampleCount` counts
+    /// what they predict.
     package var usedCount: Int
-    /// When the step was committed, in seconds since 1970 by the clock of the worker that reports it.
+    /// When the step was committed, in seconds since 1970 by the clock of the worker that reports
+    /// it.
     package var time: Double
-    /// The number of the change of the deal by which it was computed; 0 for the generation's own deal.
+    /// The number of the change of the deal by which it was computed; 0 for the generation's own
+    /// deal.
     package var dealNumber: Int
 
     /// The mean loss.

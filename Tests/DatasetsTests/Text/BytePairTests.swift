@@ -9,8 +9,8 @@ private func symbols(_ vocabulary: Vocabulary) -> [String] {
 }
 
 @Test func largestCountIsMergedAndTiesGoToTheSmallerPair() throws {
-    // aa stands four times (runs overlap); then Za and ab twice each, (a, b) being the smaller pair;
-    // then Z and ab. After that no pair stands twice.
+    // aa stands four times (runs overlap); then Za and ab twice each, (a, b) being the smaller
+    // pair; then Z and ab. After that no pair stands twice.
     let vocabulary = Vocabulary(.bytePairs(mergeCount: 10), of: try plain("aaabdaaabac"))
     #expect(symbols(vocabulary) == ["aa", "ab", "aaab"])
     #expect(try vocabulary.encode("aaabdaaabac") == [258, 0x64, 258, 0x61, 0x63])

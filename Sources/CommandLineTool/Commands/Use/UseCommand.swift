@@ -3,8 +3,9 @@ import Learning
 import RunProcesses
 import Training
 
-// The commands that use a finished run's model ask the run's task what it can do: `rondo predict` of images is another
-// use than `rondo predict` of lines, and which options there are follows from the uses of all tasks.
+// The commands that use a finished run's model ask the run's task what it can do: `rondo predict`
+// of images is another use than `rondo predict` of lines, and which options there are follows from
+// the uses of all tasks.
 
 /// A command whose meaning the task of a finished run decides.
 enum UseCommand {

@@ -1,6 +1,6 @@
-// Batches of pairs for sequence to sequence. The decoder reads "begin, target" and predicts "target,
-// end"; sources are as they are. A batch is as wide as its longest pair, so pairs of similar
-// length should meet: see LengthBuckets.
+// Batches of pairs for sequence to sequence. The decoder reads "begin, target" and predicts
+// "target, end"; sources are as they are. A batch is as wide as its longest pair, so pairs of
+// similar length should meet: see LengthBuckets.
 
 /// Turns requests into batches of pairs.
 public struct PairAssembler: BatchAssembling {

@@ -3,8 +3,9 @@
 // (seed, epoch), so whoever computes a replica finds its windows by arithmetic.
 //
 // Random windows start anywhere, as in nanoGPT; an epoch is as many as asked for. Tiled windows lie
-// side by side, so an epoch reads each token once; each epoch shifts the tiling, so that the borders
-// of the windows differ. Evaluation reads all of the text in order, the rest in a shorter window.
+// side by side, so an epoch reads each token once; each epoch shifts the tiling, so that the
+// borders of the windows differ. Evaluation reads all of the text in order, the rest in a shorter
+// window.
 
 /// How training draws its windows.
 public enum WindowSampling: Equatable, Sendable {

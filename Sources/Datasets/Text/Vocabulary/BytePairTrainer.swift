@@ -1,11 +1,12 @@
 // Learns the merges of byte-pair encoding (Sennrich, Haddow and Birch 2016, algorithm 1, on bytes).
 //
-// The distinct pieces of the text are kept with their counts. Each round merges the pair that stands
-// side by side most often, the smaller one (by left, then right symbol) if several do. A round
-// touches only the pieces in which its pair stands: their pairs are subtracted, the pair is merged,
-// their new pairs are added. The next pair comes from a heap whose entries may be out of date:
-// one that promises more than the present count is put back with that count. Counts that rise get
-// a new entry, so the top entry that tells the truth is the largest. Nothing depends on hash order.
+// The distinct pieces of the text are kept with their counts. Each round merges the pair that
+// stands side by side most often, the smaller one (by left, then right symbol) if several do. A
+// round touches only the pieces in which its pair stands: their pairs are subtracted, the pair is
+// merged, their new pairs are added. The next pair comes from a heap whose entries may be out of
+// date: one that promises more than the present count is put back with that count. Counts that rise
+// get a new entry, so the top entry that tells the truth is the largest. Nothing depends on hash
+// order.
 
 /// Two symbols side by side; comparing the numbers compares left, then right.
 struct BytePair: Hashable, Sendable {
@@ -28,8 +29,8 @@ struct BytePairTrainer {
         BytePieces.forEach(text) { pieceCounts[$0, default: 0] += 1 }
     }
 
-    /// The merges in the order of learning; merge i makes symbol 256 + i. Fewer than asked for if no
-    /// pair stands twice any more.
+    /// The merges in the order of learning; merge i makes symbol 256 + i. Fewer than asked for if
+    /// no pair stands twice any more.
     func train(mergeCount: Int) -> [BytePair] {
         var state = TrainingState(pieceCounts)
         var merges: [BytePair] = []

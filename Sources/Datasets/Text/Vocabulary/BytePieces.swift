@@ -1,7 +1,7 @@
 // Text cut into pieces that no byte pair reaches across: a word with the space before it, a run of
-// digits, of other signs, or of white space; as GPT-2 cuts (Radford et al. 2019, section 2.2), but by
-// bytes, where all beyond ASCII counts as letters. So "dog", "dog." and "dog!" share a token, and
-// training counts each distinct piece once.
+// digits, of other signs, or of white space; as GPT-2 cuts (Radford et al. 2019, section 2.2), but
+// by bytes, where all beyond ASCII counts as letters. So "dog", "dog." and "dog!" share a token,
+// and training counts each distinct piece once.
 
 enum BytePieces {
     /// Longer runs are cut: it bounds the work on text without spaces and the length of a token.

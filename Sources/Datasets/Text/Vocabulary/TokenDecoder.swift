@@ -12,7 +12,8 @@ public struct TokenDecoder: Sendable {
     /// Begins a text.
     public init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
 
-    /// The text that this token completes; may be empty. Bytes that cannot become UTF-8 give U+FFFD.
+    /// The text that this token completes; may be empty. Bytes that cannot become UTF-8 give
+    /// U+FFFD.
     public mutating func append(_ token: Int32) -> String {
         pending += bytes(of: token)
         let complete = pending.count - Self.unfinishedByteCount(pending)

@@ -4,8 +4,8 @@
 //   {"format": "rondo vocabulary", "kind": "characters", "specialSymbols": false,
 //    "symbols": "\n !$&',-.3:;?ABC...", "version": 1}
 //
-// Words are a list of strings in the place of the symbols; byte pairs a list of [left, right], where
-// 0 to 255 are the bytes and 256 + i is what merge i made.
+// Words are a list of strings in the place of the symbols; byte pairs a list of [left, right],
+// where 0 to 255 are the bytes and 256 + i is what merge i made.
 
 import Foundation
 

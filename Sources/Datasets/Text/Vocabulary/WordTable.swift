@@ -1,5 +1,5 @@
-// Words as tokens. What is a word is decided by white space alone: corpora for word models come with
-// their punctuation set apart, and a rule that does so here could not be undone when decoding.
+// Words as tokens. What is a word is decided by white space alone: corpora for word models come
+// with their punctuation set apart, and a rule that does so here could not be undone when decoding.
 
 /// The words of a vocabulary, as bytes: Swift's strings are equal when they look the same, words
 /// when they are written the same.

@@ -4,8 +4,8 @@
 //     backward:  the tape gives the gradient of each parameter
 //     update:    parameter -= rate * gradient
 //
-// The normal equations (A^T A) w = A^T t, with A = [x 1], give the same minimum at once; they are solved
-// here in double precision.
+// The normal equations (A^T A) w = A^T t, with A = [x 1], give the same minimum at once; they are
+// solved here in double precision.
 
 import Foundation
 import Rondo

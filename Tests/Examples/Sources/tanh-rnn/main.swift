@@ -1,5 +1,5 @@
-// A recurrent cell written by hand: h = tanh(W x + U h + b), one step after another. It learns to tell the
-// parity of eight bits, which needs a memory.
+// A recurrent cell written by hand: h = tanh(W x + U h + b), one step after another. It learns to
+// tell the parity of eight bits, which needs a memory.
 
 import Foundation
 import Rondo

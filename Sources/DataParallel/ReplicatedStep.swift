@@ -202,17 +202,20 @@ package final class ReplicatedStep {
             for bucket in plan.buckets.indices { try release(bucket, to: reducer) }
         }
         phase(.ring)
-        do {
+        do throws(CollectiveError) {
             try reducer.finish()
-            if !store.sparseSlots.isEmpty {
-                try rowReducer(group, step: UInt64(step)).reduce(
-                    into: reducedRows[step & 1], own: gradients.rows)
-            }
+            try reduceRows(step: step, group)
         } catch {
             throw StepError.collective(error)
         }
         phase(.optimizer)
         return try commit(step: step, update)
+    }
+
+    private func reduceRows(step: Int, _ group: ProcessGroup) throws(CollectiveError) {
+        guard !store.sparseSlots.isEmpty else { return }
+        try rowReducer(group, step: UInt64(step)).reduce(
+            into: reducedRows[step & 1], own: gradients.rows(of:))
     }
 
     private func measure(_ duration: Duration, replicaCount: Int) {

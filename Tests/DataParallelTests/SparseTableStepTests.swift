@@ -136,7 +136,7 @@ import WireFormat
 
     @Test(arguments: Rule.allCases, [0, RowReducer.defaultPartByteCount])
     func bitsDoNotDependOnTheWorkers(rule: Rule, rowPartByteCount: Int) throws {
-        func bits(_ group: ProcessGroup) throws -> [UInt32] {
+        @Sendable func bits(_ group: ProcessGroup) throws -> [UInt32] {
             let worker = Worker(
                 rule, clipping: .globalNorm(0.3), rowPartByteCount: rowPartByteCount)
             worker.executor.join(group)

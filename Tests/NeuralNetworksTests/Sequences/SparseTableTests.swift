@@ -31,7 +31,8 @@ import Testing
         /// Two micro-batches.
         func backward() {
             for _ in 0..<2 {
-                let tape = Tape(.training(seed: 1, step: 0, replica: 0, sampleCount: 6))
+                let tape = Tape(
+                    .training(seed: 1, step: 0, replica: 0, microBatch: 0, sampleCount: 6))
                 let y = pass(tape)
                 tape.backward(from: y, upstream: drawn("dy", y.shape))
             }
@@ -102,7 +103,7 @@ import Testing
         let tables = ParameterStore(adopting: table)
         store.bindGradients(to: Tensor(zeros: [store.gradientCount]))
         tables.bindGradients(to: Tensor(zeros: [tables.gradientCount]))
-        let tape = Tape(.training(seed: 1, step: 0, replica: 0, sampleCount: 1))
+        let tape = Tape(.training(seed: 1, step: 0, replica: 0, microBatch: 0, sampleCount: 1))
         let y = layer(table([0, 2, 0, 2, 0, 2, 2, 0], shape: [8, 1], tape: tape))
         tape.backward(from: y, upstream: drawn("dy", y.shape))
         #expect(Set(table.weight.rowGradients?.rows ?? []) == [0, 2])

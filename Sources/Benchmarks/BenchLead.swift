@@ -39,12 +39,13 @@ package final class BenchLead: CoordinatorDelegate {
         switch service.run() {
         case .finished(let report), .stopped(let report): return report
         case .failed(let exitCode, let message):
-            throw WorkerFailure(exitCode: exitCode, message: message)
+            throw BenchError(exitCode: exitCode, description: message)
         }
     }
 
     package func coordinatorListening(at address: SocketAddress) {}
     package func workerJoined(_ worker: WorkerDescription) {}
+    package func workerLost(_ worker: WorkerDescription) {}
     package func generationOpened(_ generation: GenerationDescription) {
         arithmetic = generation.arithmetic
     }

@@ -1,3 +1,4 @@
+import ExitCodes
 import Foundation
 import Configuration
 import Learning
@@ -59,9 +60,13 @@ package struct BenchPlan: Codable, Equatable, Sendable {
     }
 }
 
-/// A figure that came out wrong: a benchmark checks what it measures.
-package struct BenchError: Error, CustomStringConvertible {
+/// A benchmark that has no result: a worker was lost, or what it computed is wrong.
+package struct BenchError: ExitCoded, CustomStringConvertible {
+    package let exitCode: ExitCode
     package let description: String
 
-    package init(description: String) { self.description = description }
+    package init(exitCode: ExitCode = .failed, description: String) {
+        self.exitCode = exitCode
+        self.description = description
+    }
 }

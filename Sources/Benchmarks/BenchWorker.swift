@@ -2,6 +2,7 @@ import Training
 import Checkpoints
 import Collectives
 import DataParallel
+import ExitCodes
 import Foundation
 import Kernels
 import Models
@@ -44,9 +45,9 @@ package final class BenchWorker {
             try BenchWorker(client, listener, plan.transport).run(plan, writesProfile: slot != nil)
         } catch {
             let failure = WorkerFailure(
-                exitCode: WorkerRun.exitCode(of: error), message: WorkerRun.words(error))
+                exitCode: ExitCode(of: error), message: WorkerRun.words(error))
             // Whatever it is: nobody can take this worker's place, so there is nothing to wait for.
-            client.sendFailure(exitCode: 1, message: failure.message)
+            client.sendFailure(exitCode: .failed, message: failure.message)
             throw failure
         }
     }

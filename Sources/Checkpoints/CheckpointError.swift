@@ -1,7 +1,9 @@
 // What can go wrong with saved state, as data, and the one place that puts it into words.
 
+import ExitCodes
+
 /// Saved state that cannot be read or written; `description` is one line for the user.
-public struct CheckpointError: Error, Equatable, Sendable {
+public struct CheckpointError: ExitCoded, Equatable, Sendable {
     /// What went wrong with the file.
     public enum Problem: Equatable, Sendable {
         /// A system call failed, e.g. "create".
@@ -21,6 +23,14 @@ public struct CheckpointError: Error, Equatable, Sendable {
     public let path: String
     /// What went wrong with it.
     public let problem: Problem
+
+    /// Bad data if the file is damaged, a failure if it could not be read or written.
+    public var exitCode: ExitCode {
+        switch problem {
+        case .malformed, .wrongSize, .wrongDigest, .badManifest, .newerFormat, .noneUsable: .data
+        case .system, .badFileName, .invalidArray: .failed
+        }
+    }
 
     /// An error about the file or folder at `path`.
     public init(path: String, problem: Problem) {

@@ -2,11 +2,12 @@
 // and what that neighbour did. After any of these the group is dead: bytes of a half-finished call
 // may be under way on the links, so nothing about them may be assumed.
 
+import ExitCodes
 import Transport
 import WireFormat
 
 /// A collective that failed, and with it its group.
-package struct CollectiveError: Error, Equatable, Sendable {
+package struct CollectiveError: ExitCoded, Equatable, Sendable {
     package enum Operation: String, Sendable {
         case connect = "joining the ring"
         case allReduce = "all-reduce"
@@ -46,6 +47,11 @@ package struct CollectiveError: Error, Equatable, Sendable {
     package let generation: UInt32
     package let step: UInt64
     package let bucket: UInt32
+
+    /// A usage error if the wanted transport is impossible; otherwise the peers are lost.
+    package var exitCode: ExitCode {
+        if case .notShared = cause { .usage } else { .peersLost }
+    }
 }
 
 extension CollectiveError: CustomStringConvertible {

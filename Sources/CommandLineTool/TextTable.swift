@@ -1,8 +1,8 @@
-// Columns of text for a terminal: numbers to the right, words to the left.
+// Columns of text for a terminal: numbers are aligned to the right, text to the left.
 
 enum TextTable {
-    /// The lines of a table; a column is set to the right if all its cells below the head begin with
-    /// a digit.
+    /// The lines of a table. A column is aligned to the right if all its cells below the head begin
+    /// with a digit.
     static func lines(head: [String], rows: [[String]]) -> [String] {
         let isNumeric = head.indices.map { column in
             !rows.isEmpty && rows.allSatisfy { $0[column].first?.isNumber ?? false }

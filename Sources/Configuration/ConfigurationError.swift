@@ -3,8 +3,10 @@
 // Every message is one line: the file, the key by its full path (written as `--set` takes it, so
 // list elements are numbers between dots), what was expected, what was found, what to try.
 
+import ExitCodes
+
 /// A configuration that cannot be used; `description` is the line shown to the user.
-package struct ConfigurationError: Error, Equatable, Sendable {
+package struct ConfigurationError: ExitCoded, Equatable, Sendable {
     package enum Problem: Equatable, Sendable {
         case unreadable(reason: String)
         case empty
@@ -22,6 +24,8 @@ package struct ConfigurationError: Error, Equatable, Sendable {
     /// The file the configuration came from, as the user wrote it.
     package let origin: String
     package let problem: Problem
+
+    package var exitCode: ExitCode { .usage }
 
     package init(origin: String, problem: Problem) {
         self.origin = origin

@@ -1,6 +1,7 @@
 import Autodiff
 import CKernels
 import Collectives
+import ExitCodes
 import Kernels
 import NeuralNetworks
 import Tensors
@@ -40,12 +41,19 @@ package struct StepSums: Equatable, Sendable {
 }
 
 /// Why a step was not committed; the weights are those before it.
-package enum StepError: Error {
+package enum StepError: ExitCoded {
     case collective(CollectiveError)
     /// The summed loss is not a finite number.
     case diverged(step: Int, lossSum: Float)
     /// More was predicted than can be counted exactly.
     case tooManySamples(step: Int, count: Int)
+
+    package var exitCode: ExitCode {
+        switch self {
+        case .collective(let error): error.exitCode
+        case .diverged, .tooManySamples: .failed
+        }
+    }
 }
 
 /// Computes a worker's replicas and commits the reduced step, in one ring after another. Used by one thread.

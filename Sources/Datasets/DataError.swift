@@ -1,7 +1,9 @@
 // What can be wrong with a data set, as data, and the one place that puts it into words.
 
+import ExitCodes
+
 /// A data file, or a demand on it, that cannot be used; `description` is one line for the user.
-public struct DataError: Error, Equatable, Sendable {
+public struct DataError: ExitCoded, Equatable, Sendable {
     /// What went wrong.
     public enum Problem: Equatable, Sendable {
         case missing
@@ -31,6 +33,9 @@ public struct DataError: Error, Equatable, Sendable {
     /// What went wrong.
     public let problem: Problem
 
+    /// Bad data.
+    public var exitCode: ExitCode { .data }
+
     /// An error about `file`.
     public init(file: String, problem: Problem) {
         self.file = file
@@ -45,8 +50,11 @@ extension DataError: CustomStringConvertible {
     private var words: String {
         switch problem {
         case .missing:
-            return "no such data file; run cluster/setup (it installs Debian's "
-                + "dataset-fashion-mnist) or set data.directory to where it is"
+            if file.hasPrefix(Self.fashionMNISTFolder) {
+                return "no such data file; cluster/setup installs Debian's package "
+                    + "dataset-fashion-mnist, which it is part of"
+            }
+            return "no such data file; check the path"
         case .unreadable(let reason):
             return "cannot read the data file: \(reason)"
         case .corruptGzip(let reason, let offset):
@@ -86,6 +94,9 @@ extension DataError: CustomStringConvertible {
             return problem.words
         }
     }
+
+    /// Where Debian's package with Fashion-MNIST puts its files.
+    private static let fashionMNISTFolder = "/usr/share/datasets/fashion-mnist/"
 
     private static func hexadecimal(_ number: UInt32) -> String {
         let digits = String(number, radix: 16)

@@ -1,5 +1,5 @@
-// The lines that a child writes to its descriptor 3 for its parent alone: where it listens, and how
-// the run ended in words. Lines are short and few; the reader is bounded all the same.
+// The lines that a child writes to its descriptor 3 for its parent: where it listens, and how the
+// run ended. Lines are short and few, and the reader has a bound nevertheless.
 
 import Glibc
 import Synchronization
@@ -21,7 +21,8 @@ package final class AnnouncementReader: Sendable {
     deinit { close(descriptor) }
 
     /// The next line without its end, or nil when the child has closed its end, the deadline has
-    /// passed or the line is longer than any announcement. Without a deadline it waits for the child.
+    /// passed or the line is longer than any announcement. Without a deadline it waits for the
+    /// child.
     package func nextLine(until instant: ContinuousClock.Instant?) -> String? {
         state.withLock { state in
             while true {

@@ -3,7 +3,7 @@
 // - It has a process group of its own, so that the terminal's Ctrl-C reaches the parent only, which
 //   then decides in which order things end; ending the group also ends what the child has started.
 // - Its standard input is the lifeline: a pipe whose other end the parent holds and never writes.
-//   When the parent is gone, however it went, the child reads the end of its input (Lifeline.swift).
+//   When the parent is gone for any reason, the child reads the end of its input (Lifeline.swift).
 // - A thread waits for it from the start, so it is reaped the moment it ends: no zombie, and its
 //   process number cannot be signalled after it was given to somebody else.
 

@@ -24,8 +24,8 @@ final class EventQueue<Event: Sendable>: @unchecked Sendable {
             }
             let left = (instant - ContinuousClock.now) / .seconds(1)
             guard left > 0 else { return nil }
-            // A change of the wall clock makes this wait end early or late once, never wrongly:
-            // the monotonic time is looked at again.
+            // A change of the wall clock may end this wait early or late once; the monotonic time
+            // is checked again after it.
             _ = condition.wait(until: Date(timeIntervalSinceNow: left))
         }
         return pending.removeFirst()

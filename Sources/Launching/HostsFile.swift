@@ -8,7 +8,7 @@
 
 import Foundation
 
-/// The hosts of a run, in the order of the ranks that they get.
+/// The hosts of a run, in the order of their slots.
 package struct HostsFile: Equatable, Sendable {
     package struct Host: Equatable, Sendable {
         /// As ssh takes it: a name, an alias of the user's ssh configuration, `user@name`.
@@ -34,7 +34,7 @@ package struct HostsFile: Equatable, Sendable {
 
     package var slotCount: Int { hosts.reduce(0) { $0 + $1.slots } }
 
-    /// More could not own a replica each.
+    /// A run has at most this many replicas, so more workers could not have one each.
     static let slotLimit = 1024
     private static let byteLimit = 1 << 20
 
@@ -61,13 +61,13 @@ package struct HostsFile: Equatable, Sendable {
             func wrong(_ problem: String) -> LaunchingError {
                 .hostsFile(path: path, line: index + 1, problem: problem)
             }
-            guard let words = words(of: line) else { throw wrong("a quote is not closed") }
-            guard let name = words.first else { continue }
+            guard let fields = fields(of: line) else { throw wrong("a quote is not closed") }
+            guard let name = fields.first else { continue }
             guard !name.contains("="), !name.hasPrefix("-") else {
                 throw wrong("expected a host's name first, got '\(name)'")
             }
             var host = Host(name: name)
-            for word in words.dropFirst() {
+            for word in fields.dropFirst() {
                 if let problem = apply(word, to: &host) { throw wrong(problem) }
             }
             hosts.append(host)
@@ -82,7 +82,7 @@ package struct HostsFile: Equatable, Sendable {
         return HostsFile(hosts: hosts)
     }
 
-    /// Reads `key=value` into the host; the answer is what is wrong, or nil.
+    /// Reads `key=value` into the host and returns what is wrong, or nil.
     private static func apply(_ word: String, to host: inout Host) -> String? {
         let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2 else {
@@ -99,7 +99,7 @@ package struct HostsFile: Equatable, Sendable {
             guard !value.isEmpty else { return "rondo needs the program's path on the host" }
             host.rondo = value
         case "ssh":
-            guard let options = words(of: Substring(value)) else { return "a quote is not closed" }
+            guard let options = fields(of: Substring(value)) else { return "a quote is not closed" }
             host.sshOptions = options
         default:
             return "unknown key '\(parts[0])'; keys are slots, rondo and ssh"
@@ -107,10 +107,10 @@ package struct HostsFile: Equatable, Sendable {
         return nil
     }
 
-    /// The words of a line up to its comment: separated by blanks, where quotes (single or double)
+    /// The fields of a line up to its comment: separated by blanks, where quotes (single or double)
     /// keep blanks and `#` inside. Nil when a quote is not closed.
-    private static func words(of line: Substring) -> [String]? {
-        var words: [String] = []
+    private static func fields(of line: Substring) -> [String]? {
+        var fields: [String] = []
         var word: String?
         var quote: Character?
         for character in line {
@@ -122,14 +122,14 @@ package struct HostsFile: Equatable, Sendable {
             } else if character == "#", word == nil {
                 break
             } else if character.isWhitespace {
-                if let finished = word { words.append(finished) }
+                if let finished = word { fields.append(finished) }
                 word = nil
             } else {
                 word = (word ?? "") + String(character)
             }
         }
         guard quote == nil else { return nil }
-        if let word { words.append(word) }
-        return words
+        if let word { fields.append(word) }
+        return fields
     }
 }

@@ -1,21 +1,30 @@
-// What can go wrong before and while processes are started, as data; the words are in one place.
+// What can go wrong before and while processes are started, as data. The messages are in one place.
 
+import ExitCodes
 import Glibc
 
 /// A process, a host or a file of hosts that cannot be used.
-package enum LaunchingError: Error, Equatable, Sendable {
+package enum LaunchingError: ExitCoded, Equatable, Sendable {
     /// A system call failed while `subject` was started or looked after.
     case system(subject: String, operation: String, errorNumber: Int32)
     /// A line of a hosts file is wrong.
     case hostsFile(path: String, line: Int, problem: String)
     /// A hosts file could not be read or names no hosts.
     case hostsFileUnusable(path: String, reason: String)
-    /// No way to the host is known.
+    /// No route leads to the host.
     case noRoute(host: String, reason: String)
-    /// Nobody here knows the host's name.
+    /// The host's name is not known here.
     case unknownHost(host: String, reason: String)
     /// The coordinator did not say where it listens.
     case notAnnounced(reason: String)
+
+    package var exitCode: ExitCode {
+        switch self {
+        case .hostsFile, .hostsFileUnusable: .usage
+        case .noRoute, .unknownHost: .peersLost
+        case .system, .notAnnounced: .failed
+        }
+    }
 }
 
 extension LaunchingError: CustomStringConvertible {

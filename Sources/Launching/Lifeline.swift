@@ -1,6 +1,6 @@
-// The child's end of the lifeline. A parent that is killed with SIGKILL can tell nobody, but the
-// kernel closes its end of the child's standard input; over ssh the same happens when the
-// connection breaks. So a process that reads the end of its input knows that it is alone.
+// The child's end of the lifeline. A parent that is killed by SIGKILL cannot tell its children, but
+// the kernel closes its end of the child's standard input; over ssh the same happens when the
+// connection breaks. So a process that reads the end of its input knows that its parent is gone.
 
 import Foundation
 import Glibc
@@ -10,7 +10,7 @@ package enum Lifeline {
     /// Starts the watching thread.
     ///
     /// - Parameter onEnd: called on that thread when the other end is gone; usually ends the
-    ///   process. Whatever the parent writes is read and thrown away.
+    ///   process. Input from the parent is read and ignored.
     package static func watch(
         descriptor: Int32 = 0, onEnd: @escaping @Sendable () -> Void
     ) {

@@ -1,3 +1,4 @@
+import ExitCodes
 import Glibc
 
 /// How a process ended.
@@ -9,6 +10,11 @@ package enum ProcessEnd: Equatable, Sendable, CustomStringConvertible {
     init(waitStatus: Int32) {
         let signal = waitStatus & 0x7f
         self = signal == 0 ? .exited((waitStatus >> 8) & 0xff) : .signalled(signal)
+    }
+
+    /// The documented code with which the process ended; nil after a signal or any other number.
+    package var exitCode: ExitCode? {
+        if case .exited(let status) = self { ExitCode(rawValue: status) } else { nil }
     }
 
     package var isSuccess: Bool { self == .exited(0) }

@@ -1,13 +1,14 @@
-// Which of the machine's cores a worker computes on. Linux likes to move two processes that wake each other to
-// one core, where they then wait for each other: an all-reduce of 1 MB between two workers took three times as
-// long as with a core for each. So workers that together fill the machine get cores of their own. Fewer
-// workers are left to the scheduler: they might be put onto the cores of another run.
+// Which of the machine's cores a worker computes on. Linux tends to move two processes that wake
+// each other to one core, where they then wait for each other: an all-reduce of 1 MB between two
+// workers took three times as long as with a core for each. So workers that together fill the
+// machine get cores of their own. Fewer workers are left to the scheduler, because another run may
+// use those cores.
 
 import CTransport
 import Transport
 
 extension ProcessorCores {
-    /// The cores of each of `workers` workers; nil where they shall be left to the scheduler.
+    /// The cores of each of `workers` workers; nil leaves them to the scheduler.
     package static func shares(
         workers: Int, threads: Int, available: [Int] = available
     ) -> [[Int]]? {
@@ -25,7 +26,8 @@ extension ProcessorCores {
                 bytes[core / 8] |= 1 << UInt8(core % 8)
             }
         }
-        // Of this thread alone. Where it is not allowed the scheduler decides, which changes no result.
+        // This binds only this thread. If it is not allowed, the scheduler decides; results stay
+        // the same.
         guard rondo_get_cores(&before) == 0, rondo_set_cores(&set) == 0
         else { return body() }
         defer { rondo_set_cores(&before) }

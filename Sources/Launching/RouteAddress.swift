@@ -36,9 +36,9 @@ package enum RouteAddress {
         throw .noRoute(host: host, reason: "no route to '\(name)'")
     }
 
-    /// The routes of one run, each as all of its workers can use it. A worker that comes over
-    /// loopback has no address for those on other hosts, so as soon as one route is another, those
-    /// that are loopback take its address: the way to itself from this machine is as short there.
+    /// The routes of one run, in a form that all of its workers can use. Workers on other hosts
+    /// cannot reach a worker at a loopback address. So if one route is not loopback, its address
+    /// replaces the loopback ones; from this machine to itself it is as fast.
     package static func withoutLoopbackAmongOthers(_ routes: [String]) -> [String] {
         let others = routes.filter { !isLoopback($0) }
         guard let first = others.first else { return routes }
@@ -110,7 +110,7 @@ package enum RouteAddress {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The machine behind the name in the file: `ssh -G` applies the user's aliases.
+    /// The machine that the name in the hosts file stands for: `ssh -G` applies the user's aliases.
     private static func sshTarget(
         of host: HostsFile.Host
     ) throws(LaunchingError) -> (name: String, port: Int) {
@@ -144,10 +144,10 @@ package enum RouteAddress {
         var name = host.split(separator: "@").last.map(String.init) ?? host
         var port = 22
         for line in text.split(whereSeparator: \.isNewline) {
-            let words = line.split(separator: " ", maxSplits: 1)
-            guard words.count == 2 else { continue }
-            if words[0] == "hostname" { name = String(words[1]) }
-            if words[0] == "port" { port = Int(words[1]) ?? port }
+            let fields = line.split(separator: " ", maxSplits: 1)
+            guard fields.count == 2 else { continue }
+            if fields[0] == "hostname" { name = String(fields[1]) }
+            if fields[0] == "port" { port = Int(fields[1]) ?? port }
         }
         return (name, port)
     }

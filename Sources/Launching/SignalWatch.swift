@@ -1,5 +1,5 @@
-// Signals as ordinary events: the handler does nothing but write the signal's number into a pipe,
-// and a thread that reads the pipe does the rest, outside of any signal handler.
+// Signals as ordinary events: the handler only writes the signal's number into a pipe, and a thread
+// that reads the pipe does the rest outside of any signal handler.
 //
 // Blocking the signals and taking them with sigwait would be shorter, but a signal then goes to any
 // thread that does not block it, and OpenBLAS has started threads of its own before `main` runs.
@@ -18,7 +18,7 @@ package enum SignalWatch {
         _ onSignal: @escaping @Sendable (Int32) -> Void
     ) throws(LaunchingError) {
         let pipe = try Pipe(for: "signals")
-        // A handler must not wait; a full pipe holds more signals than anybody can mean.
+        // A handler must not wait. A full pipe already holds more signals than anybody needs.
         _ = fcntl(pipe.writeEnd, F_SETFL, O_NONBLOCK)
         signalPipeWriteEnd.store(pipe.writeEnd, ordering: .sequentiallyConsistent)
         let thread = Thread {

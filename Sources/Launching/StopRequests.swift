@@ -1,15 +1,15 @@
-// What a signal to end means when it is not the first one.
+// What a second signal to end means.
 //
-// A second Ctrl-C says that saving takes too long and everything shall end at once. But `timeout`
-// signals its child and then the child's group, and a terminal that closes does the like: two
-// signals in one moment are one wish, and the checkpoint of the run must survive it.
+// A second Ctrl-C means that saving takes too long and everything should end at once. But `timeout`
+// signals its child and then the child's group, and so does a closing terminal: two signals at
+// nearly the same moment are one request, and must not cost the run its checkpoint.
 
-/// Tells a repeated wish to end from the echo of the first one. Pure: the time is passed in.
+/// Tells a repeated request to end from the echo of the first one. Pure: the time is passed in.
 package struct StopRequests: Sendable {
     package enum Meaning: Equatable, Sendable {
         /// The first signal: save and end.
         case stop
-        /// Part of the same wish; nothing more is to be done.
+        /// Part of the same request; nothing more is to be done.
         case echo
         /// Asked again: end at once.
         case endAtOnce

@@ -1,6 +1,6 @@
-// What a supervisor does about its children, as a pure state machine: ends of children, signals and
-// the clock go in, starts of and signals to children come out. No process is touched here, so every
-// order of events can be tested.
+// Decides what a supervisor does about its children, as a pure state machine. Ends of children,
+// signals and the time go in; starts of children and signals to them come out. No process is
+// touched here, so every order of events can be tested.
 //
 //     running --a worker is lost--> running    started again, after a pause that grows
 //     running --signal--> stopping             the coordinator is asked to save and end
@@ -16,6 +16,7 @@
 // The end of the coordinator settles the run; from then to the last process' end these times allow
 // 3.5 s and the reaping.
 
+import ExitCodes
 import Glibc
 
 /// The states of a supervisor and what follows from what happens.
@@ -36,9 +37,9 @@ package struct Supervision: Sendable {
     }
 
     package enum Action: Equatable, Sendable {
-        /// Start the worker of that place again.
+        /// Start the worker of that slot again.
         case startWorker(Int)
-        /// Start a coordinator in the place of the one that was killed.
+        /// Start a coordinator that replaces the killed one.
         case startCoordinator
         case interruptCoordinator
         case terminateAll
@@ -62,37 +63,38 @@ package struct Supervision: Sendable {
         }
     }
 
-    /// What is known of a worker's place.
-    private struct Place {
+    /// What is known about a slot.
+    private struct Slot {
         var startedAt: ContinuousClock.Instant
-        /// Whether the coordinator has had a worker from here: the place is good.
+        /// Whether a worker of this slot has joined the run, so that the way to it works.
         var hasJoined = false
-        /// Losses in a row without a long life between them.
+        /// Losses in a row, without a long life between them.
         var lossCount = 0
-        /// When its worker is started again.
+        /// When its next worker is started.
         var restartAt: ContinuousClock.Instant?
     }
 
     /// Longer than the coordinator gives its workers to leave, so that it can still say what
     /// was wrong.
     package static let drainTime: Duration = .milliseconds(2500)
-    /// For the coordinator's word about workers that ended well without being known to have joined; far
-    /// above what it takes. When workers that did join have left, the coordinator may have others.
+    /// The coordinator gets this long to explain why workers ended well without having joined; it
+    /// needs far less. When workers that did join have left, the coordinator may have others.
     package static let finishingTime: Duration = .seconds(10)
     package static let terminationTime: Duration = .seconds(1)
-    /// The pause before a worker that was lost again is started once more: none for the first loss.
+    /// The pause before a worker that was lost again is restarted; there is none after the first
+    /// loss.
     package static let firstPause: Duration = .milliseconds(500)
     package static let longestPause: Duration = .seconds(30)
-    /// A worker that has lived so long is not one that fails at every start.
+    /// A worker that lived this long does not fail at every start.
     package static let longLife: Duration = .seconds(60)
 
-    /// Coordinators killed within so long of each other are not replaced for ever.
+    /// So many coordinators that crash within ten seconds are replaced, and no more.
     package static let coordinatorLossLimit = 3
 
     private var phase: Phase = .running
     private var living: Set<Child>
-    private var places: [Int: Place] = [:]
-    /// When coordinators were killed, in the last minute of their kind of life.
+    private var slots: [Int: Slot] = [:]
+    /// Recent coordinator crashes.
     private var coordinatorLosses: [ContinuousClock.Instant] = []
     private var isSpawning = true
     private(set) package var casualties: [Casualty] = []
@@ -110,7 +112,7 @@ package struct Supervision: Sendable {
 
     /// When `deadlinePassed` is due; nil: never.
     package var deadline: ContinuousClock.Instant? {
-        places.values.compactMap(\.restartAt).reduce(phaseDeadline) { earliest, instant in
+        slots.values.compactMap(\.restartAt).reduce(phaseDeadline) { earliest, instant in
             earliest.map { min($0, instant) } ?? instant
         }
     }
@@ -119,34 +121,38 @@ package struct Supervision: Sendable {
     package mutating func started(_ child: Child, now: ContinuousClock.Instant) {
         living.insert(child)
         guard case .worker(let slot) = child else { return }
-        if places[slot] == nil {
-            places[slot] = Place(startedAt: now)
+        if slots[slot] == nil {
+            slots[slot] = Slot(startedAt: now)
         } else {
-            places[slot]?.startedAt = now
+            slots[slot]?.startedAt = now
         }
     }
 
-    /// The worker of a place takes part in the run.
-    package mutating func joined(_ slot: Int) { places[slot]?.hasJoined = true }
+    /// The worker of a slot has joined the run.
+    package mutating func joined(_ slot: Int) { slots[slot]?.hasJoined = true }
 
-    /// All children of the beginning have been started.
+    /// All first workers have been started.
     package mutating func allStarted() { isSpawning = false }
 
-    /// Whether a signal has asked for the end.
+    /// Whether a signal has asked the run to end.
     package var wasInterrupted: Bool { stopRequests.wasMade }
 
-    /// Whether the run has ended as an interrupted run does, with nothing else to say about it.
+    /// Whether the run ended because it was interrupted, and for no other reason.
     package var endedByInterrupt: Bool {
-        // The coordinator may also have been asked by somebody else than this supervisor.
-        if casualties.contains(Casualty(child: .coordinator, status: .exited(130))) { return true }
+        // Somebody other than this supervisor may have interrupted the coordinator.
+        if casualties.contains(where: {
+            $0.child == .coordinator && $0.status.exitCode == .interrupted
+        }) {
+            return true
+        }
         guard wasInterrupted else { return false }
-        return wasKilledBySignal || coordinatorStatus == .exited(130)
+        return wasKilledBySignal || coordinatorStatus?.exitCode == .interrupted
             // It had not begun to watch for signals yet.
             || coordinatorStatus == .signalled(SIGINT)
     }
 
     package var isOver: Bool {
-        living.isEmpty && !isSpawning && places.values.allSatisfy { $0.restartAt == nil }
+        living.isEmpty && !isSpawning && slots.values.allSatisfy { $0.restartAt == nil }
     }
 
     package mutating func handle(_ event: Event, now: ContinuousClock.Instant) -> [Action] {
@@ -165,9 +171,9 @@ package struct Supervision: Sendable {
 
     private mutating func deadlinePassed(_ now: ContinuousClock.Instant) -> [Action] {
         var actions: [Action] = []
-        for (slot, place) in places.sorted(by: { $0.key < $1.key }) {
-            guard let instant = place.restartAt, instant <= now else { continue }
-            places[slot]?.restartAt = nil
+        for (slot, state) in slots.sorted(by: { $0.key < $1.key }) {
+            guard let instant = state.restartAt, instant <= now else { continue }
+            slots[slot]?.restartAt = nil
             if phase == .running { actions.append(.startWorker(slot)) }
         }
         guard let phaseDeadline, phaseDeadline <= now else { return actions }
@@ -205,11 +211,11 @@ package struct Supervision: Sendable {
         }
     }
 
-    /// Nobody is started again from here on.
+    /// No process is started again from here on.
     private mutating func enter(_ phase: Phase, until deadline: ContinuousClock.Instant?) {
         self.phase = phase
         phaseDeadline = deadline
-        for slot in places.keys { places[slot]?.restartAt = nil }
+        for slot in slots.keys { slots[slot]?.restartAt = nil }
     }
 
     private mutating func ended(
@@ -217,9 +223,9 @@ package struct Supervision: Sendable {
     ) -> [Action] {
         living.remove(child)
         if child == .coordinator {
-            // One that ends by itself has settled the run; one that was killed has not.
-            // Nobody could find the successor of one that has not said where it listens.
-            if case .signalled = status, phase == .running, !isSpawning, !places.isEmpty,
+            // A coordinator that ends by itself has settled the run; one that was killed has not.
+            // If it had not announced its address yet, no worker could find a successor.
+            if case .signalled = status, phase == .running, !isSpawning, !slots.isEmpty,
                 isReplaceable(now)
             {
                 living.insert(.coordinator)
@@ -227,7 +233,7 @@ package struct Supervision: Sendable {
             }
             coordinatorStatus = status
         }
-        // Ends that this supervision has brought about itself say nothing.
+        // Ends that this supervision brought about itself say nothing.
         guard phase != .terminating, phase != .killing else { return [] }
         if case .worker(let slot) = child, phase == .running, !status.isSuccess,
             !isForGood(status, slot)
@@ -239,7 +245,7 @@ package struct Supervision: Sendable {
         if phase != .draining, child == .coordinator || (!status.isSuccess && phase == .running) {
             enter(.draining, until: now + Self.drainTime)
         } else if phase == .running, living.subtracting([.coordinator]).isEmpty,
-            places.values.allSatisfy({ $0.restartAt == nil && !$0.hasJoined })
+            slots.values.allSatisfy({ $0.restartAt == nil && !$0.hasJoined })
         {
             enter(.finishing(child), until: now + Self.finishingTime)
         }
@@ -251,26 +257,26 @@ package struct Supervision: Sendable {
         return coordinatorLosses.count <= Self.coordinatorLossLimit
     }
 
-    /// Whether another start would end in the same way: a worker that cannot read its configuration or
-    /// its data, and a program or host that never got as far as to join the run.
+    /// Whether another start would end the same way: the worker cannot read its configuration or
+    /// its data, or its program or host failed before it joined the run.
     private func isForGood(_ status: ProcessEnd, _ slot: Int) -> Bool {
         guard case .exited(let code) = status else { return false }
-        if [2, 3, 126, 127].contains(code) { return true }
+        if [.usage, .data].contains(status.exitCode) || [126, 127].contains(code) { return true }
         // ssh's own failures, and a worker that was refused.
-        return [1, 255].contains(code) && places[slot]?.hasJoined != true
+        return (status.exitCode == .failed || code == 255) && slots[slot]?.hasJoined != true
     }
 
     private mutating func scheduleRestart(_ slot: Int, _ now: ContinuousClock.Instant) {
-        guard var place = places[slot] else { return }
-        if now - place.startedAt >= Self.longLife { place.lossCount = 0 }
+        guard var state = slots[slot] else { return }
+        if now - state.startedAt >= Self.longLife { state.lossCount = 0 }
         var pause = Duration.zero
-        if place.lossCount > 0 {
+        if state.lossCount > 0 {
             pause = Self.firstPause
-            for _ in 1..<min(place.lossCount, 16) { pause = min(pause * 2, Self.longestPause) }
+            for _ in 1..<min(state.lossCount, 16) { pause = min(pause * 2, Self.longestPause) }
         }
-        place.lossCount += 1
-        place.restartAt = now + pause
-        places[slot] = place
+        state.lossCount += 1
+        state.restartAt = now + pause
+        slots[slot] = state
     }
 
     private mutating func terminate(_ now: ContinuousClock.Instant) -> [Action] {
@@ -283,13 +289,13 @@ package struct Supervision: Sendable {
         return [.killAll]
     }
 
-    /// The end that explains the others' when the coordinator has not said what was wrong: one by
-    /// a signal before a child that gave up, and a worker's own status before "peers lost", which
-    /// is what the others say of a failure.
+    /// The end that explains the others if the coordinator has not said what was wrong. A death by
+    /// a signal comes before a child that gave up, and a worker's own status before "peers lost",
+    /// which is what the other workers report after a failure.
     package var firstCause: Casualty? {
         casualties.first { if case .signalled = $0.status { true } else { false } }
-            ?? casualties.first { $0.child != .coordinator && $0.status != .exited(4) }
-            ?? casualties.first { $0.child == .coordinator && $0.status != .exited(4) }
+            ?? casualties.first { $0.child != .coordinator && $0.status.exitCode != .peersLost }
+            ?? casualties.first { $0.child == .coordinator && $0.status.exitCode != .peersLost }
             ?? casualties.first
     }
 }

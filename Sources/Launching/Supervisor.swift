@@ -1,48 +1,51 @@
-// Starts a coordinator and its workers, waits, and sees to it that none of them outlives the run.
-// What is to be done when is decided by `Supervision`; this type owns the processes and the time.
+// Starts a coordinator and its workers, waits for them, and makes sure that none of them outlives
+// the run. `Supervision` decides what to do and when; this type owns the processes and the clock.
 
 import Foundation
 import Glibc
 
-/// The processes of one run on this machine (with ssh in the place of a worker elsewhere).
+/// The processes of one run on this machine. For a worker elsewhere this is the command that its
+/// launcher runs here, such as ssh.
 package final class Supervisor: Sendable {
     /// A worker to be started.
     package struct WorkerLaunch: Sendable {
         package var slot: Int
-        /// The host it runs on; nil is this machine.
-        package var host: HostsFile.Host?
+        /// How it is started.
+        package var launcher: any Launcher
         package var command: ChildProcess.Command
         package var logPath: String
         /// Where this start's part of the log begins: a resumed run adds to the file.
         let logStart: UInt64
 
         package init(
-            slot: Int, host: HostsFile.Host?, command: ChildProcess.Command, logPath: String
+            slot: Int, launcher: any Launcher, command: ChildProcess.Command, logPath: String
         ) {
             self.slot = slot
-            self.host = host
+            self.launcher = launcher
             self.command = command
             self.logPath = logPath
             let attributes = try? FileManager.default.attributesOfItem(atPath: logPath)
             logStart = (attributes?[.size] as? NSNumber)?.uint64Value ?? 0
         }
 
-        var name: String { "worker \(slot)" + (host.map { " on host \($0.name)" } ?? "") }
+        var name: String { "worker \(slot)" + (launcher.hostName.map { " on host \($0)" } ?? "") }
     }
 
     fileprivate enum Event: Sendable {
         case child(Supervision.Event)
-        /// What a coordinator says first: where it listens, or why it does not; nil: nothing in time.
+        /// A coordinator's first line: where it listens, or why it does not. Nil if none came in
+        /// time.
         case announced(line: String?)
         case said(line: String)
         /// A coordinator says nothing more.
         case fellSilent
     }
 
-    /// The coordinator reads its configuration and looks at the data before it listens.
+    /// Includes the time to read the configuration and check the data before listening.
     package static let announcementTimeout: Duration = .seconds(60)
-    /// Last words are in the pipe when their writer ends; this is far above what reading them takes.
-    private static let lastWordsTimeout: Duration = .seconds(1)
+    /// The last lines are in the pipe when their writer ends; reading them takes far less than
+    /// this.
+    private static let lastLinesTimeout: Duration = .seconds(1)
 
     private let events = EventQueue<Event>()
 
@@ -56,7 +59,7 @@ package final class Supervisor: Sendable {
     ///
     /// - Parameters:
     ///   - coordinator: must have `announces`; it writes its address first.
-    ///   - successor: a coordinator that takes the place of a killed one at the address announced.
+    ///   - successor: a coordinator that replaces a killed one at the announced address.
     ///   - workers: the workers for a coordinator at the address that was announced.
     package func run(
         coordinator first: ChildProcess.Command,
@@ -82,14 +85,14 @@ package final class Supervisor: Sendable {
                 processes.fail(error)
             }
         }
-        let silence = ContinuousClock.now + Self.lastWordsTimeout
+        let silence = ContinuousClock.now + Self.lastLinesTimeout
         while processes.talkingCount > 0, let event = events.next(until: silence) {
             if case .fellSilent = event { processes.talkingCount -= 1 }
             if case .said(let line) = event { processes.hear(further: line) }
         }
         if let failure = processes.startFailure { throw failure }
         return Outcome(
-            processes.supervision, processes.launches, coordinatorLine: processes.lastWords)
+            processes.supervision, processes.launches, coordinatorLine: processes.lastLine)
     }
 }
 
@@ -103,14 +106,14 @@ private struct SupervisedProcesses {
     private var address = ""
     private(set) var launches: [Supervisor.WorkerLaunch] = []
     private(set) var startFailure: LaunchingError?
-    private(set) var lastWords: String?
+    private(set) var lastLine: String?
 
     init(events: EventQueue<Supervisor.Event>) { self.events = events }
 
-    /// Takes a coordinator's first line; the answer is where workers shall look for it.
+    /// Takes a coordinator's first line and returns the address that workers connect to.
     mutating func hear(_ line: String?) -> String? {
         guard let line, line.hasPrefix("listening ") else {
-            lastWords = line ?? lastWords
+            lastLine = line ?? lastLine
             return nil
         }
         // The successor of a coordinator listens where that one did, and has its workers.
@@ -123,7 +126,7 @@ private struct SupervisedProcesses {
         if line.hasPrefix("joined "), let slot = Int(line.dropFirst("joined ".count)) {
             supervision.joined(slot)
         } else {
-            lastWords = line
+            lastLine = line
         }
     }
 
@@ -151,7 +154,7 @@ private struct SupervisedProcesses {
         }
     }
 
-    /// A process could not be started: there is no run without it.
+    /// A process could not be started, and there is no run without it.
     mutating func fail(_ error: LaunchingError) {
         startFailure = error
         for action in supervision.handle(.failed, now: .now) { signal(action) }

@@ -1,25 +1,26 @@
 // How a run of processes ended, in one sentence and one exit code.
 //
-// Three may know what was wrong: the coordinator, which hears every worker; the system, which saw a
-// process killed; ssh, which did not get through. A process that was killed cannot speak for itself
-// and the coordinator only lost it, so the system and ssh come first there. For everything else the
-// coordinator's sentence and exit code are taken as they are: the workers that give up after it has
-// spoken say less, in an order that is left to chance.
+// Three sources may know what was wrong: the coordinator, which every worker reports to; the
+// system, which saw a process killed; the launcher, such as ssh, which did not reach a host. A
+// killed process cannot report anything and the coordinator only lost it, so the system and the
+// launcher come first there. In all other cases the coordinator's sentence and exit code are used:
+// workers that give up after it know less, and their order is left to chance.
 
+import ExitCodes
 import Foundation
 
 extension Supervisor {
     /// How the processes ended.
     package struct Outcome: Equatable, Sendable {
-        package var exitCode: Int32
+        package var exitCode: ExitCode
         /// What went wrong; nil if nothing did, or if the run was interrupted.
         package var message: String?
-        /// The last lines of the log of the worker that is to blame.
+        /// The last log lines of the worker that failed.
         package var logLines: [String]
         /// What the coordinator announced of a finished run, for a parent that asked for it.
         package var result: String?
 
-        package init(exitCode: Int32, message: String? = nil, logLines: [String] = []) {
+        package init(exitCode: ExitCode, message: String? = nil, logLines: [String] = []) {
             self.exitCode = exitCode
             self.message = message
             self.logLines = logLines
@@ -40,66 +41,68 @@ extension Supervisor.Outcome {
             launches.first { .worker($0.slot) == child }
         }
         if supervision.coordinatorStatus == .exited(0) {
-            self.init(exitCode: 0)
+            self.init(exitCode: .done)
             result = coordinatorLine?.hasPrefix("result ") == true ? coordinatorLine : nil
         } else if supervision.endedByInterrupt {
-            self.init(exitCode: 130)
-        } else if let message, case .exited(let code) = supervision.coordinatorStatus, code != 4 {
-            self.init(coordinator: message, code, launches)
+            self.init(exitCode: .interrupted)
+        } else if let message, case .exited(let status) = supervision.coordinatorStatus,
+            ExitCode(status: status) != .peersLost
+        {
+            self.init(coordinator: message, ExitCode(status: status), launches)
         } else if let (death, launch) = casualties.lazy.compactMap({ casualty in
             launch(casualty.child).map { (casualty.status, $0) }
         }).first(where: { $1.isOwnEnd($0) }) {
             self.init(worker: launch, death)
-        } else if let message, case .exited(let code) = supervision.coordinatorStatus {
-            self.init(coordinator: message, code, launches)
+        } else if let message, case .exited(let status) = supervision.coordinatorStatus {
+            self.init(coordinator: message, ExitCode(status: status), launches)
         } else if let cause = supervision.firstCause, let launch = launch(cause.child) {
             self.init(worker: launch, cause.status)
-        } else if case .exited(let code) = supervision.coordinatorStatus {
-            self.init(exitCode: code, message: message ?? "the coordinator ended early")
+        } else if case .exited(let status) = supervision.coordinatorStatus {
+            self.init(
+                exitCode: ExitCode(status: status),
+                message: message ?? "the coordinator ended early")
         } else {
             let status = supervision.coordinatorStatus?.description ?? "is gone"
-            self.init(exitCode: 4, message: "the coordinator \(status)")
+            self.init(exitCode: .peersLost, message: "the coordinator \(status)")
         }
     }
 
-    /// The coordinator's sentence, with the log of the rank that it names.
+    /// The coordinator's message, with the log of the worker that it names.
     private init(
-        coordinator message: String, _ code: Int32, _ launches: [Supervisor.WorkerLaunch]
+        coordinator message: String, _ code: ExitCode, _ launches: [Supervisor.WorkerLaunch]
     ) {
         self.init(exitCode: code, message: message)
-        guard let launch = launches.first(where: { $0.slot == Self.rank(in: message) }) else {
+        guard let launch = launches.first(where: { $0.slot == Self.slot(in: message) }) else {
             return
         }
         add(launch.lastLines(), of: launch)
     }
 
-    /// The rank that a sentence is about: the one that was lost, else the first it names.
-    static func rank(in message: String) -> Int? {
-        for words in ["lost worker ", "worker ", "workers "] {
-            guard let range = message.range(of: words) else { continue }
-            if let rank = Int(message[range.upperBound...].prefix(while: \.isNumber)) {
-                return rank
+    /// The slot of the worker that a message is about: the lost one, or else the first it names.
+    static func slot(in message: String) -> Int? {
+        for prefix in ["lost worker ", "worker ", "workers "] {
+            guard let range = message.range(of: prefix) else { continue }
+            if let slot = Int(message[range.upperBound...].prefix(while: \.isNumber)) {
+                return slot
             }
         }
         return nil
     }
 
-    /// A worker's own end.
+    /// An outcome that a worker's own end explains.
     private init(worker launch: Supervisor.WorkerLaunch, _ status: ProcessEnd) {
         let lines = launch.lastLines()
-        let end = launch.host == nil ? status : SSHCommand.remoteEnd(of: status)
-        let name = "\(launch.name) (rank \(launch.slot))"
+        let end = launch.launcher.workerEnd(status)
+        let name = launch.name
         // A configuration or data that a worker refuses keeps its own code.
-        var code: Int32 = 4
-        if case .exited(let own) = end, (1...3).contains(own) { code = own }
-        if let host = launch.host,
-            let words = SSHCommand.explanation(of: status, rondo: host.rondo, log: lines)
-        {
-            self.init(exitCode: code, message: "\(name): \(words)")
+        let kept: [ExitCode] = [.failed, .usage, .data]
+        let code = end.exitCode.flatMap { kept.contains($0) ? $0 : nil } ?? .peersLost
+        if let reason = launch.launcher.explanation(of: status, log: lines) {
+            self.init(exitCode: code, message: "\(name): \(reason)")
         } else if end == .exited(0) {
             self.init(exitCode: code, message: "\(name) ended without taking part in the run")
-        } else if case .exited = end, let words = lines.compactMap(Self.failure(in:)).last {
-            self.init(exitCode: code, message: "\(name) \(end): \(words)")
+        } else if case .exited = end, let reason = lines.compactMap(Self.failure(in:)).last {
+            self.init(exitCode: code, message: "\(name) \(end): \(reason)")
         } else {
             self.init(exitCode: code, message: "\(name) \(end)")
         }
@@ -114,9 +117,9 @@ extension Supervisor.Outcome {
 
     /// Puts the end of a log behind the message, without the lines that the message has already.
     private mutating func add(_ lines: [String], of launch: Supervisor.WorkerLaunch) {
-        let words = message ?? ""
-        logLines = lines.filter { !words.contains(Self.failure(in: $0) ?? $0) }
-        message = words + (lines.isEmpty ? "; its log is empty: " : "; the end of its log ")
+        let sentence = message ?? ""
+        logLines = lines.filter { !sentence.contains(Self.failure(in: $0) ?? $0) }
+        message = sentence + (lines.isEmpty ? "; its log is empty: " : "; the end of its log ")
         message? += launch.logPath
     }
 }
@@ -127,12 +130,11 @@ extension Supervisor.WorkerLaunch {
         Supervisor.lastLines(of: logPath, count: 10, from: logStart)
     }
 
-    /// Whether the process' own end says what happened, which no other process can know.
+    /// Whether the end of the process says what happened to it, as no other process can know.
     func isOwnEnd(_ status: ProcessEnd) -> Bool {
-        let end = host == nil ? status : SSHCommand.remoteEnd(of: status)
-        switch end {
-        case .signalled, .exited(0): return true
-        case .exited(let code): return host != nil && [126, 127, 255].contains(code)
+        switch launcher.workerEnd(status) {
+        case .signalled, .exited(0): true
+        case .exited: launcher.isLaunchFailure(status)
         }
     }
 }
@@ -148,7 +150,7 @@ extension Supervisor {
         let size = (try? file.seekToEnd()) ?? 0
         try? file.seek(toOffset: max(min(start, size), size > byteLimit ? size - byteLimit : 0))
         let bytes = (try? file.readToEnd()) ?? Data()
-        // What a worker did before it failed fills a page; the failure is what is wanted here.
+        // The trail of what a worker did before it failed fills a page; only the failure is shown.
         let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
             .filter { !$0.hasPrefix("rondo: before: ") }
         return lines.suffix(count).map(String.init)

@@ -11,8 +11,9 @@ extension Module {
         try AtomicFile.write(try SafetensorsWriter.bytes(of: file), to: path)
     }
 
-    /// Takes over what `save`, a run or PyTorch has written.
-    /// - Throws: when a tensor is missing, left over, or of another shape; nothing has changed then.
+    /// Loads a file that `save`, a run or PyTorch has written.
+    /// - Throws: if a tensor is missing, left over or has another shape; the module is unchanged
+    /// then.
     public func load(from path: String) throws {
         try load(try SafetensorsReader.read(path: path), fileName: path)
     }

@@ -2,6 +2,7 @@
 
 @_exported import Autodiff
 @_exported import CustomProgram
+@_exported import ExitCodes
 @_exported import Kernels
 @_exported import NeuralNetworks
 @_exported import Tensors

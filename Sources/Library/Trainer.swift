@@ -1,6 +1,7 @@
 import RunFolders
 import Checkpoints
 import CustomProgram
+import ExitCodes
 import Foundation
 import Launching
 import Models
@@ -16,15 +17,16 @@ import Training
 //     program coordinator ...      Trainer.init coordinates the run and ends the process
 //     program worker ...           Trainer.init computes its replicas and ends the process
 //
-// The child processes are the program itself, because only it has the network. They run it from its first line
-// up to the making of the Trainer, so that must come before everything that is to happen once.
+// The child processes run the same program, because only it has the network. They execute it up to
+// the line that makes the Trainer, so that line must precede everything that should happen only
+// once.
 
-/// Trains a network of the program's own with several worker processes.
+/// Trains a network that the program defines, with several worker processes.
 ///
-/// To be made first thing in `main`: the processes of a run are the same program, and in them `init` does not
-/// return.
+/// Make it at the beginning of `main`: the processes of a run execute the same program, and in them
+/// `init` does not return.
 public final class Trainer<Model: Layer> {
-    /// Makes the network for inputs of that shape (of one sample), with so many outputs.
+    /// Builds the network for one sample's input shape and the number of outputs.
     public typealias MakeModel = (
         _ input: Shape, _ outputs: Int, _ stream: inout InitializationStream
     ) -> Model
@@ -35,12 +37,12 @@ public final class Trainer<Model: Layer> {
     private let tasks: TaskList
     private let role: ProgramRole?
 
-    /// For the data that a configuration names.
+    /// A Trainer for the data that a configuration names.
     ///
     /// - Parameters:
     ///   - name: tells the Trainers of one program apart.
-    ///   - configuration: a file's path or a JSON5 text, as `rondo train` takes them; the network takes the
-    ///     place of its `model`.
+    ///   - configuration: a file's path or a JSON5 text, as `rondo train` takes them; the network
+    ///     replaces its `model`.
     ///   - settings: changes to keys of the configuration, such as "optimizer.learningRate=0.01".
     /// - Throws: what is wrong with the configuration.
     public convenience init(
@@ -51,7 +53,7 @@ public final class Trainer<Model: Layer> {
             name: name, configuration, settings, samples: nil, makeModel: model)
     }
 
-    /// For data that the program has; they take the place of the configuration's `data`.
+    /// A Trainer for data that the program has; they replace the configuration's `data`.
     public convenience init(
         name: String = "\(Model.self)", configuration: String, settings: [String] = [],
         training: Samples, test: Samples, loss: Loss, model: @escaping MakeModel
@@ -74,7 +76,8 @@ public final class Trainer<Model: Layer> {
         tasks = TaskList(kinds, customNetwork: network)
         role = ProgramRole.ofThisProcess
         if let role, role.model == name { role.runAndExit(tasks) }
-        // In a child process for another Trainer the texts may depend on arguments that are not there.
+        // In a child process of another Trainer the texts may depend on arguments that are missing
+        // here.
         if let role {
             configuration = try role.configuration(TaskList(allTasks))
             return
@@ -84,12 +87,12 @@ public final class Trainer<Model: Layer> {
             targets: samples?.targets, settings: settings, tasks: tasks)
     }
 
-    /// Trains with that many worker processes on this machine. The weights do not depend on their number.
+    /// Trains with `workers` processes on this machine. The weights do not depend on their number.
     ///
     /// - Parameters:
-    ///   - output: the run's folder; nil: "runs/" with the configuration's name.
-    ///   - start: what to do with a run that is in the folder.
-    ///   - showsProgress: on standard error.
+    ///   - output: the run's folder; nil is "runs/" and the configuration's name.
+    ///   - start: what to do with a run that the folder already holds.
+    ///   - showsProgress: whether standard error shows the progress.
     /// - Throws: `TrainingFailure`, or what is wrong with the configuration or the folder.
     @discardableResult
     public func train(
@@ -97,7 +100,7 @@ public final class Trainer<Model: Layer> {
     ) throws -> TrainingResult {
         if let role {
             throw TrainingFailure(
-                exitCode: 1,
+                exitCode: .failed,
                 message: "this process belongs to the run of \(role.model), whose Trainer has not"
                     + " been made: make all Trainers before the first of them trains")
         }
@@ -109,17 +112,18 @@ public final class Trainer<Model: Layer> {
         try folder.check(start.mode)
         let program = try ProgramRole.program(model: name, configuration)
         let outcome = try RunSupervisor.run(
-            WorkerPlaces(local: workers, program: program, threads: configuration.threads),
+            WorkerSlots(local: workers, program: program, threads: configuration.threads),
             program: program,
             coordinator: ProgramRole.coordinatorArguments(
                 folder: folder, mode: start.mode, showsProgress: showsProgress),
             successor: ProgramRole.coordinatorArguments(
                 folder: folder, mode: .resume, showsProgress: showsProgress), folder: folder)
-        guard outcome.exitCode == 0, let line = outcome.result else {
-            let words =
-                outcome.exitCode == 130 ? "interrupted; start: .resuming goes on" : "no result"
+        guard outcome.exitCode == .done, let line = outcome.result else {
+            let reason =
+                outcome.exitCode == .interrupted
+                ? "interrupted; start: .resuming goes on" : "no result"
             throw TrainingFailure(
-                exitCode: outcome.exitCode, message: outcome.message ?? words,
+                exitCode: outcome.exitCode, message: outcome.message ?? reason,
                 logLines: outcome.logLines)
         }
         return try TrainingResult(line: line)
@@ -153,11 +157,11 @@ public final class Trainer<Model: Layer> {
     }
 }
 
-/// What to do with a run that is in the folder already.
+/// What to do with a run that the folder already holds.
 public enum RunStart: Sendable {
-    /// There must be none.
+    /// Refuses to start: the folder must hold no run.
     case new
-    /// Goes on from its last checkpoint, with any number of workers.
+    /// Continues it from its last checkpoint, with any number of workers.
     case resuming
     /// Replaces it.
     case overwriting

@@ -1,18 +1,19 @@
+import ExitCodes
 import Foundation
 
-/// What a run came to.
+/// The result of a run.
 public struct TrainingResult: Sendable, Equatable, Decodable {
-    /// Updates of the weights.
+    /// Number of weight updates.
     public let steps: Int
-    /// Passes over the training data, the last perhaps in part.
+    /// Passes over the training data; the last one may be incomplete.
     public let epochs: Int
     /// The share of test samples that were classified right; nil where there are no classes.
     public let testAccuracy: Double?
     /// The mean loss of the test samples, or of a text's last part.
     public let testLoss: Double?
-    /// From the first step to the end.
+    /// Seconds from the first step to the end.
     public let seconds: Double
-    /// Training samples.
+    /// Training samples per second.
     public let samplesPerSecond: Double
     /// SHA-256 of the weights.
     public let modelDigest: String
@@ -62,16 +63,16 @@ public struct TestFigures: Sendable, Equatable {
     public let sampleCount: Int
 }
 
-/// A run that did not reach its end.
-public struct TrainingFailure: Error, Sendable, CustomStringConvertible {
-    /// As those of `rondo train`: 1 failed, 2 wrong configuration, 3 data, 4 workers lost, 130 interrupted.
-    public let exitCode: Int32
+/// The error of a run that did not reach its end.
+public struct TrainingFailure: ExitCoded, Sendable, CustomStringConvertible {
+    /// What the program may exit with, as `rondo train` would.
+    public let exitCode: ExitCode
     /// What went wrong.
     public let message: String
-    /// The end of the log of the worker that is to blame.
+    /// The last log lines of the worker that failed.
     public let logLines: [String]
 
-    init(exitCode: Int32, message: String, logLines: [String] = []) {
+    init(exitCode: ExitCode, message: String, logLines: [String] = []) {
         self.exitCode = exitCode
         self.message = message
         self.logLines = logLines

@@ -1,5 +1,7 @@
+import ExitCodes
+
 /// A layer of the configuration that cannot take what the layer before it gives.
-package struct ModelError: Error, Equatable, CustomStringConvertible {
+package struct ModelError: ExitCoded, Equatable, CustomStringConvertible {
     /// The place in the configuration, such as `model.layers.3`.
     package let path: String
     /// The layer's type and name.
@@ -13,4 +15,5 @@ package struct ModelError: Error, Equatable, CustomStringConvertible {
     }
 
     package var description: String { "\(path) (\(layer)): \(problem)" }
+    package var exitCode: ExitCode { .usage }
 }

@@ -1,4 +1,5 @@
-// The letters of pictures: five columns of seven dots each, the lowest bit on top, for what ASCII can show.
+// The letters of pictures: five columns of seven dots each, the lowest bit on top, for what ASCII
+// can show.
 
 package enum GlyphTable {
     package static let width = 5

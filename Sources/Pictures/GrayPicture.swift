@@ -1,12 +1,14 @@
 import CPNG
 import Checkpoints
+import ExitCodes
 import Foundation
 
 /// A picture that cannot be written.
-package struct PictureError: Error, CustomStringConvertible {
+package struct PictureError: ExitCoded, CustomStringConvertible {
     let path: String
     let reason: String
 
+    package var exitCode: ExitCode { .failed }
     package var description: String { "cannot write the picture \(path): \(reason)" }
 }
 

@@ -1,10 +1,11 @@
 // What can end a worker's part in a run from outside, as data: the code for the program, the
 // message for people, the exit code for the parent process.
 
+import ExitCodes
 import WireFormat
 
 /// A failed conversation with the coordinator, seen from a worker.
-package struct RendezvousError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct RendezvousError: ExitCoded, Equatable, Sendable, CustomStringConvertible {
     package enum Code: Equatable, Sendable {
         /// The coordinator could not be reached.
         case unreachable
@@ -17,7 +18,7 @@ package struct RendezvousError: Error, Equatable, Sendable, CustomStringConverti
         /// Nothing came from the coordinator for the heartbeat timeout.
         case coordinatorSilent
         /// The coordinator ended the run with this exit code.
-        case aborted(exitCode: Int32)
+        case aborted(exitCode: ExitCode)
         /// The other side does not speak this protocol.
         case protocolViolation
         /// What was waited for did not come before the deadline.
@@ -45,12 +46,11 @@ package struct RendezvousError: Error, Equatable, Sendable, CustomStringConverti
         }
     }
 
-    /// What the worker's process should end with.
-    package var exitCode: Int32 {
+    package var exitCode: ExitCode {
         switch code {
         case .aborted(let exitCode): exitCode
-        case .unreachable, .coordinatorLost, .coordinatorSilent, .timedOut: 4
-        case .refused, .restart, .protocolViolation, .closed: 1
+        case .unreachable, .coordinatorLost, .coordinatorSilent, .timedOut: .peersLost
+        case .refused, .restart, .protocolViolation, .closed: .failed
         }
     }
 }

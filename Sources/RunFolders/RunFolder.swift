@@ -13,10 +13,11 @@
 //     journal.json         who takes part, while the run is led
 
 import Checkpoints
+import ExitCodes
 import Foundation
 
 /// A folder that cannot be used for a run; `description` is one line for the user.
-package struct RunFolderError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct RunFolderError: ExitCoded, Equatable, Sendable, CustomStringConvertible {
     package enum Problem: Equatable, Sendable {
         case exists
         /// Another coordinator leads a run there; who that is, if the folder tells.
@@ -33,6 +34,14 @@ package struct RunFolderError: Error, Equatable, Sendable, CustomStringConvertib
     package init(path: String, problem: Problem) {
         self.path = path
         self.problem = problem
+    }
+
+    /// A usage error if another command would have worked, a failure if the disk is to blame.
+    package var exitCode: ExitCode {
+        switch problem {
+        case .exists, .inUse, .notARun, .nothingToResume: .usage
+        case .cannotCreate, .cannotWrite: .failed
+        }
     }
 
     package var description: String {

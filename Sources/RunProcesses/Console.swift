@@ -9,48 +9,48 @@ import Synchronization
 package enum Console {
     private static let outputErrorNumber = Mutex<Int32>(0)
 
-    /// A result.
+    /// Writes a line of the result.
     package static func output(_ text: String) { outputText(text + "\n") }
 
-    /// A part of a result, as it is.
+    /// Writes a part of the result without adding a line end.
     package static func outputText(_ text: String) {
         let number = write(text, to: 1)
         guard number != 0 else { return }
         outputErrorNumber.withLock { $0 = $0 == 0 ? number : $0 }
     }
 
-    /// Whether standard output takes more: nobody has closed the other end, and no write has failed.
+    /// Whether standard output is still open: no write to it has failed.
     package static var takesOutput: Bool { outputErrorNumber.withLock { $0 == 0 } }
 
-    /// Why a result could not be written, in words; nil when all of them were.
+    /// Why a result could not be written; nil if every write succeeded.
     package static var outputFailure: String? {
         let number = outputErrorNumber.withLock { $0 }
-        // A pager that was closed has shown what was wanted of it.
+        // A closed pager is no failure: its user has seen enough.
         guard number != 0, number != EPIPE else { return nil }
         let reason = strerror(number).map { String(cString: $0) } ?? "error \(number)"
         return "cannot write the result to standard output: \(reason)"
     }
 
-    /// Gives each standard stream that is closed a place that swallows it. Otherwise the next file
-    /// that is opened would take its number, and with it the text meant for a person.
+    /// Opens closed standard streams on /dev/null. Otherwise the next file that is opened would get
+    /// the stream's number and receive the text that is meant for a person.
     package static func openClosedStreams() {
         for descriptor: Int32 in 0...2 where fcntl(descriptor, F_GETFD) == -1 {
-            // The lowest free number is the closed one: those below it are open by now.
+            // open() takes the lowest free number. That is this one: all below it are open by now.
             let opened = open("/dev/null", O_RDWR)
             if opened > 2 { close(opened) }
         }
     }
 
-    /// A failure, in one line.
+    /// Writes an error message in one line.
     package static func error(_ message: String) {
         let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
         write("rondo: error: \(line)\n", to: 2)
     }
 
-    /// Text for the person watching, with a line end added.
+    /// Writes a line for the user to standard error.
     package static func errorText(_ text: String) { write(text + "\n", to: 2) }
 
-    /// Text for the person watching, as it is.
+    /// Writes text for the user to standard error without adding a line end.
     package static func progress(_ text: String) { write(text, to: 2) }
 
     package static var isErrorATerminal: Bool { isatty(2) == 1 }
@@ -62,7 +62,7 @@ package enum Console {
         return Int(size.ws_col)
     }
 
-    /// Writes all of `text`; the answer is the number of the error that prevented it, or 0.
+    /// Writes all of `text` and returns 0, or the number of the error that prevented it.
     @discardableResult
     package static func write(_ text: String, to descriptor: Int32) -> Int32 {
         var rest = Array(text.utf8)[...]

@@ -1,3 +1,4 @@
+import ExitCodes
 import RunFolders
 import Launching
 import Configuration
@@ -6,20 +7,20 @@ import Synchronization
 import Training
 import Transport
 
-/// The process that leads a run.
+/// The coordinator's process.
 package struct CoordinatorRole {
     package var configuration: RunConfiguration
     package var folder: RunFolder
     package var mode: RunFolder.Mode
     package var workerCount: Int
     package var listenAddress: SocketAddress
-    /// The process that started this one; nil when a person did.
+    /// The process that started this one; nil if a person did.
     package var parent: ParentLine?
     package var hasLifeline: Bool
     /// Whether progress is shown on standard error.
     package var showsProgress = true
-    /// Whether the parent gets the result, instead of standard output.
-    package var tellsResultToParent = false
+    /// Whether the result goes to the parent instead of to standard output.
+    package var sendsResultToParent = false
 
     package init(
         configuration: RunConfiguration, folder: RunFolder, mode: RunFolder.Mode, workerCount: Int,
@@ -34,12 +35,14 @@ package struct CoordinatorRole {
         self.hasLifeline = hasLifeline
     }
 
-    /// Leads the run to its end and returns the exit code.
-    /// - Throws: why there was no run.
-    package func lead(_ tasks: TaskList) throws -> Int32 {
+    /// Coordinates the run to its end and returns the exit code.
+    ///
+    /// - Throws: the reason why the run could not begin.
+    package func run(_ tasks: TaskList) throws -> ExitCode {
         if hasLifeline {
-            // The workers have lifelines of their own; there is nobody left to save for.
-            Lifeline.watch { ProcessExit.atOnce(4) }
+            // The workers have lifelines of their own, so they are ending too; nothing is left to
+            // save.
+            Lifeline.watch { ProcessExit.atOnce(.peersLost) }
         }
         let showsProgress = showsProgress
         let run = try CoordinatorRun(
@@ -65,7 +68,8 @@ package struct CoordinatorRole {
         return report(run.run())
     }
 
-    /// How workers are started. Whoever listens on all addresses is reached by one of them.
+    /// Tells a person how to start workers. A coordinator that listens on all addresses is reached
+    /// through any one of them.
     package static func invitation(
         to address: SocketAddress, _ ownAddresses: [String], command: String = "rondo worker"
     ) -> String {
@@ -80,7 +84,7 @@ package struct CoordinatorRole {
             + "where ADDRESS is this machine's as all of them can reach it\(list)"
     }
 
-    private func report(_ end: CoordinatorEnd) -> Int32 {
+    private func report(_ end: CoordinatorEnd) -> ExitCode {
         switch end {
         case .finished(let result): return report(result)
         case .stopped(let step, let checkpointStep):
@@ -94,33 +98,33 @@ package struct CoordinatorRole {
                     Console.errorText("begin again with the same command and --resume")
                 }
             }
-            return 130
+            return .interrupted
         case .failed(let exitCode, let message):
             if let parent { parent.send("failed \(message)") } else { Console.error(message) }
             return exitCode
         }
     }
 
-    private func report(_ result: RunResult) -> Int32 {
+    private func report(_ result: RunResult) -> ExitCode {
         do {
             let line = try result.line()
-            if tellsResultToParent {
+            if sendsResultToParent {
                 parent?.send(line)
-                return 0
+                return .done
             }
             Console.output(line)
-            guard let failure = Console.outputFailure else { return 0 }
-            // The only message of a finished run: whoever started it must not miss it.
+            guard let failure = Console.outputFailure else { return .done }
+            // This is the only message of a finished run, so it must reach the user.
             if let parent { parent.send("failed \(failure)") } else { Console.error(failure) }
-            return 1
+            return .failed
         } catch {
             Console.error("cannot write the result: \(error)")
-            return 1
+            return .failed
         }
     }
 }
 
-/// The first signal asks the run to stop, one that is not its echo ends the process.
+/// The first signal asks the run to stop; a later one that is not its echo ends the process.
 private final class SignalStopper: Sendable {
     private let run: CoordinatorRun
     private let requests = Mutex(StopRequests())
@@ -131,7 +135,7 @@ private final class SignalStopper: Sendable {
         switch requests.withLock({ $0.received(at: .now) }) {
         case .stop: run.requestStop(reason: "interrupted")
         case .echo: break
-        case .endAtOnce: ProcessExit.atOnce(130)
+        case .endAtOnce: ProcessExit.atOnce(.interrupted)
         }
     }
 }

@@ -1,3 +1,5 @@
+import ExitCodes
+
 /// The pipe to the process that started this one.
 package struct ParentLine: Sendable {
     private let descriptor: Int32
@@ -9,18 +11,19 @@ package struct ParentLine: Sendable {
         Console.write(single + "\n", to: descriptor)
     }
 
-    /// Runs `body`; a parent is told what it throws, and this process ends with the fitting code. The parent
-    /// says it in its own place, so the words must not appear here too.
-    package static func telling(
-        _ parent: ParentLine?, exitCode: (any Error) -> Int32 = ProcessExit.code,
-        _ body: () throws -> Int32
-    ) throws -> Int32 {
+    /// Runs `body` and returns its exit code, or that of the error that it throws.
+    ///
+    /// The error is sent to the parent, which shows it: this process must not show it a second
+    /// time. Without a parent the error is thrown.
+    package static func reportingFailure(
+        to parent: ParentLine?, _ body: () throws -> ExitCode
+    ) throws -> ExitCode {
         do {
             return try body()
         } catch {
             guard let parent else { throw error }
             parent.send("failed \(error)")
-            return exitCode(error)
+            return ExitCode(of: error)
         }
     }
 }

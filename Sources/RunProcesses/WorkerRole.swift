@@ -1,3 +1,4 @@
+import ExitCodes
 import Learning
 import Launching
 import Synchronization
@@ -5,10 +6,10 @@ import Training
 import Transport
 import WireFormat
 
-/// A process that computes.
+/// A worker's process.
 package struct WorkerRole {
     package var coordinator: SocketAddress
-    /// The rank to ask for.
+    /// The slot to take; nil takes the first free one.
     package var slot: Int?
     package var hasLifeline: Bool
 
@@ -19,7 +20,7 @@ package struct WorkerRole {
     }
 
     /// Takes part in the run to its end and returns the exit code.
-    package func play(_ tasks: TaskList) throws -> Int32 {
+    package func run(_ tasks: TaskList) throws -> ExitCode {
         let leave = LeaveSwitch()
         let run = WorkerRun(
             WorkerOptions(
@@ -31,7 +32,7 @@ package struct WorkerRole {
         if hasLifeline {
             Lifeline.watch {
                 Console.error("the process that started this worker is gone")
-                ProcessExit.atOnce(4)
+                ProcessExit.atOnce(.peersLost)
             }
         }
         let requests = Mutex(StopRequests())
@@ -39,7 +40,7 @@ package struct WorkerRole {
             switch requests.withLock({ $0.received(at: .now) }) {
             case .stop: leave.requestLeave(reason: "it was asked to by a signal")
             case .echo: break
-            case .endAtOnce: ProcessExit.atOnce(130)
+            case .endAtOnce: ProcessExit.atOnce(.interrupted)
             }
         }
         return run.run()

@@ -1,5 +1,6 @@
 import CustomProgram
 import ImageClassification
+import ImageReconstruction
 import LanguageModel
 import Learning
 import Translation
@@ -8,6 +9,7 @@ import Translation
 /// for the first task that has it.
 package let allTasks = [
     TaskKind(ImageClassificationTask.self),
+    TaskKind(ImageReconstructionTask.self),
     TaskKind(LanguageModelTask.self),
     TaskKind(TranslationTask.self),
     TaskKind(CustomProgramTask.self),

@@ -1,10 +1,11 @@
 // What can go wrong between two sockets, as data: what was being done, to whom, and the kernel's
 // reason. Only `description` puts the message for people together.
 
+import ExitCodes
 import Glibc
 
 /// A failed operation on a socket.
-package struct TransportError: Error, Equatable, Sendable {
+package struct TransportError: ExitCoded, Equatable, Sendable {
     package enum Code: Equatable, Sendable {
         /// The deadline passed.
         case timedOut
@@ -65,6 +66,17 @@ package struct TransportError: Error, Equatable, Sendable {
 
     package static func closed(_ operation: Operation, _ address: SocketAddress?) -> Self {
         TransportError(code: .closed, operation: operation, address: address)
+    }
+
+    /// A usage error for text that is no address; a failure if this machine refuses what it is asked
+    /// for (a port in use, no free descriptors); otherwise the peer is lost.
+    package var exitCode: ExitCode {
+        switch operation {
+        case .parse: .usage
+        case .bind, .wake: .failed
+        case .accept, .connect, .send, .receive, .poll, .resolve, .share:
+            code == .invalidAddress ? .usage : .peersLost
+        }
     }
 
     static func system(_ operation: Operation, _ address: SocketAddress?, errno code: Int32) -> Self

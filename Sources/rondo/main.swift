@@ -1,5 +1,6 @@
 import CommandLineTool
 import Foundation
+import TaskCatalog
 
 // Buffers of the C library hold nothing: Console writes straight to the descriptors.
-exit(Program.run(Array(CommandLine.arguments.dropFirst())))
+exit(Program(tasks: allTasks).run(Array(CommandLine.arguments.dropFirst())))

@@ -85,8 +85,8 @@ private func report(_ step: Int) throws -> StepReport {
         let ledger = try LedgerFile(folder: folder.folder, startStep: 0)
         try ledger.open(generation(1, after: 0))
         try ledger.append([report(1), report(2)])
-        // The report of step 3 was lost with a worker and comes once more from a peer, when the next
-        // generation is open; one generation did not come to stand.
+        // The report of step 3 was lost with a worker and comes once more from a peer, when the
+        // next generation is open; one generation did not come to stand.
         try ledger.open(generation(2, after: 3))
         try ledger.open(generation(3, after: 3, workers: 1))
         try ledger.append([report(3), report(4)])

@@ -11,8 +11,8 @@ import Testing
             .init("lifeline", isHidden: true, "for children"),
         ])
 
-    private func parse(_ words: String...) throws(UsageError) -> ParsedArguments {
-        try ParsedArguments(words, for: command)
+    private func parse(_ arguments: String...) throws(UsageError) -> ParsedArguments {
+        try ParsedArguments(arguments, for: command)
     }
 
     @Test func optionsAndPositionalsMix() throws {
@@ -57,8 +57,8 @@ import Testing
         ([], "'rondo train' needs CONFIG: the configuration; see 'rondo train --help'"),
         (["a", "b"], "unexpected argument 'b'; see 'rondo train --help'"),
     ])
-    func mistakes(words: [String], message: String) {
-        #expect(throws: UsageError(message)) { try ParsedArguments(words, for: command) }
+    func mistakes(arguments: [String], message: String) {
+        #expect(throws: UsageError(message)) { try ParsedArguments(arguments, for: command) }
     }
 
     @Test func numbersAreChecked() throws {

@@ -132,10 +132,7 @@ private func format(_ images: String, _ labels: String) throws -> IDXFormat {
         #expect(
             message("i", "l", classes: 9).hasSuffix(
                 "l: label 9 of sample 5 is out of range, expected 0 to 8 (data.classes is 9)"))
-        #expect(
-            message("absent", "l").hasSuffix(
-                "absent: no such data file; run cluster/setup (it installs Debian's "
-                    + "dataset-fashion-mnist) or set data.directory to where it is"))
+        #expect(message("absent", "l").hasSuffix("absent: no such data file; check the path"))
         #expect(message("", "l").contains("cannot read the data file: it is not a regular file"))
         let all = try IDXReader.read(images: path("i"), labels: path("l.gz"), classes: 10)
         #expect(all.count == 6)
@@ -148,6 +145,25 @@ private func format(_ images: String, _ labels: String) throws -> IDXFormat {
         #expect(throws: DataError.self) {
             try all.prefix(7)
         }
+    }
+}
+
+/// Only a file that the package installs is looked for in the package.
+@Test func onlyFashionMNISTIsSaidToBeInItsPackage() {
+    func message(_ path: String) -> String {
+        DataError(file: path, problem: .missing).description
+    }
+    let installed = "/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz"
+    #expect(
+        message(installed)
+            == "\(installed): no such data file; cluster/setup installs Debian's package "
+            + "dataset-fashion-mnist, which it is part of")
+    for other in [
+        "photos/train-images", "/usr/share/datasets/mnist/train-images-idx3-ubyte.gz",
+        "/usr/share/datasets/fashion-mnist-mine/train-images-idx3-ubyte.gz",
+        "/home/me/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz",
+    ] {
+        #expect(message(other) == "\(other): no such data file; check the path")
     }
 }
 

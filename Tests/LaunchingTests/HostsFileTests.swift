@@ -63,13 +63,13 @@ import Testing
         #expect(words == ["env", "~/'my rondo'", "'it'\\''s'", "''", "'[::1]:5'"])
     }
 
-    /// What the shells at the other end make of the command, with the shell here in their place.
+    /// What the shells at the other end make of the command, with the shell here instead.
     @Test func remoteCommandPassesWordsStatusAndSignals() throws {
-        func run(_ words: [String]) throws -> (output: String, status: Int32) {
+        func run(_ arguments: [String]) throws -> (output: String, status: Int32) {
             let process = Process()
             let output = Pipe()
             process.executableURL = URL(fileURLWithPath: "/bin/sh")
-            process.arguments = ["-c", SSHCommand.remoteCommand(words)]
+            process.arguments = ["-c", SSHCommand.remoteCommand(arguments)]
             process.standardOutput = output
             process.standardError = FileHandle.nullDevice
             try process.run()

@@ -89,7 +89,7 @@ import Testing
     func workerWhosePlaceHasJoinedIsStartedAgain(code: Int32) {
         var supervision = running(workers: 2)
         supervision.joined(1)
-        // A worker that somebody else started has a place that is not this supervision's.
+        // A worker that somebody else started is in no slot of this supervision.
         supervision.joined(7)
         #expect(supervision.handle(.ended(.worker(1), .exited(code)), now: start) == [])
         #expect(supervision.handle(.deadlinePassed, now: start) == [.startWorker(1)])

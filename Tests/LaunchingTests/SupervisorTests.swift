@@ -3,7 +3,7 @@ import Glibc
 import Launching
 import Testing
 
-/// Real processes under a supervisor, with shell scripts in the place of rondo.
+/// Real processes under a supervisor, with shell scripts instead of rondo.
 @Suite struct SupervisorTests {
     private let folder: String
 
@@ -22,7 +22,7 @@ import Testing
 
     private func run(
         coordinator: String, successor: String = "exit 4", workers: [String],
-        host: HostsFile.Host? = nil, supervisor: Supervisor = Supervisor()
+        launcher: any Launcher = LocalLauncher(), supervisor: Supervisor = Supervisor()
     ) throws -> Supervisor.Outcome {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         return try supervisor.run(
@@ -32,7 +32,7 @@ import Testing
             workers.enumerated().map { slot, script in
                 let log = "\(folder)/worker-\(slot).log"
                 return Supervisor.WorkerLaunch(
-                    slot: slot, host: host,
+                    slot: slot, launcher: launcher,
                     command: shell("ADDRESS=\(address); \(script)", log: log), logPath: log)
             }
         }
@@ -42,7 +42,7 @@ import Testing
         let outcome = try run(
             coordinator: "echo listening 127.0.0.1:5 >&3; exit 0",
             workers: ["test $ADDRESS = 127.0.0.1:5", "exit 0"])
-        #expect(outcome == .init(exitCode: 0, message: nil))
+        #expect(outcome == .init(exitCode: .done, message: nil))
     }
 
     @Test func lostWorkerIsStartedAgain() throws {
@@ -52,7 +52,7 @@ import Testing
             coordinator: "echo listening 127.0.0.1:5 >&3; "
                 + "until test \"$(wc -l < \(count) 2>&1)\" = 3; do sleep 0.05; done; exit 0",
             workers: ["echo life >> \(count); test $(wc -l < \(count)) = 3 || kill -9 $$"])
-        #expect(outcome == .init(exitCode: 0, message: nil))
+        #expect(outcome == .init(exitCode: .done, message: nil))
     }
 
     @Test func killedCoordinatorIsReplacedAtItsAddress() throws {
@@ -64,7 +64,7 @@ import Testing
                 "touch \(folder)/joined; until test -s \(folder)/address; do sleep 0.05; done; "
                     + "test $(cat \(folder)/address) = 127.0.0.1:5"
             ])
-        #expect(outcome == .init(exitCode: 0, message: nil))
+        #expect(outcome == .init(exitCode: .done, message: nil))
     }
 
     @Test func workerThatIsLostForGoodIsNamedWithTheEndOfItsLog() throws {
@@ -73,7 +73,7 @@ import Testing
                 + "until test -s \(folder)/worker-1.log; do sleep 0.05; done; "
                 + "echo 'failed lost worker 1 (host a) again and again' >&3; exit 4",
             workers: ["read line; exit 4", "echo last words; kill -SEGV $$"])
-        #expect(outcome.exitCode == 4)
+        #expect(outcome.exitCode == .peersLost)
         #expect(
             outcome.message
                 == "lost worker 1 (host a) again and again; the end of its log "
@@ -85,31 +85,31 @@ import Testing
         let outcome = try run(
             coordinator: "trap '' TERM; echo listening 127.0.0.1:5 >&3; while :; do sleep 60; done",
             workers: ["exit 3", "trap '' TERM; while :; do sleep 60; done"])
-        #expect(outcome.exitCode == 3)
-        #expect(outcome.message?.hasPrefix("worker 0 (rank 0) ended with exit status 3") == true)
+        #expect(outcome.exitCode == .data)
+        #expect(outcome.message?.hasPrefix("worker 0 ended with exit status 3") == true)
     }
 
     @Test func coordinatorsWordsAndCodeArePassedOn() throws {
         let outcome = try run(
             coordinator: "echo failed no such file >&3; exit 3", workers: ["exit 0"])
-        #expect(outcome == .init(exitCode: 3, message: "no such file"))
+        #expect(outcome == .init(exitCode: .data, message: "no such file"))
     }
 
     @Test func coordinatorsLastWordsArePassedOn() throws {
         let late = try run(
             coordinator: "echo listening 127.0.0.1:5 >&3; echo failed by its digest >&3; exit 1",
             workers: ["exit 0"])
-        #expect(late == .init(exitCode: 1, message: "by its digest"))
+        #expect(late == .init(exitCode: .failed, message: "by its digest"))
     }
 
     @Test func hostWithoutProgramIsNamed() throws {
         let outcome = try run(
             coordinator: "echo listening 127.0.0.1:5 >&3; exit 4",
-            workers: ["exit 127"], host: .init(name: "node7", rondo: "/opt/rondo"))
-        #expect(outcome.exitCode == 4)
+            workers: ["exit 127"], launcher: SSHLauncher(.init(name: "node7", rondo: "/opt/rondo")))
+        #expect(outcome.exitCode == .peersLost)
         #expect(
             outcome.message?.hasPrefix(
-                "worker 0 on host node7 (rank 0): there is no program '/opt/rondo'; set rondo=PATH")
+                "worker 0 on host node7: there is no program '/opt/rondo'; set rondo=PATH")
                 == true)
     }
 
@@ -117,12 +117,12 @@ import Testing
         let outcome = try run(
             coordinator: "echo listening 127.0.0.1:5 >&3; exit 4",
             workers: ["echo 'rondo: error: this is rondo 0.0.9, the run needs 0.1.0'; exit 1"],
-            host: .init(name: "node7"))
+            launcher: SSHLauncher(.init(name: "node7")))
         #expect(
             outcome.message?.hasPrefix(
-                "worker 0 on host node7 (rank 0) ended with exit status 1: this is rondo 0.0.9, "
+                "worker 0 on host node7 ended with exit status 1: this is rondo 0.0.9, "
                     + "the run needs 0.1.0; the end of its log ") == true)
-        #expect(outcome.exitCode == 1)
+        #expect(outcome.exitCode == .failed)
         #expect(outcome.logLines == [], "the reason was said already")
     }
 
@@ -135,7 +135,7 @@ import Testing
         #expect(
             outcome
                 == .init(
-                    exitCode: 1,
+                    exitCode: .failed,
                     message: "worker 1 failed: nan; the end of its log \(folder)/worker-1.log",
                     logLines: ["the loss"]))
     }
@@ -145,7 +145,7 @@ import Testing
             coordinator: "echo listening 127.0.0.1:5 >&3; "
                 + "echo 'failed worker 1 failed: lost worker 0 (host a)' >&3; exit 4",
             workers: ["echo about to hang; read line; exit 4", "echo innocent; exit 4"])
-        #expect(outcome.exitCode == 4)
+        #expect(outcome.exitCode == .peersLost)
         #expect(
             outcome.message?.hasSuffix("(host a); the end of its log \(folder)/worker-0.log")
                 == true)
@@ -157,30 +157,30 @@ import Testing
         "while kill -0 $(cat \(folder)/coordinator) 2>&-; do sleep 0.05; done; \(script)"
     }
 
-    private func lostWorker(host: HostsFile.Host? = nil, _ script: String) throws
+    private func lostWorker(launcher: any Launcher = LocalLauncher(), _ script: String) throws
         -> Supervisor.Outcome
     {
         try run(
             coordinator: "echo $$ > \(folder)/coordinator; echo listening 127.0.0.1:5 >&3; "
                 + "echo 'failed lost worker 0' >&3; exit 4",
-            workers: [afterCoordinator(script)], host: host)
+            workers: [afterCoordinator(script)], launcher: launcher)
     }
 
     @Test func killedWorkerIsNamedThoughTheCoordinatorLostIt() throws {
         let outcome = try lostWorker("kill -9 $$")
-        #expect(outcome.exitCode == 4)
+        #expect(outcome.exitCode == .peersLost)
         #expect(
-            outcome.message?.hasPrefix("worker 0 (rank 0) was killed by signal 9 (SIGKILL); ")
+            outcome.message?.hasPrefix("worker 0 was killed by signal 9 (SIGKILL); ")
                 == true, "\(outcome)")
     }
 
     @Test func signalOnAHostIsNamed() throws {
         let outcome = try lostWorker(
-            host: .init(name: "node7"), "echo rondo: rank 0 of 1; exit 137")
-        #expect(outcome.exitCode == 4)
+            launcher: SSHLauncher(.init(name: "node7")), "echo rondo: rank 0 of 1; exit 137")
+        #expect(outcome.exitCode == .peersLost)
         #expect(
             outcome.message?.hasPrefix(
-                "worker 0 on host node7 (rank 0) was killed by signal 9 (SIGKILL); ") == true,
+                "worker 0 on host node7 was killed by signal 9 (SIGKILL); ") == true,
             "\(outcome)")
     }
 
@@ -193,19 +193,19 @@ import Testing
         ("echo 'refused'", "ssh could not reach it or was refused (refused); the end"),
         ("true", "ssh could not reach it or was refused; its log is empty"),
     ])
-    func brokenConnectionQuotesOnlyTheWordsOfSSH(script: String, words: String) throws {
+    func brokenConnectionQuotesOnlyTheMessageOfSSH(script: String, message: String) throws {
         let outcome = try run(
             coordinator: "echo listening 127.0.0.1:5 >&3; exit 4",
-            workers: ["\(script); exit 255"], host: .init(name: "node7"))
+            workers: ["\(script); exit 255"], launcher: SSHLauncher(.init(name: "node7")))
         #expect(
-            outcome.message?.hasPrefix("worker 0 on host node7 (rank 0): \(words)") == true,
+            outcome.message?.hasPrefix("worker 0 on host node7: \(message)") == true,
             "\(outcome)")
     }
 
     @Test func coordinatorThatWasInterruptedByOthersIsNoFailure() throws {
         let outcome = try run(
             coordinator: "echo listening 127.0.0.1:5 >&3; exit 130", workers: ["exit 4"])
-        #expect(outcome == .init(exitCode: 130, message: nil))
+        #expect(outcome == .init(exitCode: .interrupted, message: nil))
     }
 
     @Test func signalInterruptsTheCoordinatorOnly() throws {
@@ -215,6 +215,6 @@ import Testing
             coordinator: "trap 'exit 130' INT; echo listening 127.0.0.1:5 >&3; "
                 + "while :; do sleep 0.05; done",
             workers: ["exit 0"], supervisor: supervisor)
-        #expect(outcome == .init(exitCode: 130, message: nil))
+        #expect(outcome == .init(exitCode: .interrupted, message: nil))
     }
 }

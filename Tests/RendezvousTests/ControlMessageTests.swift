@@ -37,7 +37,7 @@ struct ControlMessageTests {
         .checkpointBegin(header),
         .checkpointEnd(CheckpointTrailer(step: 40, byteCount: 8)),
         .finished(report()),
-        .failed(FailureReport(exitCode: 3, message: "no data \"here\"\n")),
+        .failed(FailureReport(exitCode: .data, message: "no data \"here\"\n")),
     ]
 
     private static let fromCoordinator: [CoordinatorMessage] = [
@@ -67,7 +67,7 @@ struct ControlMessageTests {
         .pause(HaltRequest(generation: 4)),
         .stop(StopRequest(reason: "interrupted")),
         .end,
-        .abort(FailureReport(exitCode: 4, message: "rank 1 is gone")),
+        .abort(FailureReport(exitCode: .peersLost, message: "rank 1 is gone")),
     ]
 
     @Test(arguments: fromWorker)

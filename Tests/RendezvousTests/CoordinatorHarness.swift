@@ -42,6 +42,7 @@ final class RecordingDelegate: CoordinatorDelegate, @unchecked Sendable {
     }
     struct Record {
         var joined: [WorkerDescription] = []
+        var lost: [WorkerDescription] = []
         var generations: [GenerationDescription] = []
         var deals: [ReplicaDeal] = []
         var running: [UInt32] = []
@@ -88,6 +89,7 @@ final class RecordingDelegate: CoordinatorDelegate, @unchecked Sendable {
 
     func coordinatorListening(at address: SocketAddress) {}
     func workerJoined(_ worker: WorkerDescription) { change { $0.joined.append(worker) } }
+    func workerLost(_ worker: WorkerDescription) { change { $0.lost.append(worker) } }
     func generationOpened(_ generation: GenerationDescription) {
         change { $0.generations.append(generation) }
     }

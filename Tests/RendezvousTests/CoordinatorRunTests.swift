@@ -1,6 +1,7 @@
 // Whole runs over loopback: a coordinator's thread and workers as threads of this process, from the
 // first hello to the orderly end, and the ways in which a run fails.
 
+import ExitCodes
 import Foundation
 import Rendezvous
 import Testing
@@ -114,7 +115,8 @@ struct CoordinatorRunTests {
         harness.service.requestStop(reason: "interrupted")
         #expect(
             try harness.outcome()
-                == .failed(exitCode: 130, message: "interrupted: stopped before the first step"))
+                == .failed(
+                    exitCode: .interrupted, message: "interrupted: stopped before the first step"))
     }
 
     @Test func anAbortReachesEveryWorker() throws {
@@ -125,13 +127,13 @@ struct CoordinatorRunTests {
             }
         }
         #expect(harness.delegate.wait { $0.running == [1] })
-        harness.service.requestAbort(exitCode: 3, reason: "the data is gone")
+        harness.service.requestAbort(exitCode: .data, reason: "the data is gone")
         for worker in workers {
-            #expect(throws: RendezvousError(.aborted(exitCode: 3), "the data is gone")) {
+            #expect(throws: RendezvousError(.aborted(exitCode: .data), "the data is gone")) {
                 try worker.value()
             }
         }
-        #expect(try harness.outcome() == .failed(exitCode: 3, message: "the data is gone"))
+        #expect(try harness.outcome() == .failed(exitCode: .data, message: "the data is gone"))
     }
 
     // MARK: - Failing
@@ -274,6 +276,7 @@ struct CoordinatorRunTests {
         #expect(
             harness.delegate.seen.lines.contains(
                 "worker 1 (host host1, pid 101) has left: it was asked to"))
+        #expect(harness.delegate.seen.lost.isEmpty)
     }
 
     @Test func whenAllAreLostTheLastCheckpointIsHandedOut() throws {
@@ -309,6 +312,7 @@ struct CoordinatorRunTests {
         }
         let results = try again.map { try $0.value() }
         #expect(try harness.outcome() == .finished(report()))
+        #expect(harness.delegate.seen.lost.map(\.slot).sorted() == [0, 1])
         #expect(results.map(\.0.startStep) == [7, 7])
         #expect(results.map(\.0.transfer) == [.state, .state])
         #expect(results.map(\.0.stateFollows) == [true, false])
@@ -321,12 +325,12 @@ struct CoordinatorRunTests {
             try client.awaitEnd(deadline: .after(patience))
         }
         let failing = harness.worker(slot: 1) { client, _ in
-            client.sendFailure(exitCode: 3, message: "train-images is truncated")
+            client.sendFailure(exitCode: .data, message: "train-images is truncated")
         }
         try failing.value()
         let message = "worker 1 (host host1, pid 101) failed: train-images is truncated"
-        #expect(try harness.outcome() == .failed(exitCode: 3, message: message))
-        #expect(throws: RendezvousError(.aborted(exitCode: 3), message)) { try other.value() }
+        #expect(try harness.outcome() == .failed(exitCode: .data, message: message))
+        #expect(throws: RendezvousError(.aborted(exitCode: .data), message)) { try other.value() }
     }
 
     @Test func differingWeightsFailTheRun() throws {
@@ -338,7 +342,7 @@ struct CoordinatorRunTests {
         let message =
             "the workers' weights differ at the end: worker 0 has aaa at step 60; worker 1 has bbb "
             + "at step 60"
-        #expect(try harness.outcome() == .failed(exitCode: 1, message: message))
+        #expect(try harness.outcome() == .failed(exitCode: .failed, message: message))
         for worker in workers { #expect(throws: RendezvousError.self) { try worker.value() } }
     }
 
@@ -381,7 +385,7 @@ struct CoordinatorRunTests {
         #expect(
             try harness.outcome()
                 == .failed(
-                    exitCode: 1, message: "cannot store the checkpoint of step 9: disk full"))
+                    exitCode: .failed, message: "cannot store the checkpoint of step 9: disk full"))
         for worker in workers { #expect(throws: RendezvousError.self) { try worker.value() } }
     }
 
@@ -433,12 +437,12 @@ struct CoordinatorRunTests {
         #expect(
             try tooFew.outcome()
                 == .failed(
-                    exitCode: 2,
+                    exitCode: .usage,
                     message: "3 workers cannot share 2 replicas: use at most 2 workers or raise "
                         + "'replicas' in the configuration"))
         var settings = CoordinatorHarness.settings()
         settings.configurationJSON = String(repeating: "x", count: 2 << 20)
-        guard case .failed(2, let message) = try CoordinatorHarness(settings).outcome() else {
+        guard case .failed(.usage, let message) = try CoordinatorHarness(settings).outcome() else {
             Issue.record("an oversize configuration was taken")
             return
         }

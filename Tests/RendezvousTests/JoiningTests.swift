@@ -33,8 +33,8 @@ struct JoiningTests {
                 .refused(.runFull),
                 "the coordinator refused this worker: 2 workers take part, one for each replica")
         ) { try harness.join(5, arithmetic: "middle") }
-        harness.service.requestAbort(exitCode: 1, reason: "enough")
-        #expect(try harness.outcome() == .failed(exitCode: 1, message: "enough"))
+        harness.service.requestAbort(exitCode: .failed, reason: "enough")
+        #expect(try harness.outcome() == .failed(exitCode: .failed, message: "enough"))
         // A session that is let go of leaves the run.
         withExtendedLifetime(members) {}
     }
@@ -102,9 +102,9 @@ struct JoiningTests {
             CoordinatorHarness.settings(workerCount: 1), address: address)
         let client = try joining.value()
         #expect(try client.awaitAssignment(deadline: .after(patience)).rank == 0)
-        harness.service.requestAbort(exitCode: 1, reason: "enough")
+        harness.service.requestAbort(exitCode: .failed, reason: "enough")
         #expect(client.awaitLoss()?.message == "enough")
-        #expect(try harness.outcome() == .failed(exitCode: 1, message: "enough"))
+        #expect(try harness.outcome() == .failed(exitCode: .failed, message: "enough"))
     }
 
     // MARK: - A coordinator that behaves badly

@@ -1,5 +1,6 @@
 // A membership with a clock that only moves when a test says so.
 
+import ExitCodes
 import Rendezvous
 import WireFormat
 
@@ -109,7 +110,7 @@ struct MembershipHarness {
     }
 
     @discardableResult
-    mutating func fail(_ number: Int, exitCode: Int32) -> [Membership.Action] {
+    mutating func fail(_ number: Int, exitCode: ExitCode) -> [Membership.Action] {
         handle(.failed(MemberID(number), FailureReport(exitCode: exitCode, message: "words")))
     }
 
@@ -148,7 +149,7 @@ struct MembershipHarness {
         switch outcome {
         case .finished: "finished"
         case .stopped: "stopped"
-        case .failed(let exitCode, _): "failed \(exitCode)"
+        case .failed(let exitCode, _): "failed \(exitCode.rawValue)"
         }
     }
 }
@@ -192,7 +193,7 @@ func summary(_ actions: [Membership.Action]) -> String {
         case .pause(let members, let generation): "pause \(list(members)) of \(generation)"
         case .stop(let members, _): "stop \(list(members))"
         case .end(let members): "end \(list(members))"
-        case .abort(let members, let report): "abort \(report.exitCode) \(list(members))"
+        case .abort(let members, let report): "abort \(report.exitCode.rawValue) \(list(members))"
         case .drop(let id): "drop \(id.number)"
         case .note: nil
         case .conclude(let outcome): "conclude \(MembershipHarness.name(outcome))"

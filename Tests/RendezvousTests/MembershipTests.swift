@@ -358,8 +358,8 @@ struct MembershipTests {
         var harness = MembershipHarness.running()
         harness.join(3)
         // A newcomer's trouble is its own.
-        #expect(summary(harness.fail(3, exitCode: 3)) == "drop 3")
-        #expect(summary(harness.fail(1, exitCode: 3)) == "abort 3 1,2")
+        #expect(summary(harness.fail(3, exitCode: .data)) == "drop 3")
+        #expect(summary(harness.fail(1, exitCode: .data)) == "abort 3 1,2")
         #expect(harness.failure == "worker 0 (host host1, pid 101) failed: words")
     }
 

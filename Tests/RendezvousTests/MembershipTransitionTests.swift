@@ -118,14 +118,14 @@ struct MembershipTransitionTests {
             ("leaving", { $0.leave(1) }),
             ("finished", { $0.finish(1) }),
             ("finished otherwise", { $0.finish(1, digest: "ccc") }),
-            ("failed 4", { $0.fail(1, exitCode: 4) }),
-            ("failed 3", { $0.fail(1, exitCode: 3) }),
+            ("failed 4", { $0.fail(1, exitCode: .peersLost) }),
+            ("failed 3", { $0.fail(1, exitCode: .data) }),
             ("lost", { $0.lose(1) }),
             ("lost 2", { $0.lose(2) }),
             ("lost a stranger", { $0.lose(9) }),
             ("saved", { $0.handle(.saved(step: 5)) }),
             ("stop", { $0.handle(.stopRequested(reason: "interrupted")) }),
-            ("run failed", { $0.handle(.runFailed(exitCode: 1, message: "disk full")) }),
+            ("run failed", { $0.handle(.runFailed(exitCode: .failed, message: "disk full")) }),
         ]
 
     private static let table = """

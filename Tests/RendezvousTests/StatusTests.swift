@@ -7,6 +7,7 @@ import WireFormat
 private final class SilentDelegate: CoordinatorDelegate, @unchecked Sendable {
     func coordinatorListening(at address: SocketAddress) {}
     func workerJoined(_ worker: WorkerDescription) {}
+    func workerLost(_ worker: WorkerDescription) {}
     func journal(_ journal: MembershipJournal) {}
     func generationOpened(_ generation: GenerationDescription) {}
     func stepsReported(_ reports: [StepReport]) {}
@@ -44,7 +45,7 @@ private let deadline = Deadline.after(.seconds(30))
         }
         thread.start()
         defer {
-            service.requestAbort(exitCode: 1, reason: "over")
+            service.requestAbort(exitCode: .failed, reason: "over")
             #expect(ended.wait(timeout: .now() + 30) == .success)
         }
         try body(address)

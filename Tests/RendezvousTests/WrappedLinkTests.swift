@@ -1,6 +1,7 @@
 // Encryption can be put in where links are made: all that two processes of a run send to each other
 // goes through the links of their factory.
 
+import ExitCodes
 import Collectives
 import Foundation
 import Rendezvous
@@ -55,9 +56,9 @@ import WireFormat
         }
         // A worker of the run is still let in.
         let session = try join(harness, Self.links)
-        harness.service.requestAbort(exitCode: 1, reason: "enough")
+        harness.service.requestAbort(exitCode: .failed, reason: "enough")
         #expect(session.awaitLoss()?.message == "enough")
-        #expect(try harness.outcome() == .failed(exitCode: 1, message: "enough"))
+        #expect(try harness.outcome() == .failed(exitCode: .failed, message: "enough"))
     }
 
     @Test(arguments: [LinkTransport.tcp, .shm])

@@ -45,11 +45,12 @@ import Testing
         )
     }
 
-    /// What README shows of the library is a program that the test above runs.
-    @Test func readmeShowsAnExampleAsItIs() throws {
+    /// What README and the documentation show of the library is a program that the test above runs.
+    @Test(arguments: ["README.md", "Sources/Library/Rondo.docc/Guides/GettingStarted.md"])
+    func pageShowsAnExampleAsItIs(page: String) throws {
         let example = try Repository.text("Tests/Examples/Sources/own-model/main.swift")
         let code = example.split(separator: "\n\n", maxSplits: 1)[1]
-        #expect(try Repository.text("README.md").contains("```swift\n\(code)```\n"))
+        #expect(try Repository.text(page).contains("```swift\n\(code)```\n"))
     }
 
     private func copySources(to library: URL) throws {

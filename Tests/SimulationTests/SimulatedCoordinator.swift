@@ -274,7 +274,7 @@ final class SimulatedCoordinator {
         case .pause(let ids, let generation): send(ids, .pause(generation))
         case .stop(let ids, _): send(ids, .stop)
         case .end(let ids): send(ids, .end)
-        case .abort(let ids, let report): send(ids, .abort(report.exitCode))
+        case .abort(let ids, let report): send(ids, .abort(report.exitCode.rawValue))
         case .drop(let id): links.removeValue(forKey: id.number)?.down(.closed)
         // Simulated workers report no pace, so their deal never changes.
         case .note, .redeal: break
@@ -325,7 +325,8 @@ final class SimulatedCoordinator {
             else {
                 handle(
                     .runFailed(
-                        exitCode: 1, message: "no checkpoint of step \(generation.startStep)"))
+                        exitCode: .failed, message: "no checkpoint of step \(generation.startStep)")
+                )
                 return
             }
             link.down(.state(checkpoint.state))

@@ -207,7 +207,7 @@ final class Simulation {
             let isGivenUp =
                 message.contains(" has lost 3 workers at step ")
                 && (connectionFaults.values.max() ?? 0) >= 3
-            let isStopped = code == 130 && isStopAllowed
+            let isStopped = code == .interrupted && isStopAllowed
             if !isGivenUp, !isStopped { violation("failed with \(code): \(message)") }
         }
     }

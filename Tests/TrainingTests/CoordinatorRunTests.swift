@@ -13,7 +13,7 @@ import WireFormat
 @Suite struct CoordinatorRunTests {
     private func failure(_ run: LedRun) throws -> String {
         guard case .failed(let code, let message) = try run.end().end else { return "no failure" }
-        return "\(code): \(message)"
+        return "\(code.rawValue): \(message)"
     }
 
     @Test(arguments: [1, 2])
@@ -23,7 +23,7 @@ import WireFormat
         // With two workers the other one has not joined yet.
         let client = try run.join()
         #expect(fixture.exists("out/config.json"))
-        client.sendFailure(exitCode: 3, message: "x.gz: damaged")
+        client.sendFailure(exitCode: .data, message: "x.gz: damaged")
         #expect(try failure(run) == "3: worker 0 (host host0, pid 100) failed: x.gz: damaged")
         #expect(!fixture.exists("out"))
     }
@@ -33,7 +33,7 @@ import WireFormat
         try FileManager.default.createDirectory(
             atPath: fixture.folder.path, withIntermediateDirectories: true)
         let run = try LedRun(fixture, try fixture.configuration())
-        try run.join().sendFailure(exitCode: 3, message: "damaged")
+        try run.join().sendFailure(exitCode: .data, message: "damaged")
         #expect(try failure(run).hasPrefix("3: "))
         #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.folder.path) == [])
     }
@@ -45,7 +45,7 @@ import WireFormat
         let generation = try client.awaitAssignment(deadline: .after(patience)).generation
         try client.send(.ready(ReadyReport(generation: generation, step: 0, weightsDigest: "a")))
         try client.send(.steps(StepReports(reports: [stepReport(1)])))
-        client.sendFailure(exitCode: 3, message: "damaged")
+        client.sendFailure(exitCode: .data, message: "damaged")
         #expect(try failure(run).hasPrefix("3: "))
         #expect(try fixture.text("out/metrics.jsonl").contains("\"step\":1"))
     }
@@ -59,7 +59,7 @@ import WireFormat
             .ready(ReadyReport(generation: generation, step: 0, weightsDigest: "a")))
         try first.send(.steps(StepReports(reports: [stepReport(1)])))
         let late = try run.join(slot: 1)
-        first.sendFailure(exitCode: 2, message: "no")
+        first.sendFailure(exitCode: .usage, message: "no")
         let screen = try run.end().screen
         #expect(screen.contains("worker 1 joined: process 101 on host1"))
         #expect(!screen.contains("worker 0 joined"), "the generation says it")

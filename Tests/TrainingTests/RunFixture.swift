@@ -1,5 +1,5 @@
-// A run's surroundings in a temporary folder: four tiny data files, a configuration, a folder for the
-// run, and a coordinator that a test's own thread speaks to as a worker would.
+// A run's surroundings in a temporary folder: four tiny data files, a configuration, a folder for
+// the run, and a coordinator that a test's own thread speaks to as a worker would.
 
 import Foundation
 import Kernels
@@ -78,12 +78,21 @@ final class RunFixture {
             tasks: tasks)
     }
 
-    /// A display that shows nothing, as only the files matter.
-    func recorder(_ configuration: RunConfiguration) throws -> RunRecorder {
+    /// A recorder with the files of a run; its display shows nothing unless `write` does.
+    /// - Parameter change: changes who observes the run.
+    func recorder(
+        _ configuration: RunConfiguration, write: @escaping (String) -> Void = { _ in },
+        change: (inout [any RunObserver]) -> Void = { _ in }
+    ) throws -> RunRecorder {
         let preflight = try RunPreflight(configuration, workerCount: 1)
+        try folder.describe(configuration, preflight.outline)
+        var list = try ObserverList(
+            folder: folder, configuration: configuration, startStep: 0, takeover: nil,
+            display: display(write: write))
+        change(&list.observers)
         return try RunRecorder(
             folder: folder, configuration: configuration, preflight: preflight, start: .start,
-            takeover: nil, display: display { _ in }, announce: { _ in })
+            takeover: nil, observers: list, announce: { _ in })
     }
 
     func display(write: @escaping (String) -> Void) -> ProgressDisplay {

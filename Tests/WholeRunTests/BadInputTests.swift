@@ -165,9 +165,9 @@ extension WholeRunTests {
             #expect(run.text("out/log.txt").contains("skipped a checkpoint"))
             try damage("step-00000012")
             try damage("step-00000006")
-            try expectFailure(run, code: 1, "no usable checkpoint", arguments: ["--resume"])
+            try expectFailure(run, code: 3, "no usable checkpoint", arguments: ["--resume"])
             let inspection = try run.run("inspect", run.configuration)
-            #expect(try inspection.end() == .exited(1))
+            #expect(try inspection.end() == .exited(3))
             #expect(inspection.errors.count == 1)
         }
 

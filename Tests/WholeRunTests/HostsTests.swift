@@ -65,7 +65,7 @@ extension WholeRunTests {
             #expect(program.errors.count == 1)
             #expect(
                 program.errors.first?.hasPrefix(
-                    "worker 1 on host 127.0.0.2 (rank 1): ssh could not reach it or was refused")
+                    "worker 1 on host 127.0.0.2: ssh could not reach it or was refused")
                     == true, "\(program.errorText)")
             #expect(program.errorText.contains("Permission denied"))
             try expectNothingLeft(run, server)
@@ -79,7 +79,7 @@ extension WholeRunTests {
             let program = try start(run)
             #expect(try program.end() == .exited(4))
             #expect(
-                program.errors.first?.hasPrefix("worker 0 on host 127.0.0.3 (rank 0): ssh") == true)
+                program.errors.first?.hasPrefix("worker 0 on host 127.0.0.3: ssh") == true)
             #expect(program.errorText.contains("Connection refused"))
             try expectNothingLeft(run, server)
         }
@@ -93,7 +93,7 @@ extension WholeRunTests {
             #expect(program.errors.count == 1)
             #expect(
                 program.errors.first?.hasPrefix(
-                    "worker 1 on host 127.0.0.2 (rank 1): there is no program '/no/such/rondo'")
+                    "worker 1 on host 127.0.0.2: there is no program '/no/such/rondo'")
                     == true,
                 "\(program.errorText)")
             try expectNothingLeft(run, server)
@@ -102,7 +102,8 @@ extension WholeRunTests {
         private static let steps = "steps: 6000"
         private static let quiet = "evaluation: { everyEpochs: 1000000 }, "
 
-        /// Trains on the hosts, does something to the run in its midst and expects the undisturbed model.
+        /// Trains on the hosts, does something to the run in its midst and expects the undisturbed
+        /// model.
         private func expectRecovery(
             after disturb: (TestRun, SecureShellServer) throws -> Void
         ) throws {

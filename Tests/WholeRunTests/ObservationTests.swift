@@ -3,7 +3,8 @@ import Glibc
 import Testing
 
 extension WholeRunTests {
-    /// What can be learnt of a run from outside: how it goes, what it used, and whether it stands chaos.
+    /// What can be learnt of a run from outside: how it goes, what it used, and whether it stands
+    /// chaos.
     @Suite struct ObservationTests {
         private func object(_ program: RunningProgram) throws -> [String: Any] {
             let read = try JSONSerialization.jsonObject(with: Data(program.outputText.utf8))

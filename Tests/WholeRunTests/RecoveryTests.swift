@@ -4,8 +4,8 @@ import Launching
 import Testing
 
 extension WholeRunTests {
-    /// Runs to which something happens in their midst: the model is that of an undisturbed run, the run
-    /// ends well, and no process is left.
+    /// Runs to which something happens in their midst: the model is that of an undisturbed run, the
+    /// run ends well, and no process is left.
     @Suite(.serialized) struct Recovery {
         /// Long enough for several events, with checkpoints on the way.
         private static let length = "steps: 6000"
@@ -160,7 +160,8 @@ extension WholeRunTests {
             }
         }
 
-        /// All workers give up their connections to it, and it finds all of them closed when it wakes up.
+        /// All workers give up their connections to it, and it finds all of them closed when it
+        /// wakes up.
         @Test func suspendedCoordinatorTakesItsWorkersBack() throws {
             let run = try TestRun(
                 length: Self.length,

@@ -129,7 +129,8 @@ final class TestRun {
         let deadline = ContinuousClock.now + .seconds(seconds)
         while try !condition() {
             try #require(ContinuousClock.now < deadline, "waited in vain: \(words)")
-            // There is no event to wait for in another process' files; this is the polling interval.
+            // There is no event to wait for in another process' files; this is the polling
+            // interval.
             _ = poll(nil, 0, 5)
         }
     }

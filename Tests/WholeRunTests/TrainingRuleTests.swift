@@ -3,8 +3,8 @@ import Glibc
 import Testing
 
 extension WholeRunTests {
-    /// Optimizers, clipping, averages and losses: whatever is asked for, the number of workers and a
-    /// stop change no bit.
+    /// Optimizers, clipping, averages and losses: whatever is asked for, the number of workers and
+    /// a stop change no bit.
     @Suite(.serialized) struct TrainingRules {
         private static let images = [
             ["gradients='bfloat16'", "bucketMegabytes=0.002"],
@@ -52,7 +52,8 @@ extension WholeRunTests {
             "optimizer={type:'adam',learningRate:0.01,clipping:{globalNorm:0.25}}",
         ]
 
-        /// Trains with two workers, with one, and again with three from its checkpoint after step 5.
+        /// Trains with two workers, with one, and again with three from its checkpoint after step
+        /// 5.
         private func trainInThreeWays(_ run: TestRun, _ settings: [String], figures: [String])
             throws
         {

@@ -3,10 +3,12 @@
 // for help (`-h`): long names read well in scripts and in questions for help.
 
 import Configuration
+import ExitCodes
 
-/// A command line that cannot be understood; ends the program with exit code 2.
-package struct UsageError: Error, Equatable, CustomStringConvertible {
+/// A command line that cannot be understood.
+package struct UsageError: ExitCoded, Equatable, CustomStringConvertible {
     package let description: String
+    package var exitCode: ExitCode { .usage }
 
     package init(_ description: String) {
         self.description = description
@@ -16,9 +18,9 @@ package struct UsageError: Error, Equatable, CustomStringConvertible {
 /// A subcommand's arguments, checked against its specification.
 package struct ParsedArguments: Equatable, Sendable {
     package private(set) var positionals: [String] = []
-    /// Values by option name; an option without a value has an empty text for each time it came.
+    /// Values by option name; an option without a value has an empty text for each occurrence.
     private var values: [String: [String]] = [:]
-    /// Whether `--help` was among them; nothing else was checked then.
+    /// Whether `--help` was given; then nothing else was checked.
     package private(set) var asksForHelp = false
 
     /// - Throws: `UsageError` that names the argument and what to type instead.
@@ -133,13 +135,13 @@ package struct ParsedArguments: Equatable, Sendable {
         guard let text = text(option) else { return nil }
         guard let value = Double(text), range.contains(value) else {
             throw UsageError(
-                "'--\(option)' must be a number from \(Self.words(range.lowerBound)) to "
-                    + "\(Self.words(range.upperBound)), got '\(text)'")
+                "'--\(option)' must be a number from \(Self.text(range.lowerBound)) to "
+                    + "\(Self.text(range.upperBound)), got '\(text)'")
         }
         return value
     }
 
-    private static func words(_ bound: Double) -> String {
+    private static func text(_ bound: Double) -> String {
         Int(exactly: bound).map(String.init) ?? "\(bound)"
     }
 }

@@ -1,18 +1,18 @@
-// A subcommand's interface as plain data: what it takes, and the sentences of its help.
+// A subcommand's interface as plain data: its arguments and the text of its help.
 //
-// Both the parser and the help page are made from this one description, so that an option can not
-// be accepted without being documented, or documented without being accepted.
+// The parser and the help page both read this description, so an option cannot be accepted without
+// being documented, or documented without being accepted.
 
 /// An option: `--name VALUE`, or `--name` alone when it takes no value.
 package struct OptionSpecification: Sendable {
     /// Without the dashes.
     package let name: String
-    /// What stands for the value in the help, in capitals; nil for an option without a value.
+    /// The placeholder for the value in the help, in capitals; nil for an option without a value.
     package let valueName: String?
     package let help: String
     /// Whether the option may be given more than once.
     package let repeats: Bool
-    /// Options that one rondo process gives to another are not shown in the help.
+    /// Whether only rondo itself passes the option to its processes; the help does not show it.
     package let isHidden: Bool
 
     package init(
@@ -71,7 +71,7 @@ package struct CommandSpecification: Sendable {
         self.examples = examples
     }
 
-    /// The options that everybody may use, and `--help`.
+    /// The options that the help shows, and `--help`.
     var visibleOptionNames: [String] {
         options.filter { !$0.isHidden }.map(\.name) + ["help"]
     }

@@ -6,7 +6,7 @@ import WireFormat
 enum HelpPage {
     private static let width = 80
 
-    /// The page of the program: what it is, the commands, where to begin.
+    /// The program's own page: what it is, its commands, how to begin.
     static func program(_ commands: [CommandSpecification]) -> String {
         var lines = [
             "rondo \(ProductVersion.current): distributed data-parallel training on ordinary machines.",
@@ -16,7 +16,7 @@ enum HelpPage {
         lines += table(commands.map { ($0.name, $0.summary) })
         lines += [
             "", "begin with:", "  rondo train configs/fashion-mnist-cnn.json --workers 2", "",
-            "'rondo COMMAND --help' tells more of a command; 'rondo --version' prints the version.",
+            "'rondo COMMAND --help' describes a command; 'rondo --version' prints the version.",
         ]
         return lines.joined(separator: "\n")
     }

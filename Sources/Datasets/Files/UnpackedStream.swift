@@ -12,7 +12,8 @@ final class ByteSource {
     let name: String
     private let descriptor: Int32
     private let memory: [UInt8]
-    private var memoryOffset = 0
+    /// Where reading on is.
+    private var offset: UInt64 = 0
 
     init(path: String) throws(DataError) {
         name = path
@@ -46,21 +47,27 @@ final class ByteSource {
 
     /// Fills as much of `buffer` as there is; fewer bytes than its count only at the end.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(DataError) -> Int {
-        guard let base = buffer.baseAddress else { return 0 }
+        let count = try read(at: offset, into: buffer)
+        offset += UInt64(count)
+        return count
+    }
+
+    /// Fills as much of `buffer` as there is from `offset` on, wherever reading on is.
+    func read(
+        at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
+    ) throws(DataError) -> Int {
+        guard let base = buffer.baseAddress, let start = off_t(exactly: offset) else { return 0 }
         guard descriptor >= 0 else {
-            let count = min(buffer.count, memory.count - memoryOffset)
-            memory.withUnsafeBytes {
-                buffer.copyMemory(
-                    from: UnsafeRawBufferPointer(rebasing: $0.dropFirst(memoryOffset).prefix(count))
-                )
-            }
-            memoryOffset += count
-            return count
+            let bytes = memory.dropFirst(Int(start)).prefix(buffer.count)
+            buffer.copyBytes(from: bytes)
+            return bytes.count
         }
         var filled = 0
         while filled < buffer.count {
+            let (place, isTooFar) = start.addingReportingOverflow(off_t(filled))
+            guard !isTooFar else { break }
             let count = Self.retryingInterrupts {
-                Foundation.read(descriptor, base + filled, buffer.count - filled)
+                pread(descriptor, base + filled, buffer.count - filled, place)
             }
             let readError = errno
             guard count >= 0 else {
@@ -76,12 +83,9 @@ final class ByteSource {
     /// The last `count` bytes, for a look at gzip's trailer; nil if there are not so many.
     func tail(_ count: Int) -> [UInt8]? {
         guard byteCount >= UInt64(count) else { return nil }
-        guard descriptor >= 0 else { return Array(memory.suffix(count)) }
         var bytes = [UInt8](repeating: 0, count: count)
-        let got = bytes.withUnsafeMutableBytes { buffer in
-            Self.retryingInterrupts {
-                pread(descriptor, buffer.baseAddress, count, off_t(byteCount) - off_t(count))
-            }
+        let got = bytes.withUnsafeMutableBytes {
+            try? read(at: byteCount - UInt64(count), into: $0)
         }
         return got == count ? bytes : nil
     }

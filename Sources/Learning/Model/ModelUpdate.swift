@@ -1,3 +1,4 @@
+import ExitCodes
 import Configuration
 import DataParallel
 import NeuralNetworks
@@ -69,7 +70,7 @@ extension ModelUpdate {
 }
 
 /// A parameter group that matches no parameter, or an optimizer that cannot train a parameter.
-package struct ParameterGroupError: Error, Equatable, CustomStringConvertible {
+package struct ParameterGroupError: ExitCoded, Equatable, CustomStringConvertible {
     package enum Problem: Equatable, Sendable {
         /// No parameter matches.
         case unmatched
@@ -85,6 +86,8 @@ package struct ParameterGroupError: Error, Equatable, CustomStringConvertible {
     package let problem: Problem
     /// The names of the model's parameters.
     package let known: [String]
+
+    package var exitCode: ExitCode { .usage }
 
     package var description: String {
         switch problem {

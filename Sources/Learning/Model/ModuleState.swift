@@ -1,11 +1,12 @@
 import Checkpoints
+import ExitCodes
 import NeuralNetworks
 import Tensors
 
 // A network's weights and running statistics as named arrays, under PyTorch's names and in PyTorch's layouts.
 
 /// A state that does not belong to this model.
-package struct StateMismatch: Error, CustomStringConvertible {
+package struct StateMismatch: ExitCoded, CustomStringConvertible {
     package let file: String
     package let problem: String
 
@@ -15,6 +16,7 @@ package struct StateMismatch: Error, CustomStringConvertible {
     }
 
     package var description: String { "\(file): \(problem)" }
+    package var exitCode: ExitCode { .data }
 }
 
 extension Module {

@@ -10,6 +10,9 @@ import WireFormat
 package protocol CoordinatorDelegate: AnyObject {
     func coordinatorListening(at address: SocketAddress)
     func workerJoined(_ worker: WorkerDescription)
+    /// A worker that has joined is gone without having left or reached the run's end. It may come
+    /// back.
+    func workerLost(_ worker: WorkerDescription)
     /// Keeps the journal where a coordinator that takes over from this one finds it. A throw stops
     /// the run after the current step, with a checkpoint.
     func journal(_ journal: MembershipJournal) throws

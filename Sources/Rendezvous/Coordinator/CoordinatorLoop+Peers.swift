@@ -1,6 +1,7 @@
 // What the loop does with single connections: reading frames, distinguishing workers from
 // strangers, passing run data on, and ending connections.
 
+import ExitCodes
 import Foundation
 import Transport
 import WireFormat
@@ -174,7 +175,7 @@ extension CoordinatorLoop {
             // One on the way is a loss only if all workers are lost before the next; the last one
             // is the run's result, or all that a stop leaves.
             if header.isFinal || membership.stopReason != nil {
-                events.append(.runFailed(exitCode: 1, message: message))
+                events.append(.runFailed(exitCode: .failed, message: message))
             } else {
                 delegate.log("warning: \(message); training goes on without it")
             }

@@ -8,6 +8,7 @@
 // Strangers (CoordinatorLoop+Peers.swift) are distinguished from workers by their first frame. They
 // are bounded in number and in time, and nothing they send reaches the membership.
 
+import ExitCodes
 import Foundation
 import Transport
 import WireFormat
@@ -41,6 +42,8 @@ final class CoordinatorLoop {
     var announced: [Int: GenerationDescription] = [:]
     /// The change by which the last recorded step was computed.
     var recordedDeal = 0
+    /// Those that have joined and were not let go.
+    private var workers: [MemberID: WorkerDescription] = [:]
     private var lastNumber = 0
     private var nextHeartbeat: ContinuousClock.Instant
     private var acceptAgain: ContinuousClock.Instant?
@@ -84,7 +87,7 @@ final class CoordinatorLoop {
                 try waitAndRead()
             } catch {
                 // Without poll no message can be sent; the workers notice the closing connections.
-                return .failed(exitCode: 1, message: "the coordinator failed: \(error)")
+                return .failed(exitCode: .failed, message: "the coordinator failed: \(error)")
             }
             events += takeRequests()
             events.append(.tick)
@@ -177,12 +180,12 @@ final class CoordinatorLoop {
         switch action {
         case .welcome(let id, let worker):
             enqueue(.welcome(settings.runDescription), to: id)
-            delegate.workerJoined(worker)
+            joined(id, worker)
         case .attach(let id, let worker):
             var description = settings.runDescription
             description.attachedRecord = record
             enqueue(.welcome(description), to: id)
-            delegate.workerJoined(worker)
+            joined(id, worker)
         case .refuse(let id, let refusal):
             enqueue(.refused(refusal), to: id)
             letGo(id)
@@ -206,15 +209,28 @@ final class CoordinatorLoop {
             // With the outcome settled, no coordinator is to take over from this one.
             if case .ending = membership.phase { delegate.runIsEnding() }
             for id in members { enqueue(.end, to: id) }
+            forget(members)
         case .abort(let members, let report):
             for id in members { enqueue(.abort(report), to: id) }
+            forget(members)
         case .drop(let id):
             drop(id)
+            if let worker = workers.removeValue(forKey: id) { delegate.workerLost(worker) }
         case .note(let line):
             delegate.log(line)
         case .conclude(let outcome):
             self.outcome = outcome
         }
+    }
+
+    private func joined(_ id: MemberID, _ worker: WorkerDescription) {
+        workers[id] = worker
+        delegate.workerJoined(worker)
+    }
+
+    /// What becomes of their connections is no loss any more.
+    private func forget(_ members: [MemberID]) {
+        for id in members { workers[id] = nil }
     }
 
     /// Sends every member its assignment, and the root the state to restore.
@@ -287,7 +303,8 @@ final class CoordinatorLoop {
         } catch {
             events.append(
                 .runFailed(
-                    exitCode: 1, message: "cannot restore the state of step \(step): \(error)"))
+                    exitCode: .failed, message: "cannot restore the state of step \(step): \(error)"
+                ))
         }
     }
 }

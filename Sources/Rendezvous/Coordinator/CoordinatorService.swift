@@ -1,6 +1,7 @@
 // The coordinator as the program around it sees it: run on one thread, asked to stop from any
 // other. CoordinatorLoop, which exists only while `run` does, does the work.
 
+import ExitCodes
 import Synchronization
 import Transport
 import WireFormat
@@ -37,7 +38,7 @@ package final class CoordinatorService: @unchecked Sendable {
     /// left.
     package func run() -> RunOutcome {
         defer { listener.close() }
-        if let problem = settings.problem { return .failed(exitCode: 2, message: problem) }
+        if let problem = settings.problem { return .failed(exitCode: .usage, message: problem) }
         let loop = CoordinatorLoop(
             listener: listener, settings: settings, delegate: delegate, wake: wake
         ) { [self] in
@@ -56,7 +57,7 @@ package final class CoordinatorService: @unchecked Sendable {
     }
 
     /// Ends the run at once, without a checkpoint. From any thread.
-    package func requestAbort(exitCode: Int32, reason: String) {
+    package func requestAbort(exitCode: ExitCode, reason: String) {
         request(.runFailed(exitCode: exitCode, message: reason))
     }
 

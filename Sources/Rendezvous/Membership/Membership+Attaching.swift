@@ -85,7 +85,7 @@ extension Membership {
             // at the start.
             disturb(now)
             if let stopReason {
-                return fail(130, MembershipMessages.stoppedWithoutWorkers(stopReason), now)
+                return fail(.interrupted, MembershipMessages.stoppedWithoutWorkers(stopReason), now)
             }
             phase = .waiting(until: now + settings.startTimeout, openAt: nil)
             return [.note(MembershipMessages.noWorkerLeft(savedStep: savedStep))]

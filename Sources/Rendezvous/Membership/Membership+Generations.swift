@@ -1,5 +1,6 @@
 // Opens generations, and makes the members leave the ring for the next one.
 
+import ExitCodes
 import WireFormat
 
 extension Membership {
@@ -28,7 +29,8 @@ extension Membership {
             .sorted { $0.slot < $1.slot }
         if holders.isEmpty, !isFirst, let stopReason {
             // No worker may join any more, and only the last checkpoint is left.
-            return actions + fail(130, MembershipMessages.stoppedWithoutWorkers(stopReason), now)
+            return actions
+                + fail(.interrupted, MembershipMessages.stoppedWithoutWorkers(stopReason), now)
         }
         guard !next.isEmpty, !isFirst || next.count >= settings.workerCount else {
             phase = .waiting(until: now + settings.startTimeout, openAt: nil)
@@ -46,7 +48,8 @@ extension Membership {
         guard recovery.fruitlessCount <= Self.fruitlessLimit else {
             return actions
                 + fail(
-                    4, MembershipMessages.fruitless(Self.fruitlessLimit, recovery.lastCause), now)
+                    .peersLost,
+                    MembershipMessages.fruitless(Self.fruitlessLimit, recovery.lastCause), now)
         }
         phase = .preparing(until: now + settings.startTimeout)
         return actions + [.openGeneration(description, members: next.map(\.id))]
@@ -110,7 +113,8 @@ extension Membership {
             member.ready.map { (member.slot, "\($0.weightsDigest) at step \($0.step)") }
         }
         if let difference = MembershipMessages.difference(of: states) {
-            return fail(1, "the workers do not start from the same weights: \(difference)", now)
+            return fail(
+                .failed, "the workers do not start from the same weights: \(difference)", now)
         }
         phase = .running
         let pause = recovery.since.map { now - $0 }

@@ -1,5 +1,6 @@
 // Workers that fail or are lost: what that means in each phase, and when it ends the run.
 
+import ExitCodes
 import WireFormat
 
 extension Membership {
@@ -8,10 +9,10 @@ extension Membership {
         let message = "\(MembershipMessages.name(member)) failed: \(report.message)"
         // A worker that lost its peers is not at fault. What a member cannot read, or a loss that
         // is not a number, fails the run; a newcomer's failure fails the newcomer alone.
-        if report.exitCode == 4 || (member.rank == nil && generation != nil) {
+        if report.exitCode == .peersLost || (member.rank == nil && generation != nil) {
             return lost(id, .gaveUp(report.message), now)
         }
-        if case .gathering = phase, report.exitCode != 2, report.exitCode != 3 {
+        if case .gathering = phase, report.exitCode != .usage, report.exitCode != .data {
             members[id] = nil
             return [.drop(id), .note(message)]
         }
@@ -63,7 +64,8 @@ extension Membership {
         losses[member.slot] = (step, count)
         guard count >= Self.lossLimit else { return nil }
         return fail(
-            4, "\(message); slot \(member.slot) has lost \(count) workers at step \(step)", now)
+            .peersLost,
+            "\(message); slot \(member.slot) has lost \(count) workers at step \(step)", now)
     }
 
     /// Losses in one slot at one step after which the run is given up.

@@ -25,6 +25,7 @@
 // the speed), Membership+Attaching (taking over from another coordinator), this file (the phases,
 // the clock, the end).
 
+import ExitCodes
 import WireFormat
 
 /// The membership of one run.
@@ -206,13 +207,14 @@ package struct Membership: Sendable {
             return now >= until ? conclude(outcome) : []
         case .gathering(let until) where now >= until:
             return fail(
-                4, MembershipMessages.startDeadline(settings, present: bySlot, lastRefusal), now)
+                .peersLost,
+                MembershipMessages.startDeadline(settings, present: bySlot, lastRefusal), now)
         case .waiting(let until, nil) where now >= until:
-            return fail(4, MembershipMessages.noWorkerCame(settings, lastRefusal), now)
+            return fail(.peersLost, MembershipMessages.noWorkerCame(settings, lastRefusal), now)
         case .preparing(let until) where now >= until:
             let late = ring.filter { $0.ready == nil }
             if generation?.number == 1 {
-                return fail(4, MembershipMessages.notReady(settings, late: late), now)
+                return fail(.peersLost, MembershipMessages.notReady(settings, late: late), now)
             }
             for member in late { actions += lost(member.id, .stuck(settings.startTimeout), now) }
         case .regrouping(let until, _) where now >= until:
@@ -255,7 +257,7 @@ package struct Membership: Sendable {
             )
         }
         if let difference = MembershipMessages.difference(of: ends) {
-            return fail(1, "the workers' weights differ at the end: \(difference)", now)
+            return fail(.failed, "the workers' weights differ at the end: \(difference)", now)
         }
         var summary = reports[0]
         summary.peakResidentBytes = reports.map(\.peakResidentBytes).max() ?? 0
@@ -269,11 +271,11 @@ package struct Membership: Sendable {
         stopReason = reason
         switch phase {
         case .gathering:
-            return fail(130, "\(reason): stopped before the first step", now)
+            return fail(.interrupted, "\(reason): stopped before the first step", now)
         case .waiting:
-            return fail(130, MembershipMessages.stoppedWithoutWorkers(reason), now)
+            return fail(.interrupted, MembershipMessages.stoppedWithoutWorkers(reason), now)
         case .attaching where ring.isEmpty:
-            return fail(130, "\(reason): stopped before the workers were back", now)
+            return fail(.interrupted, "\(reason): stopped before the workers were back", now)
         default:
             return [
                 .stop(connected, reason: reason),
@@ -282,7 +284,7 @@ package struct Membership: Sendable {
         }
     }
 
-    mutating func fail(_ exitCode: Int32, _ message: String, _ now: Instant) -> [Action] {
+    mutating func fail(_ exitCode: ExitCode, _ message: String, _ now: Instant) -> [Action] {
         guard !isEnding else { return [] }
         let outcome = RunOutcome.failed(exitCode: exitCode, message: message)
         phase = .ending(until: now + settings.closingGrace, outcome)

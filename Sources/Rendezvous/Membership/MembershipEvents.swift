@@ -1,6 +1,7 @@
 // What goes into the membership's state machine and what comes out of it. Plain data, so that a
 // test can write down a transition as two lists.
 
+import ExitCodes
 import WireFormat
 
 extension Membership {
@@ -30,7 +31,7 @@ extension Membership {
         /// A request to end the run after the current step.
         case stopRequested(reason: String)
         /// The coordinator itself cannot or must not go on.
-        case runFailed(exitCode: Int32, message: String)
+        case runFailed(exitCode: ExitCode, message: String)
     }
 
     /// What must be done.

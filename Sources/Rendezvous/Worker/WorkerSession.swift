@@ -9,6 +9,7 @@
 // something (`awaitNext`, `awaitState`) and where the queue is full (a checkpoint that is larger
 // than the queue).
 
+import ExitCodes
 import Foundation
 import Transport
 import WireFormat
@@ -216,8 +217,7 @@ package final class WorkerSession: @unchecked Sendable {
 
     /// Reports a failure and waits until the report is on its way, two seconds at most. Never
     /// throws: the worker is about to end anyway.
-    package func sendFailure(exitCode: Int32, message: String) {
-        let exitCode = (1...255).contains(exitCode) ? exitCode : 1
+    package func sendFailure(exitCode: ExitCode, message: String) {
         do {
             try send(.failed(FailureReport(exitCode: exitCode, message: message)))
             try wait(for: "the queue to empty", until: .after(.seconds(2))) { state in

@@ -8,7 +8,7 @@ import Models
 /// Classification of labelled images.
 package struct ImageClassificationTask: LearningTask {
     package static let name = "imageClassification"
-    package static let formats: [any DataFormat.Type] = [IDXFormat.self]
+    package static let formats: [any DataFormat.Type] = [IDXFormat.self, NumPyFormat.self]
     package static let uses: [any ModelUse.Type] = [ClassifyImages.self]
 
     package var data: any DataFormat
@@ -35,7 +35,8 @@ package struct ImageClassificationTask: LearningTask {
         ["data": data.resolvedData(images.resolved), "model": model.resolved]
     }
 
-    package var metrics: Metrics { ImageMetrics.metrics }
+    var figures: ImageMetrics { ImageMetrics(classes: images.classes) }
+    package var metrics: Metrics { figures.metrics }
 
     package func outline(_ run: RunContext) throws -> TaskOutline {
         let training = try outline(of: .training)

@@ -8,6 +8,7 @@ import NeuralNetworks
 struct ImageEvaluation: SharedWork {
     private let images: ImageBatchAssembler
     private let network: Sequential
+    private let figures: ImageMetrics
     private let batchSize: Int
     private let batch: ImageBatch
 
@@ -17,12 +18,13 @@ struct ImageEvaluation: SharedWork {
     ) throws(DataError) {
         images = try task.images.assembler(dataset, seed: settings.seed)
         self.network = network
+        figures = task.figures
         batchSize = settings.evaluation.batchSize
         batch = images.makeBatch(capacity: min(batchSize, dataset.count))
     }
 
     var partCount: Int { (images.dataset.count + batchSize - 1) / batchSize }
-    var valueCount: Int { ImageMetrics.evaluationSums.count }
+    var valueCount: Int { figures.evaluationSums.count }
 
     func values(ofPart part: Int) -> [Double] {
         let start = part * batchSize
@@ -31,6 +33,6 @@ struct ImageEvaluation: SharedWork {
         let samples = LabelledImages(batch, of: images.dataset)
         let logits = network(Tape(.evaluation).constant(samples.images))
         let (_, sums) = softmaxCrossEntropy(logits, labels: samples.labels)
-        return ImageMetrics.evaluationSums(of: logits.value, samples.labels, sums)
+        return figures.evaluationSums(of: logits.value, samples.labels, sums)
     }
 }

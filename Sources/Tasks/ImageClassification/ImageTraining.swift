@@ -12,6 +12,7 @@ final class ImageTraining: TrainingTask {
     let metadata: [String: String]
     private let layers: Sequential
     private let loss: ClassificationLoss
+    private let figures: ImageMetrics
     private let training: ImageBatchAssembler
     private let test: ImageEvaluation
     private let batchSize: Int
@@ -34,6 +35,7 @@ final class ImageTraining: TrainingTask {
         plan = try run.stepPlan(
             dataName: dataset.name, sampleCount: dataset.count, lastBatch: task.images.lastBatch)
         loss = ClassificationLoss(task.model.loss)
+        figures = task.figures
         updates = [UpdateRule(run.settings)]
         batchSize = run.settings.batchSize
     }
@@ -41,12 +43,12 @@ final class ImageTraining: TrainingTask {
     func passes(steps: Range<Int>, replicas: Range<Int>) -> any PassSource {
         PrefetchedPasses(
             training, work: plan.workList(steps: steps, replicas: replicas), capacity: batchSize
-        ) { [training, layers, loss] batch in
+        ) { [training, layers, loss, figures] batch in
             let samples = LabelledImages(batch, of: training.dataset)
             return MicroBatchPass(sampleCount: batch.count) { tape in
                 let logits = layers(tape.constant(samples.images))
                 let (loss, sums) = loss(logits, labels: samples.labels)
-                return (loss, ImageMetrics.sums(of: logits.value, samples.labels, sums))
+                return (loss, figures.sums(sums))
             }
         }
     }

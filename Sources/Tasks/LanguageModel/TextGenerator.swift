@@ -1,7 +1,20 @@
 import Datasets
+import ExitCodes
 import Learning
 import Models
 import NeuralNetworks
+
+/// A model that cannot continue a text because its training diverged.
+package struct DivergedModel: ExitCoded, Equatable, CustomStringConvertible {
+    let folder: String
+
+    package var exitCode: ExitCode { .failed }
+
+    package var description: String {
+        "the model in \(folder) gives NaN instead of probabilities: its training diverged; "
+            + "train it with a lower learning rate"
+    }
+}
 
 /// Continues texts with a finished run's language model, in this process. Needs the run's folder alone.
 package final class TextGenerator {
@@ -45,9 +58,7 @@ package final class TextGenerator {
             excluding: 0..<vocabulary.specialCount)
         for generated in 0..<count {
             guard let symbol = sampler.choose(network.logits(after: symbols)) else {
-                throw UnsuitableRun(
-                    "the model in \(folder) gives NaN instead of probabilities: its training"
-                        + " diverged; train it with a lower learning rate")
+                throw DivergedModel(folder: folder)
             }
             guard emit(decoder.append(symbol)) else { return generated }
             symbols = [symbol]

@@ -1,7 +1,8 @@
 import Pictures
 
-// An attention map to look at: a column per symbol of the source, a row per symbol of the target, the
-// darker the larger the weight. The symbols stand along the edges, those above from top to bottom.
+// An attention map to look at: a column per symbol of the source, a row per symbol of the target,
+// the darker the larger the weight. The symbols stand along the edges, those above from top to
+// bottom.
 
 enum AttentionPicture {
     private static let cell = 20

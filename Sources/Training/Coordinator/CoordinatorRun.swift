@@ -1,6 +1,8 @@
 // A run as its coordinator leads it: check everything, open the port, make the folder, wait for the
-// workers, record, and say how it ended. What is wrong before the port is open leaves nothing behind.
+// workers, record, and say how it ended. What is wrong before the port is open leaves nothing
+// behind.
 
+import ExitCodes
 import RunFolders
 import Foundation
 import Kernels
@@ -40,7 +42,7 @@ package enum CoordinatorEnd: Sendable {
     case finished(RunResult)
     /// Stopped on request; `checkpointStep` is where `--resume` goes on, nil if nothing was saved.
     case stopped(step: Int, checkpointStep: Int?)
-    case failed(exitCode: Int32, message: String)
+    case failed(exitCode: ExitCode, message: String)
 }
 
 /// What a run that never began has made and takes back: all that it put into a folder which was
@@ -114,32 +116,45 @@ package final class CoordinatorRun: @unchecked Sendable {
                 workers: options.workerCount,
                 metrics: configuration.task.metrics), write: write)
         do {
+            try options.folder.describe(configuration, preflight.outline)
+            let observers = try ObserverList(
+                folder: options.folder, configuration: configuration,
+                startStep: takeover?.record.reportedStep ?? start.step, takeover: takeover,
+                display: display)
             recorder = try RunRecorder(
                 folder: options.folder, configuration: configuration, preflight: preflight,
-                start: start, takeover: takeover, display: display, announce: announce)
+                start: start, takeover: takeover, observers: observers, announce: announce)
         } catch {
             leavings.remove()
             throw error
         }
-        let communication = configuration.communication
         service = try CoordinatorService(
             listener: listener,
-            settings: CoordinatorSettings(
-                membership: MembershipSettings(
-                    workerCount: options.workerCount, replicaCount: configuration.replicas,
-                    productVersion: ProductVersion.current, arithmeticLevels: Arithmetic.levels,
-                    requiredArithmetic: start.arithmetic ?? takeover?.journal.arithmetic,
-                    startTimeout: communication.startTimeout,
-                    heartbeatTimeout: communication.silenceTimeout,
-                    haltTimeout: communication.timeout, startStep: start.step),
-                configurationJSON: String(decoding: configuration.resolvedJSON(), as: UTF8.self),
-                runToken: takeover?.journal.runToken ?? CoordinatorSettings.randomToken(),
-                heartbeatInterval: communication.heartbeatInterval,
-                coordinatorTimeout: communication.timeout, takeover: takeover,
-                resumeState: start.files, runName: configuration.name,
-                totalSteps: preflight.totalSteps),
+            settings: Self.settings(
+                configuration, workerCount: options.workerCount,
+                totalSteps: preflight.totalSteps, start: start, takeover: takeover),
             delegate: recorder)
         describe(configuration, preflight, start, isTakeover: takeover != nil)
+    }
+
+    private static func settings(
+        _ configuration: RunConfiguration, workerCount: Int, totalSteps: Int, start: ResumePoint,
+        takeover: Takeover?
+    ) -> CoordinatorSettings {
+        let communication = configuration.communication
+        return CoordinatorSettings(
+            membership: MembershipSettings(
+                workerCount: workerCount, replicaCount: configuration.replicas,
+                productVersion: ProductVersion.current, arithmeticLevels: Arithmetic.levels,
+                requiredArithmetic: start.arithmetic ?? takeover?.journal.arithmetic,
+                startTimeout: communication.startTimeout,
+                heartbeatTimeout: communication.silenceTimeout,
+                haltTimeout: communication.timeout, startStep: start.step),
+            configurationJSON: String(decoding: configuration.resolvedJSON(), as: UTF8.self),
+            runToken: takeover?.journal.runToken ?? CoordinatorSettings.randomToken(),
+            heartbeatInterval: communication.heartbeatInterval,
+            coordinatorTimeout: communication.timeout, takeover: takeover,
+            resumeState: start.files, runName: configuration.name, totalSteps: totalSteps)
     }
 
     /// Asks the workers to finish their step, save and leave. From any thread.
@@ -148,9 +163,8 @@ package final class CoordinatorRun: @unchecked Sendable {
     /// Leads the run to its end.
     package func run() -> CoordinatorEnd {
         let outcome = service.run()
-        recorder.removeJournal()
+        recorder.runEnded(outcome)
         CoordinatorPlace.remove(in: options.folder)
-        display.clear()
         switch outcome {
         case .finished(let report):
             do {
@@ -159,23 +173,24 @@ package final class CoordinatorRun: @unchecked Sendable {
                 for row in result.table() { display.line(row) }
                 recorder.logOnly("finished at step \(report.step), \(report.weightsDigest)")
                 if let failure = recorder.writeFailure {
-                    return failed(exitCode: 1, message: "\(failure); the model itself is complete")
+                    return failed(
+                        exitCode: .failed, message: "\(failure); the model itself is complete")
                 }
                 return .finished(result)
             } catch {
-                return failed(exitCode: 1, message: "\(error)")
+                return failed(exitCode: .failed, message: "\(error)")
             }
         case .stopped(let report):
             recorder.logOnly("stopped at step \(report.step)")
             if let failure = recorder.writeFailure { return failed(because: failure) }
             return .stopped(step: report.step, checkpointStep: recorder.lastCheckpointStep)
-        case .failed(130, let message):
+        case .failed(.interrupted, let message):
             recorder.logOnly(message)
             return .stopped(step: 0, checkpointStep: recorder.lastCheckpointStep)
         case .failed(let exitCode, let message):
             // What a configuration or a data file makes impossible never was a run. After other
             // failures the workers' logs are wanted.
-            if [2, 3].contains(exitCode), !recorder.hasSteps { leavings.remove() }
+            if [.usage, .data].contains(exitCode), !recorder.hasSteps { leavings.remove() }
             return failed(exitCode: exitCode, message: message)
         }
     }
@@ -186,10 +201,10 @@ package final class CoordinatorRun: @unchecked Sendable {
             recorder.lastCheckpointStep.map {
                 "step \($0) is saved; make room and go on with --resume"
             } ?? "nothing is saved"
-        return failed(exitCode: 1, message: "\(failure); \(saved)")
+        return failed(exitCode: .failed, message: "\(failure); \(saved)")
     }
 
-    private func failed(exitCode: Int32, message: String) -> CoordinatorEnd {
+    private func failed(exitCode: ExitCode, message: String) -> CoordinatorEnd {
         recorder.logOnly("failed: \(message)")
         return .failed(exitCode: exitCode, message: message)
     }

@@ -1,8 +1,10 @@
-// The coordinator's delegate in a training run: it turns what the workers report into the files of
-// the run's folder and the lines on the screen. All its methods are called on one thread.
+// The coordinator's delegate in a training run: it tells the observers what the workers report,
+// keeps the checkpoints and the model, and knows what the run comes to. A failure to write stops
+// the run. All its methods are called on one thread.
 
 import RunFolders
 import Checkpoints
+import ExitCodes
 import Foundation
 import Rendezvous
 import Configuration
@@ -11,9 +13,11 @@ import Transport
 import WireFormat
 
 /// A model that arrived otherwise than it left the worker.
-struct ModelMismatch: Error, CustomStringConvertible {
+struct ModelMismatch: ExitCoded, CustomStringConvertible {
     let saved: String
     let reported: String
+
+    var exitCode: ExitCode { .failed }
 
     var description: String {
         "the saved model has SHA-256 \(saved.prefix(16))..., but the workers report "
@@ -22,10 +26,12 @@ struct ModelMismatch: Error, CustomStringConvertible {
 }
 
 /// The checkpoint that the run could go on from is not there any more.
-struct CheckpointGone: Error, CustomStringConvertible {
+struct CheckpointGone: ExitCoded, CustomStringConvertible {
     let step: Int
     let found: Int?
     let path: String
+
+    var exitCode: ExitCode { .data }
 
     var description: String {
         "the checkpoint of step \(step) in \(path) is missing or damaged"
@@ -46,19 +52,18 @@ package final class RunRecorder: CoordinatorDelegate {
     private let configuration: RunConfiguration
     private let configurationDigest: String
     private let preflight: RunPreflight
-    private let display: ProgressDisplay
     private let announce: (CoordinatorAnnouncement) -> Void
-    private let metrics: MetricsFile
-    private let ledger: LedgerFile
-    private let logFile: FileHandle
+    private let observers: [any RunObserver]
+    private let evaluationAtStart: FigureValues?
     private let store: CheckpointStore
     private var generation: GenerationDescription?
-    /// What the state is made with: known from the first generation on, or from what the run goes on from.
+    /// What the state is made with: known from the first generation on, or from where the run goes
+    /// on.
     private var arithmetic: String
     private var started: ContinuousClock.Instant?
     private var sampleCount = 0
-    /// The last step that is in the metrics.
-    private var reportedStep = 0
+    /// The last step that the observers know of.
+    private var reportedStep: Int
     private var lastEvaluation: EvaluationReport?
     private var savedModelDigest: String?
     /// The first failure to write to the folder's files. The run is stopped for it, not broken off:
@@ -66,46 +71,26 @@ package final class RunRecorder: CoordinatorDelegate {
     private(set) package var writeFailure: RunFolderError?
     private(set) package var lastCheckpointStep: Int?
 
-    /// Opens the files of a folder that has been prepared.
+    /// - Parameter observers: hear of each event in their order.
     package init(
         folder: RunFolder, configuration: RunConfiguration, preflight: RunPreflight,
-        start: ResumePoint, takeover: Takeover?, display: ProgressDisplay,
+        start: ResumePoint, takeover: Takeover?, observers: ObserverList,
         announce: @escaping (CoordinatorAnnouncement) -> Void
     ) throws {
         self.folder = folder
         self.configuration = configuration
         self.preflight = preflight
-        self.display = display
         self.announce = announce
-        let resolved = configuration.resolvedJSON()
-        configurationDigest = SHA256Digest.hexadecimal(of: resolved)
-        try AtomicFile.write(resolved, to: folder.configurationPath)
-        try DataFingerprint(ofFiles: configuration.task.data.paths)?.write(in: folder)
-        try folder.write(preflight.outline.files)
-        metrics = try MetricsFile(
-            folder: folder, metrics: configuration.task.metrics,
-            startStep: takeover?.record.reportedStep ?? start.step)
+        self.observers = observers.observers
+        evaluationAtStart = observers.evaluationAtStart
+        configurationDigest = SHA256Digest.hexadecimal(of: configuration.resolvedJSON())
         reportedStep = takeover?.record.reportedStep ?? start.step
         arithmetic = takeover?.journal.arithmetic ?? start.arithmetic ?? ""
-        ledger = try LedgerFile(
-            folder: folder, startStep: reportedStep,
-            generation: takeover.map { LedgerGeneration($0.journal) })
-        do {
-            if !FileManager.default.fileExists(atPath: folder.logPath) {
-                try Data().write(to: URL(fileURLWithPath: folder.logPath))
-            }
-            logFile = try FileHandle(forWritingTo: URL(fileURLWithPath: folder.logPath))
-            try logFile.seekToEnd()
-        } catch {
-            throw folder.cannotWrite("log.txt", error)
-        }
         store = CheckpointStore(
             directory: folder.checkpointsPath, keep: configuration.checkpoint.keep)
         try store.prepare()
         if start.step > 0 { lastCheckpointStep = start.step }
     }
-
-    deinit { try? logFile.close() }
 
     /// Whether a step of this process' part of the run was committed.
     var hasSteps: Bool { sampleCount > 0 }
@@ -121,7 +106,7 @@ package final class RunRecorder: CoordinatorDelegate {
         // A run that was complete already is not measured again.
         let evaluation =
             lastEvaluation.flatMap { configuration.task.metrics.figures(computed: $0.figures) }
-            ?? (sampleCount == 0 ? metrics.evaluationAtStart : nil)
+            ?? (sampleCount == 0 ? evaluationAtStart : nil)
         return RunResult(
             steps: report.step, epochs: report.epoch, evaluation: evaluation, seconds: seconds,
             samplesPerSecond: Double(sampleCount) / max(seconds, 1e-9),
@@ -143,71 +128,61 @@ package final class RunRecorder: CoordinatorDelegate {
     }
 
     package func workerJoined(_ worker: WorkerDescription) {
-        let text =
-            "worker \(worker.slot) joined: process \(worker.processID) on "
-            + "\(worker.hostName), arithmetic \(worker.arithmetic)"
+        tell { (observer) throws(RunFolderError) in try observer.workerJoined(worker) }
+        let text = RunMessages.joined(worker)
         // At the start nobody needs to read of each; the generation opens with all of them.
         if generation == nil { logOnly(text) } else { log(text) }
         announce(.joined(slot: worker.slot))
+    }
+
+    package func workerLost(_ worker: WorkerDescription) {
+        tell { (observer) throws(RunFolderError) in try observer.workerLost(worker) }
     }
 
     package func generationOpened(_ generation: GenerationDescription) {
         self.generation = generation
         arithmetic = generation.arithmetic
         if started == nil { started = .now }
-        if generation.startStep < reportedStep {
-            recording { () throws(RunFolderError) in try metrics.rewind(to: generation.startStep) }
-            log(
-                "going back from step \(reportedStep) to step \(generation.startStep): no worker has"
-                    + " a later state")
-            reportedStep = generation.startStep
+        let step = generation.startStep
+        if step < reportedStep {
+            // The metrics are cut here, the ledger when the generation opens: a coordinator that
+            // takes this one's place goes by the metrics, so they must not be ahead of the ledger.
+            tell { (observer) throws(RunFolderError) in try observer.wentBack(toStep: step) }
+            log(RunMessages.wentBack(from: reportedStep, to: step))
+            reportedStep = step
         }
-        recording { () throws(RunFolderError) in try ledger.open(generation) }
-        logOnly(
-            "generation \(generation.number) opened from step \(generation.startStep), transfer of"
-                + " \(generation.transfer.rawValue)")
-        display.workerCount = generation.workers.count
+        tell { (observer) throws(RunFolderError) in try observer.generationOpened(generation) }
+        logOnly(RunMessages.opened(generation))
     }
 
+    /// Unlike other failures, one to write the journal is not the run's `writeFailure`: the
+    /// folder's other files are whole.
     package func journal(_ journal: MembershipJournal) throws {
-        try journalFile.write(journal)
+        for observer in observers where stillHears(observer) {
+            try observer.journalChanged(journal)
+        }
     }
 
-    package func runIsEnding() { journalFile.remove() }
+    package func runIsEnding() {
+        tell { (observer) throws(RunFolderError) in try observer.runEnding() }
+    }
 
-    /// The run has ended: nobody can take over any more.
-    func removeJournal() { journalFile.remove() }
-
-    private var journalFile: JournalFile { JournalFile(folder: folder) }
+    /// The run has ended, in whatever way.
+    func runEnded(_ outcome: RunOutcome) {
+        tell { (observer) throws(RunFolderError) in try observer.runEnded(outcome) }
+    }
 
     package func dealChanged(_ generation: GenerationDescription) throws {
-        recording { () throws(RunFolderError) in try ledger.open(generation) }
-        let shares = zip(generation.workers, generation.deal.ranges).map { worker, range in
-            "worker \(worker.slot) \(range.count)"
-        }
-        log(
-            "replicas follow the workers' speed from step \(generation.startStep): "
-                + shares.joined(separator: ", "))
+        tell { (observer) throws(RunFolderError) in try observer.dealChanged(generation) }
+        log(RunMessages.dealChanged(generation))
         if let writeFailure { throw writeFailure }
     }
 
     package func generationRunning(_ generation: GenerationDescription, pause: Duration?) {
-        let deal = generation.deal.ranges.map { "\($0.lowerBound)-\($0.upperBound - 1)" }
-        let hosts = Set(generation.workers.map(\.hostName)).sorted().joined(separator: ", ")
-        let threads = configuration.threads
-        var text =
-            "generation \(generation.number): \(generation.workers.count) "
-            + "worker\(generation.workers.count == 1 ? "" : "s") on \(hosts), "
-            + "replicas \(deal.joined(separator: ", ")), from step \(generation.startStep); "
-        if let pause {
-            text += "paused for \(ProgressText.fixed(pause / .seconds(1), 2)) s"
-            if generation.recomputedCount > 0 {
-                text += ", \(generation.recomputedCount) replicas computed again"
-            }
-        } else {
-            text += "OpenBLAS \(arithmetic), \(threads) thread\(threads == 1 ? "" : "s") per worker"
+        tell { (observer) throws(RunFolderError) in
+            try observer.generationRunning(generation, pause: pause)
         }
-        log(text)
+        log(RunMessages.running(generation, pause: pause, threads: configuration.threads))
     }
 
     package func stateToRestore(step: Int) throws -> [(name: String, bytes: Data)] {
@@ -223,26 +198,13 @@ package final class RunRecorder: CoordinatorDelegate {
     package func stepsReported(_ reports: [StepReport]) throws(RunFolderError) {
         sampleCount += reports.reduce(0) { $0 + $1.sampleCount }
         reportedStep = reports.last?.step ?? reportedStep
-        recording { () throws(RunFolderError) in
-            // First the ledger: a coordinator that takes this one's place goes by the metrics, and cuts
-            // the ledger back to them.
-            try ledger.append(reports)
-            try metrics.append(
-                reports, workers: generation?.workers.count ?? 0,
-                generation: generation?.number ?? 0)
-        }
-        display.show(reports, now: .now)
+        tell { (observer) throws(RunFolderError) in try observer.stepsReported(reports) }
         if let writeFailure { throw writeFailure }
     }
 
     package func evaluationReported(_ report: EvaluationReport) throws(RunFolderError) {
         lastEvaluation = report
-        recording { () throws(RunFolderError) in
-            try metrics.append(
-                report, workers: generation?.workers.count ?? 0,
-                generation: generation?.number ?? 0)
-        }
-        display.show(report)
+        tell { (observer) throws(RunFolderError) in try observer.evaluationReported(report) }
         if let writeFailure { throw writeFailure }
     }
 
@@ -255,7 +217,11 @@ package final class RunRecorder: CoordinatorDelegate {
                 configurationDigest: configurationDigest, arithmetic: arithmetic),
             files: files)
         lastCheckpointStep = step
-        logOnly("saved \(folder.checkpointsPath)/\(CheckpointStore.folderName(step))")
+        let path = "\(folder.checkpointsPath)/\(CheckpointStore.folderName(step))"
+        tell { (observer) throws(RunFolderError) in
+            try observer.checkpointStored(step: step, path: path)
+        }
+        logOnly("saved \(path)")
         guard isFinal,
             let model = files.first(where: { $0.name == TrainedModel.modelFileName })
         else { return }
@@ -264,32 +230,32 @@ package final class RunRecorder: CoordinatorDelegate {
         try AtomicFile.write(model.bytes, to: folder.modelPath)
     }
 
-    package func log(_ line: String) {
-        display.line(line)
-        logOnly(line)
-    }
+    package func log(_ line: String) { log(line, isDetail: false) }
 
-    // MARK: - Files
+    /// A line that the person who watches does not need.
+    package func logOnly(_ line: String) { log(line, isDetail: true) }
 
-    /// Writes to log.txt alone.
-    package func logOnly(_ line: String) {
-        let time = Date().formatted(.iso8601)
-        recording { () throws(RunFolderError) in
-            do {
-                try logFile.write(contentsOf: Data("\(time) \(line)\n".utf8))
-            } catch {
-                throw folder.cannotWrite("log.txt", error)
-            }
+    private func log(_ line: String, isDetail: Bool) {
+        tell { (observer) throws(RunFolderError) in
+            try observer.logged(line, isDetail: isDetail)
         }
     }
 
-    /// Nothing more is written after a failure: a later line behind a torn one would be lost too.
-    private func recording(_ body: () throws(RunFolderError) -> Void) {
-        guard writeFailure == nil else { return }
-        do throws(RunFolderError) {
-            try body()
-        } catch {
-            writeFailure = error
+    // MARK: - Observers
+
+    private func stillHears(_ observer: any RunObserver) -> Bool {
+        writeFailure == nil || observer.outlivesWriteFailure
+    }
+
+    /// Tells the observers of an event. After the first failure the rest of the files do not hear
+    /// even of this one.
+    private func tell(_ event: (any RunObserver) throws(RunFolderError) -> Void) {
+        for observer in observers where stillHears(observer) {
+            do throws(RunFolderError) {
+                try event(observer)
+            } catch {
+                writeFailure = writeFailure ?? error
+            }
         }
     }
 }

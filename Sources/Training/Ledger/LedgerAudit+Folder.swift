@@ -3,13 +3,16 @@
 import RunFolders
 import Checkpoints
 import Datasets
+import ExitCodes
 import Foundation
 import Configuration
 import Learning
 
 /// A run's folder without a ledger.
-package struct LedgerMissing: Error, CustomStringConvertible {
+package struct LedgerMissing: ExitCoded, CustomStringConvertible {
     let path: String
+
+    package var exitCode: ExitCode { .failed }
 
     package var description: String {
         "\(path) cannot be read; runs of this version write it from their first step on"

@@ -1,3 +1,4 @@
+import ExitCodes
 import Foundation
 import Rendezvous
 import Transport
@@ -325,7 +326,7 @@ final class CoordinatorLink: @unchecked Sendable {
         }
     }
 
-    func sendFailure(exitCode: Int32, message: String) {
+    func sendFailure(exitCode: ExitCode, message: String) {
         locked { $0.session }?.sendFailure(exitCode: exitCode, message: message)
     }
 

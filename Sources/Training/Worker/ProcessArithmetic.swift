@@ -1,6 +1,15 @@
+import ExitCodes
 import Foundation
 import Glibc
 import Kernels
+
+/// A process that cannot run the arithmetic it should.
+package struct ArithmeticUnavailable: ExitCoded, Equatable, CustomStringConvertible {
+    package let description: String
+    package var exitCode: ExitCode { .failed }
+
+    init(_ description: String) { self.description = description }
+}
 
 /// Sees to it that this process runs the arithmetic that the run wants. OpenBLAS reads its settings when it
 /// is loaded, before `main`: other settings need a new start of the same program.
@@ -30,13 +39,12 @@ package enum ProcessArithmetic {
     }
 
     /// Returns if the process runs that level already; else starts it anew and does not return.
-    package static func ensure(level: String, threads: Int?) throws(WorkerFailure) {
+    package static func ensure(level: String, threads: Int?) throws(ArithmeticUnavailable) {
         let count = threads ?? Arithmetic.threadCountInEnvironment ?? 1
         guard !Arithmetic.isInEffect(level: level, threads: count) else {
             guard Arithmetic.takeProductMemory() else {
-                throw WorkerFailure(
-                    exitCode: 1,
-                    message: "this process may not take the 128 MB of memory that OpenBLAS needs;"
+                throw ArithmeticUnavailable(
+                    "this process may not take the 128 MB of memory that OpenBLAS needs;"
                         + " raise its limit ('ulimit -v')")
             }
             return
@@ -45,14 +53,13 @@ package enum ProcessArithmetic {
     }
 
     /// Starts this program anew, same process and arguments, with other settings.
-    package static func restart(level: String, threads: Int?) throws(WorkerFailure) {
+    package static func restart(level: String, threads: Int?) throws(ArithmeticUnavailable) {
         let marker = "RONDO_STARTED_FOR"
         let count = threads ?? Arithmetic.threadCountInEnvironment ?? 1
         let purpose = "\(level)/\(count)"
         guard ProcessInfo.processInfo.environment[marker] != purpose else {
-            throw WorkerFailure(
-                exitCode: 1,
-                message: "this program was started anew for \(level) arithmetic, but OpenBLAS runs"
+            throw ArithmeticUnavailable(
+                "this program was started anew for \(level) arithmetic, but OpenBLAS runs"
                     + " \(Arithmetic.loadedCoreType)")
         }
         setenv(marker, purpose, 1)
@@ -64,7 +71,7 @@ package enum ProcessArithmetic {
         arguments.append(nil)
         execv("/proc/self/exe", &arguments)
         let reason = String(cString: strerror(errno))
-        throw WorkerFailure(exitCode: 1, message: "cannot start this program anew: \(reason)")
+        throw ArithmeticUnavailable("cannot start this program anew: \(reason)")
     }
 
     /// The most memory that this process has had resident.

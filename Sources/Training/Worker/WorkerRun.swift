@@ -2,6 +2,7 @@ import Checkpoints
 import Collectives
 import DataParallel
 import Datasets
+import ExitCodes
 import Foundation
 import Kernels
 import Models
@@ -37,12 +38,12 @@ package struct WorkerOptions: Sendable {
 }
 
 /// A worker that ends with an exit code other than 0.
-package struct WorkerFailure: Error, CustomStringConvertible {
-    package let exitCode: Int32
+package struct WorkerFailure: ExitCoded, CustomStringConvertible {
+    package let exitCode: ExitCode
     package let message: String
     package var description: String { message }
 
-    package init(exitCode: Int32, message: String) {
+    package init(exitCode: ExitCode, message: String) {
         self.exitCode = exitCode
         self.message = message
     }
@@ -73,28 +74,13 @@ package final class WorkerRun {
     }
 
     /// Joins the coordinator, trains to the end of the run and returns the exit code.
-    package func run() -> Int32 {
+    package func run() -> ExitCode {
         do {
             try work()
-            return 0
+            return .done
         } catch {
             options.log("error: \(Self.words(error))")
-            return Self.exitCode(of: error)
-        }
-    }
-
-    /// 3 data, 4 peers, 2 configuration, 1 anything else.
-    package static func exitCode(of error: any Error) -> Int32 {
-        switch error {
-        case let error as WorkerFailure: error.exitCode
-        case is DataError: 3
-        case let error as CollectiveError:
-            if case .notShared = error.cause { 2 } else { 4 }
-        case is TransportError: 4
-        case StepError.collective: 4
-        case let error as RendezvousError: error.exitCode
-        case is ConfigurationError, is ModelError, is ParameterGroupError: 2
-        default: 1
+            return ExitCode(of: error)
         }
     }
 
@@ -114,7 +100,7 @@ package final class WorkerRun {
                     // Before the failure itself, which is the last line of the log.
                     for line in link.trail.lines() { options.log("\(Self.trailPrefix)\(line)") }
                     link.sendFailure(
-                        exitCode: Self.exitCode(of: error), message: Self.words(error))
+                        exitCode: ExitCode(of: error), message: Self.words(error))
                 }
                 throw error
             }
@@ -275,7 +261,7 @@ package final class WorkerRun {
                 ", whose state is saved in \(path): move that folder into the run's 'checkpoints' and go"
                 + " on with --resume"
         }
-        throw WorkerFailure(exitCode: 4, message: words)
+        throw WorkerFailure(exitCode: .peersLost, message: words)
     }
 
     /// The loop leaves the ring in any case; a failing body must not leave the reducing thread waiting in it.

@@ -1,6 +1,8 @@
 // The bounds that several message bodies share, each as a function that answers with what is
 // wrong or nil. A body's `problem` is a chain of these with `??`, so that the first complaint wins.
 
+import ExitCodes
+
 enum ControlMessageBounds {
     static let textByteLimit = 8 * 1024
     static let nameByteLimit = 255
@@ -46,9 +48,9 @@ enum ControlMessageBounds {
         value.isFinite && value >= 0 && value <= 1e11 ? nil : "'\(name)' is out of range: \(value)"
     }
 
-    /// An exit code of a failure.
-    static func exitCode(_ value: Int32) -> String? {
-        (1...255).contains(value) ? nil : "'exitCode' is out of range: \(value)"
+    /// An exit code that tells failure from success.
+    static func exitCode(_ code: ExitCode) -> String? {
+        code == .done ? "'exitCode' is out of range: \(code.rawValue)" : nil
     }
 
     /// The first `limit` bytes of a sentence, cut between characters.

@@ -2,6 +2,7 @@
 // Steps and epochs are counted from 1 in reports, as a person counts them; a step that is reported
 // has been committed by every worker.
 
+import ExitCodes
 import Foundation
 
 /// The worker that asks to join, and what it brings.
@@ -330,11 +331,11 @@ package struct FinishedReport: ControlMessageBody {
 
 /// Why a worker, or the whole run, ends with an exit code other than 0.
 package struct FailureReport: ControlMessageBody {
-    package var exitCode: Int32
+    package var exitCode: ExitCode
     package var message: String
 
     /// Longer messages are cut to what a frame may carry: a failure is never too long to report.
-    package init(exitCode: Int32, message: String) {
+    package init(exitCode: ExitCode, message: String) {
         self.exitCode = exitCode
         self.message = ControlMessageBounds.clipped(message)
     }

@@ -33,6 +33,18 @@ public final class Parameter {
                 "parameter \(shape) was frozen when its store was made, and stays so")
         }
     }
+    /// Whether it is a table whose gradient holds touched rows alone, so that a step costs what its
+    /// rows cost and not what the table costs. Only `embedding` may use such a parameter.
+    ///
+    /// Takes effect when a ParameterStore adopts the model.
+    public var isSparse = false {
+        didSet {
+            require(
+                !isSparse || shape.rank == 2, "a sparse parameter of \(shape) has no rows")
+        }
+    }
+    /// Where lookups collect the gradient of a sparse parameter; nil until a store binds one.
+    public package(set) var rowGradients: RowGradients?
     /// Whether the store that adopted it gives it memory for a gradient; true without a store.
     package var hasGradientMemory = true
     /// Whether backward has to compute its gradient.

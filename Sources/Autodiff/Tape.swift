@@ -136,6 +136,9 @@ public final class Tape {
     public func addGradient(
         to parameter: Parameter, _ body: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void
     ) {
+        require(
+            parameter.rowGradients == nil || parameter.isFrozen,
+            "the sparse parameter \(parameter.shape) is used by something else than lookups")
         guard parameter.collectsGradient, let gradient = parameter.gradient else { return }
         body(gradient.pointer, parameter.gradientIsWritten ? 1 : 0)
         parameter.gradientIsWritten = true

@@ -113,6 +113,10 @@ package final class BenchWorker {
             .ready(
                 ReadyReport(
                     generation: assignment.generation, step: 0, weightsDigest: digest())))
+        let pass = MicroBatchPass(sampleCount: workload.batchSize) { tape in
+            let (loss, sums) = workload.forward(tape)
+            return (loss, PassSums(sums))
+        }
         var reports: [StepReport] = []
         var allocationsBefore = 0
         for step in 0..<(warmup + steps) {
@@ -127,14 +131,7 @@ package final class BenchWorker {
                     optimizer: optimizer, learningRate: workload.learningRate, number: step + 1),
                 votes: StepVotes(),
                 phase: { if step >= warmup { profiler?.enter($0) } },
-                passes: { _ in
-                    [
-                        MicroBatchPass(sampleCount: workload.batchSize) { tape in
-                            let (loss, sums) = workload.forward(tape)
-                            return (loss, PassSums(sums))
-                        }
-                    ]
-                })
+                passes: { _ in [pass] })
             profiler?.enter(nil)
             let seconds = (ContinuousClock.now - start) / .seconds(1)
             guard step >= warmup else { continue }
@@ -145,21 +142,27 @@ package final class BenchWorker {
                     seconds: seconds, learningRate: workload.learningRate))
         }
         let allocations = MemoryPool.statistics.freshBlockCount - allocationsBefore
+        if let profilePath, let profiler {
+            try JSONEncoder().encode(profiler.result(steps: steps))
+                .write(to: URL(fileURLWithPath: profilePath))
+        }
         if assignment.rank == 0 {
-            // The number of parameters, what was asked of the system during the steps, and the rate
-            // of the reference product come back in a report of their own.
-            if let profilePath, let profiler {
-                try JSONEncoder().encode(profiler.result(steps: steps))
-                    .write(to: URL(fileURLWithPath: profilePath))
-            }
-            try client.send(.steps(StepReports(reports: reports)))
-            try client.send(
-                .evaluation(
-                    EvaluationReport(
-                        step: steps, epoch: 1, sampleCount: store.scalarCount,
-                        figures: [Double(allocations), peak], seconds: 0)))
+            try send(reports, scalars: store.scalarCount, allocations: allocations, peak: peak)
         }
         try leave(step: steps, digest: digest())
+    }
+
+    /// The number of parameters, what was asked of the system during the steps, and the rate of the
+    /// reference product travel in a report of their own.
+    private func send(
+        _ reports: [StepReport], scalars: Int, allocations: Int, peak: Double
+    ) throws {
+        try client.send(.steps(StepReports(reports: reports)))
+        try client.send(
+            .evaluation(
+                EvaluationReport(
+                    step: reports.count, epoch: 1, sampleCount: scalars,
+                    figures: [Double(allocations), peak], seconds: 0)))
     }
 
     private static func digest(of store: ParameterStore) -> String {

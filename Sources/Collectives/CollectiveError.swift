@@ -25,6 +25,8 @@ package struct CollectiveError: ExitCoded, Equatable, Sendable {
         case unexpectedFrame(field: String, expected: UInt64, got: UInt64)
         /// Bytes that are no frame.
         case malformedFrame(WireFormatError)
+        /// What a call has brought makes no sense; the text says why.
+        case senselessPayload(String)
         /// The kernel reported an error for the link.
         case transport(TransportError)
         /// The ring did not stand before the deadline; the text says what was missing.
@@ -82,6 +84,8 @@ extension CollectiveError: CustomStringConvertible {
                 + "the two workers do not agree on what comes next"
         case .malformedFrame(let error):
             "\(peer) sent bytes that are no frame: \(error)"
+        case .senselessPayload(let problem):
+            "a worker sent \(problem)"
         case .transport(let error):
             "the link with \(peer) failed: \(error)"
         case .notConnected(let missing):

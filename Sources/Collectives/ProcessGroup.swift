@@ -268,6 +268,16 @@ package final class ProcessGroup: @unchecked Sendable {
         try checkUsable(RingCall(operation: .barrier, step: step))
     }
 
+    /// Ends the group because what a gather or broadcast has brought makes no sense.
+    /// - Returns: the error to throw.
+    package func refuse(
+        _ operation: CollectiveError.Operation, step: UInt64, _ problem: String
+    ) -> CollectiveError {
+        fail(
+            RingCall(operation: operation, step: step, borders: []),
+            .init(.senselessPayload(problem), .none))
+    }
+
     // MARK: - Running
 
     private func run(_ call: RingCall, _ schedule: RingSchedule) throws(CollectiveError) {

@@ -1,26 +1,34 @@
+import Autodiff
+import NeuralNetworks
 import Tensors
 
-// The gradients of the replicas that this worker owns, one flat buffer each. They stay until the
-// next step begins: when a step has to be repeated with other members, what is here is not computed
-// again.
+// The gradients of the replicas that this worker owns: a flat buffer each, and the rows of each
+// sparse table. They stay until the next step begins: when a step has to be repeated with other
+// members, what is here is not computed again.
 
 /// Buffers by replica. Used by one thread, as ReplicatedStep is.
 struct ReplicaGradients {
     private final class Buffer {
         let gradients: Tensor
+        let rows: [RowGradients]
         /// The step whose gradient is complete in it.
         var computedStep: Int?
 
-        init(elementCount: Int) {
+        init(elementCount: Int, rows: [RowGradients]) {
+            self.rows = rows
             // Zeros, because the gaps between parameters are reduced too and nobody writes them.
             gradients = Tensor(zeros: [elementCount])
         }
     }
 
     private let elementCount: Int
+    private let store: ParameterStore
     private var buffers: [Int: Buffer] = [:]
 
-    init(elementCount: Int) { self.elementCount = elementCount }
+    init(elementCount: Int, store: ParameterStore) {
+        self.elementCount = elementCount
+        self.store = store
+    }
 
     /// Keeps the buffers of these replicas and makes those that are missing, from others' where
     /// possible.
@@ -28,17 +36,24 @@ struct ReplicaGradients {
         var spare = buffers.filter { !replicas.contains($0.key) }.map(\.value)
         buffers = buffers.filter { replicas.contains($0.key) }
         for replica in replicas where buffers[replica] == nil {
-            let buffer = spare.popLast() ?? Buffer(elementCount: elementCount)
+            let buffer =
+                spare.popLast()
+                ?? Buffer(elementCount: elementCount, rows: store.makeRowGradients())
             buffer.computedStep = nil
             buffers[replica] = buffer
         }
     }
 
-    func buffer(of replica: Int) -> Tensor {
+    func buffer(of replica: Int) -> Tensor { owned(replica).gradients }
+
+    /// By sparse table.
+    func rows(of replica: Int) -> [RowGradients] { owned(replica).rows }
+
+    private func owned(_ replica: Int) -> Buffer {
         guard let buffer = buffers[replica] else {
             preconditionFailure("replica \(replica) of \(buffers.keys.sorted())")
         }
-        return buffer.gradients
+        return buffer
     }
 
     /// The replicas, ascending, whose gradient of that step is here.

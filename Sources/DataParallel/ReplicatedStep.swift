@@ -13,8 +13,9 @@ import WireFormat
 //   for each local replica:    forward, backward per micro-batch -> its own flat buffer
 //   during the last backward,  buckets are released as they fill -> order-invariant ring all-reduce
 //   or after it:
-//   after the last bucket:     clipping, optimizer, average and running statistics, from the sums divided by
-//                              the weight of all samples
+//   after the last bucket:     the rows of sparse tables, summed over the replicas (RowReducer),
+//   then:                      clipping, optimizer, average and running statistics, from the sums
+//                              divided by the weight of all samples
 //
 // Replica r of step s is computed from (weights, step, replica) alone, so a step is a transaction:
 // until it is committed the replicas' gradients are kept, and a worker that finds itself in another
@@ -65,10 +66,13 @@ package final class ReplicatedStep {
     private let plan: BucketPlan
     private let format: GradientFormat
     private let hasSpareCore: Bool
+    private let rowPartByteCount: Int
     private let sumCount: Int
     private var gradients: ReplicaGradients
     /// By the parity of the step.
     private let reduced: [Tensor]
+    /// The summed rows of each sparse table, by the parity of the step.
+    private var reducedRows: [[RowGradients]]
     /// The ring, and what reduces on it; nil between two rings.
     private var ring: (group: ProcessGroup, reducer: GradientReducer)?
     /// Parameters of each bucket that the last replica's backward has not delivered yet.
@@ -86,15 +90,19 @@ package final class ReplicatedStep {
     ///   - bucketByteCount: see BucketPlan; equal on all workers.
     ///   - format: of the gradients in the ring; equal on all workers.
     ///   - hasSpareCore: see GradientReducer; may differ between workers.
+    ///   - rowPartByteCount: see RowReducer; equal on all workers. Tests set 0 to gather the rows
+    ///     of one replica at a time.
     package init(
         store: ParameterStore, average: ExponentialAverage? = nil, seed: UInt64, sumCount: Int,
-        bucketByteCount: Int, format: GradientFormat = .float32, hasSpareCore: Bool = true
+        bucketByteCount: Int, format: GradientFormat = .float32, hasSpareCore: Bool = true,
+        rowPartByteCount: Int = RowReducer.defaultPartByteCount
     ) {
         self.store = store
         self.average = average
         self.seed = seed
         self.format = format
         self.hasSpareCore = hasSpareCore
+        self.rowPartByteCount = rowPartByteCount
         self.sumCount = sumCount
         let totalCount = store.gradientCount + StepTail.elementCount(sumCount: sumCount)
         plan = BucketPlan(
@@ -102,8 +110,9 @@ package final class ReplicatedStep {
             totalCount: totalCount,
             bucketElementCount: max(1, bucketByteCount / MemoryLayout<Float>.stride),
             separatesTail: format != .float32)
-        gradients = ReplicaGradients(elementCount: totalCount)
+        gradients = ReplicaGradients(elementCount: totalCount, store: store)
         reduced = [Tensor(zeros: [totalCount]), Tensor(zeros: [totalCount])]
+        reducedRows = [store.makeRowGradients(), store.makeRowGradients()]
     }
 
     // MARK: - Rings
@@ -147,6 +156,21 @@ package final class ReplicatedStep {
     /// The reduced gradient of a step, for a peer or from one: floats with the tail behind them.
     package func reducedGradient(step: Int) -> Tensor { reduced[step & 1] }
 
+    /// Gives all workers of the ring the root's summed rows of a step, which belong to
+    /// `reducedGradient`.
+    /// - Parameter call: the step that the collective goes by.
+    package func shareReducedRows(
+        step: Int, root: Int, call: UInt64
+    ) throws(CollectiveError) {
+        guard let group = ring?.group, !store.sparseSlots.isEmpty else { return }
+        reducedRows[step & 1] = try rowReducer(group, step: call)
+            .broadcast(reducedRows[step & 1], root: root)
+    }
+
+    private func rowReducer(_ group: ProcessGroup, step: UInt64) -> RowReducer {
+        RowReducer(group: group, step: step, partByteCount: rowPartByteCount)
+    }
+
     // MARK: - Steps
 
     /// Runs step `step` (from 0) and commits it.
@@ -189,9 +213,20 @@ package final class ReplicatedStep {
             for bucket in plan.buckets.indices { try release(bucket, to: reducer) }
         }
         phase(.ring)
-        do { try reducer.finish() } catch { throw StepError.collective(error) }
+        do throws(CollectiveError) {
+            try reducer.finish()
+            try reduceRows(step: step, group)
+        } catch {
+            throw StepError.collective(error)
+        }
         phase(.optimizer)
         return try commit(step: step, update)
+    }
+
+    private func reduceRows(step: Int, _ group: ProcessGroup) throws(CollectiveError) {
+        guard !store.sparseSlots.isEmpty else { return }
+        try rowReducer(group, step: UInt64(step)).reduce(
+            into: reducedRows[step & 1], own: gradients.rows(of:))
     }
 
     private func measure(_ duration: Duration, replicaCount: Int) {
@@ -222,7 +257,7 @@ package final class ReplicatedStep {
         }
         let buffer = gradients.buffer(of: replica)
         gradients.begin(replica: replica)
-        store.bindGradients(to: buffer)
+        store.bindGradients(to: buffer, rows: gradients.rows(of: replica))
         if releasing { missingParameters = plan.buckets.map(\.parameters.count) }
         for (microBatch, pass) in passes.enumerated() {
             let tape = Tape(
@@ -239,6 +274,8 @@ package final class ReplicatedStep {
                 // Without parameters it is complete, and the others wait for their turn behind it.
                 if plan.buckets[0].parameters.isEmpty { complete(bucket: 0) }
                 tape.onGradientComplete = { [unowned self] parameter in
+                    // A sparse table is in no bucket.
+                    guard parameter.index >= 0 else { return }
                     let bucket = plan.bucketOfParameter[parameter.index]
                     missingParameters[bucket] -= 1
                     if missingParameters[bucket] == 0 { complete(bucket: bucket) }
@@ -282,21 +319,7 @@ package final class ReplicatedStep {
         var norm: Double?
         // Samples may all have the weight 0.
         if tail.lossWeight > 0 {
-            require(
-                update.optimizer.states.allSatisfy { $0.count == store.trainedCount },
-                "optimizer state of \(update.optimizer.states.map(\.count)) for"
-                    + " \(store.trainedCount) trained floats")
-            for range in update.otherRanges {
-                (reduced.pointer + range.lowerBound).update(repeating: 0, count: range.count)
-            }
-            let gradientScale: Float
-            // Limiting a gradient that was limited by a peer changes nothing: both have the same
-            // bits.
-            (gradientScale, norm) = update.clipping.apply(
-                to: reduced.pointer, count: store.trainedCount, gradientScale: 1 / tail.lossWeight)
-            update.optimizer.update(
-                store.trainedValues, gradients: reduced.pointer, gradientScale: gradientScale,
-                learningRate: update.learningRate, step: update.number)
+            norm = apply(update, step: step, lossWeight: tail.lossWeight)
             average?.update(store.values, step: step + 1)
         }
         store.updateStatistics(
@@ -305,6 +328,44 @@ package final class ReplicatedStep {
             lossSum: tail.lossSum, sampleCount: tail.sampleCount, usedCount: tail.usedCount,
             lossWeight: tail.lossWeight, values: tail.sums, gradientNorm: norm,
             votes: tail.votes, dealVoteCount: tail.dealVoteCount)
+    }
+}
+
+// MARK: - The update
+
+extension ReplicatedStep {
+    /// Updates the weights with the reduced gradient.
+    /// - Returns: the norm before clipping, where it was needed.
+    private func apply(_ update: StepUpdate, step: Int, lossWeight: Float) -> Double? {
+        require(
+            update.optimizer.states.allSatisfy { $0.count == store.updatedCount },
+            "optimizer state of \(update.optimizer.states.map(\.count)) for"
+                + " \(store.updatedCount) trained floats")
+        let gradients = reduced[step & 1].pointer
+        for range in update.otherRanges {
+            let others = range.clamped(to: 0..<store.trainedCount)
+            (gradients + others.lowerBound).update(repeating: 0, count: others.count)
+        }
+        let tables = zip(store.sparseSlots, reducedRows[step & 1]).filter { slot, _ in
+            !update.otherRanges.contains { $0.contains(slot.offset) }
+        }
+        // Limiting a gradient that was limited by a peer changes nothing: both have the same bits.
+        let (gradientScale, norm) = update.clipping.apply(
+            to: gradients, count: store.trainedCount, rows: tables.map(\.1),
+            gradientScale: 1 / lossWeight)
+        update.optimizer.update(
+            store.trainedValues, gradients: gradients, gradientScale: gradientScale,
+            learningRate: update.learningRate, step: update.number)
+        for (slot, rows) in tables {
+            rows.forEachAscending { row, gradient in
+                let first = slot.offset + row * rows.width
+                update.optimizer.update(
+                    store.updatedValues, in: first..<first + rows.width, gradients: gradient,
+                    gradientScale: gradientScale, learningRate: update.learningRate,
+                    decayFactor: 1, step: update.number)
+            }
+        }
+        return norm
     }
 }
 

@@ -52,7 +52,7 @@ import Transport
         Row(ModelError(path: "model.layers.3", layer: "linear", problem: "too small"), .usage),
         Row(
             ParameterGroupError(
-                path: "optimizer.groups.0", match: "x", isTaken: false, known: ["weight"]), .usage),
+                path: "optimizer.groups.0", match: "x", problem: .unmatched, known: ["weight"]), .usage),
         Row(WorkerCountError(workers: 3, replicas: 2), .usage),
         Row(ResumeMismatch(path: "out", problem: .otherData), .usage),
         Row(LaunchingError.hostsFile(path: "hosts", line: 1, problem: "no slots"), .usage),

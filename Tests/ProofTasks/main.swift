@@ -9,6 +9,7 @@ import TaskCatalog
 private let proofTasks = [
     TaskKind(RivalNetworks.self), TaskKind(ReplayedState.self), TaskKind(Rollout.self),
     TaskKind(PaddedSequences.self), TaskKind(FrozenHalf.self), TaskKind(TwoLosses.self),
+    TaskKind(SparseRows.self),
 ]
 
 exit(Program(tasks: allTasks + proofTasks).run(Array(CommandLine.arguments.dropFirst())))

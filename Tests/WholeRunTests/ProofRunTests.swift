@@ -11,7 +11,7 @@ extension WholeRunTests {
 
         private static let tasks = [
             "rivalNetworks", "replayedState", "rollout", "paddedSequences", "frozenHalf",
-            "twoLosses",
+            "twoLosses", "sparseRows",
         ]
 
         private func configuration(_ task: String) -> String {

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 extension WholeRunTests {
@@ -43,6 +44,14 @@ extension WholeRunTests {
             }
             """
 
+        /// The text's network with a table of which a step updates the rows of its symbols alone.
+        private static let sparse = [
+            "model.layers=[{type:'embedding',name:'embedding',width:8,sparse:true},"
+                + "{type:'gru',name:'gru',hiddenSize:8},"
+                + "{type:'linear',name:'output',outputFeatures:'outputs'}]",
+            "optimizer={type:'adam',learningRate:0.01,clipping:{globalNorm:0.25}}",
+        ]
+
         /// Trains with two workers, with one, and again with three from its checkpoint after step
         /// 5.
         private func trainInThreeWays(_ run: TestRun, _ settings: [String], figures: [String])
@@ -86,19 +95,66 @@ extension WholeRunTests {
                 figures: ["test_accuracy", "test_loss"])
         }
 
-        @Test func sameBitsForTextAndItsValidationLoss() throws {
+        @Test(arguments: [[], sparse])
+        func sameBitsForTextAndItsValidationLoss(settings: [String]) throws {
             let run = try TestRun()
             let path = "\(run.folder)/text.txt"
             let words = (0..<300).map { "\($0 * $0 % 97) little words" }
             try run.write(words.joined(separator: ", "), to: "text.txt")
             try run.write(Self.text.replacing("PATH", with: path))
-            try trainInThreeWays(run, [], figures: ["validation_loss"])
+            try trainInThreeWays(run, settings, figures: ["validation_loss"])
             #expect(run.text("whole/metrics.jsonl").contains("\"gradient_norm\""))
             let evaluations = run.text("whole/metrics.jsonl").split(separator: "\n")
                 .filter { $0.contains("validation_loss") }
             // After the steps 5, 10 and 12; nothing of it is a test.
             #expect(evaluations.count == 3)
             #expect(!run.text("whole/metrics.jsonl").contains("test_"))
+        }
+
+        @Test func aKilledWorkerChangesNoBitOfASparseTable() throws {
+            let run = try TestRun()
+            let words = (0..<300).map { "\($0 * $0 % 97) little words" }
+            try run.write(words.joined(separator: ", "), to: "text.txt")
+            try run.write(Self.text.replacing("PATH", with: "\(run.folder)/text.txt"))
+            let options = (Self.sparse + ["steps=2000", "evaluation={everyEpochs:0}"])
+                .flatMap { ["--set", $0] }
+            func train(_ name: String, workers: Int) throws -> RunningProgram {
+                try run.start(
+                    [
+                        "train", run.configuration, "--workers", "\(workers)", "--output",
+                        "\(run.folder)/\(name)",
+                    ] + options)
+            }
+            let whole = try train("whole", workers: 1)
+            try #require(try whole.end() == .exited(0), "\(whole.errorText)")
+            let disturbed = try train("out", workers: 3)
+            try run.waitForSteps(in: "out")
+            kill(try #require(run.worker(1)), SIGKILL)
+            try #require(try disturbed.end() == .exited(0), "\(disturbed.errorText)")
+            #expect(
+                try disturbed.result().text("model_sha256")
+                    == whole.result().text("model_sha256"))
+            #expect(run.text("out/log.txt").contains("generation 2"))
+        }
+
+        @Test func decayOfASparseTableIsRefusedBeforeTheRun() throws {
+            let run = try TestRun()
+            try run.write("some words, and more words", to: "text.txt")
+            try run.write(Self.text.replacing("PATH", with: "\(run.folder)/text.txt"))
+            func program(_ optimizer: String) throws -> RunningProgram {
+                try run.run(
+                    "train", run.configuration, "--output", "\(run.folder)/out", "--set",
+                    Self.sparse[0], "--set", "optimizer=\(optimizer)")
+            }
+            let refused = try program("{type:'adamw',learningRate:0.01}")
+            #expect(try refused.end() == .exited(2))
+            #expect(
+                refused.errors.first?.contains(
+                    "weight decay would change all rows of the sparse table \"embedding.weight\"")
+                    == true, "\(refused.errorText)")
+            let groups = "groups:[{match:'embedding',decayFactor:0}]"
+            let accepted = try program("{type:'adamw',learningRate:0.01,\(groups)}")
+            #expect(try accepted.end() == .exited(0), "\(accepted.errorText)")
         }
     }
 }

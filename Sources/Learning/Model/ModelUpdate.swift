@@ -18,20 +18,21 @@ package struct ModelUpdate {
     init(
         _ rule: UpdateRule, _ store: ParameterStore, stepsPerEpoch: Int, totalSteps: Int
     ) throws(ParameterGroupError) {
-        let slots = store.trainedSlots
+        let slots = store.updatedSlots
         let isOwned: (StateSlot) -> Bool
         if let match = rule.match {
             let pattern = NamePattern(match)
             isOwned = { pattern.matches($0.name) }
             guard slots.contains(where: isOwned) else {
                 throw ParameterGroupError(
-                    path: "update", match: match, isTaken: false, known: slots.map(\.name))
+                    path: "update", match: match, problem: .unmatched, known: slots.map(\.name))
             }
         } else {
             isOwned = { _ in true }
         }
         optimizer = try rule.optimizer.optimizer(
-            of: slots, count: store.trainedCount, where: isOwned)
+            of: slots, count: store.updatedCount, where: isOwned)
+        try Self.checkSparseTables(store.sparseSlots.filter(isOwned), optimizer)
         clipping = rule.optimizer.clipping?.clipping ?? .none
         schedule = rule.schedule.schedule(
             peak: rule.optimizer.learningRate, stepsPerEpoch: stepsPerEpoch,
@@ -39,9 +40,22 @@ package struct ModelUpdate {
         otherRanges =
             rule.match == nil
             ? []
-            : ParameterGroup.groups(of: slots, count: store.trainedCount) {
+            : ParameterGroup.groups(of: slots, count: store.updatedCount) {
                 isOwned($0) ? nil : (1, 1)
             }.flatMap(\.ranges)
+    }
+
+    private static func checkSparseTables(
+        _ tables: [StateSlot], _ optimizer: any Optimizer
+    ) throws(ParameterGroupError) {
+        for table in tables {
+            let range = table.offset..<table.offset + table.shape.count
+            if let change = optimizer.changeOfUntouchedRows(in: range, decayFactor: 1) {
+                throw ParameterGroupError(
+                    path: "optimizer", match: table.name, problem: .changesUntouchedRows(change),
+                    known: tables.map(\.name))
+            }
+        }
     }
 }
 
@@ -56,24 +70,38 @@ extension ModelUpdate {
     }
 }
 
-/// A parameter group that matches no parameter.
+/// A parameter group that matches no parameter, or an optimizer that cannot train a parameter.
 package struct ParameterGroupError: ExitCoded, Equatable, CustomStringConvertible {
+    package enum Problem: Equatable, Sendable {
+        /// No parameter matches.
+        case unmatched
+        /// Parameters match, but groups before this one have them all.
+        case taken
+        /// The match is a sparse table, and this would change its untouched rows.
+        case changesUntouchedRows(String)
+    }
+
     /// In the configuration: `optimizer.groups.0.match`.
     package let path: String
     package let match: String
-    /// Whether parameters match, but groups before this one have them all.
-    package let isTaken: Bool
+    package let problem: Problem
     /// The names of the model's parameters.
     package let known: [String]
 
     package var exitCode: ExitCode { .usage }
 
     package var description: String {
-        if isTaken {
-            return "\"\(path)\": all parameters that match \"\(match)\" are in groups before it"
+        switch problem {
+        case .unmatched:
+            "\"\(path)\": no parameter matches \"\(match)\"; the parameters are "
+                + known.joined(separator: ", ")
+        case .taken:
+            "\"\(path)\": all parameters that match \"\(match)\" are in groups before it"
+        case .changesUntouchedRows(let change):
+            "\"\(path)\": \(change) would change all rows of the sparse table \"\(match)\" at"
+                + " each step, though only touched rows are updated; use \"sgd\" without momentum,"
+                + " \"adagrad\" or \"adam\", and no weight decay for the table"
         }
-        return "\"\(path)\": no parameter matches \"\(match)\"; the parameters are "
-            + known.joined(separator: ", ")
     }
 }
 
@@ -107,7 +135,7 @@ extension OptimizerConfiguration {
             guard !free.isEmpty else {
                 throw ParameterGroupError(
                     path: "optimizer.groups.\(position).match", match: group.match,
-                    isTaken: !matching.isEmpty, known: slots.map(\.name))
+                    problem: matching.isEmpty ? .unmatched : .taken, known: slots.map(\.name))
             }
             for name in free { memberships[name] = group }
         }

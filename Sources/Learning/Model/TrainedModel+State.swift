@@ -54,7 +54,7 @@ extension TrainedModel {
     /// What the optimizer's file holds of each parameter.
     private var optimizerStates: [(name: String, flat: Tensor, slots: [StateSlot])] {
         let states = updates.flatMap { update in
-            let slots = store.trainedSlots.filter { slot in
+            let slots = store.updatedSlots.filter { slot in
                 !update.otherRanges.contains { $0.contains(slot.offset) }
             }
             return zip(type(of: update.optimizer).stateNames, update.optimizer.states).map {

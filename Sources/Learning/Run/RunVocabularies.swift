@@ -5,8 +5,9 @@ import Foundation
 // model does not need the text that it was trained on. The coordinator writes them before training
 // begins.
 //
-//     vocabulary.json                                     a language model's, or both sides' of pairs
-//     source-vocabulary.json, target-vocabulary.json      where the two sides have one each
+//     vocabulary.json                 a language model's, or both sides' of pairs
+//     source-vocabulary.json and
+//     target-vocabulary.json          where the two sides have one each
 
 /// The vocabularies of what a model reads and of what it writes.
 package struct RunVocabularies: Equatable, Sendable {

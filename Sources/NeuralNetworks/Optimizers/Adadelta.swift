@@ -26,8 +26,13 @@ public struct Adadelta: Optimizer {
     ) {
         let first = range.lowerBound
         rondo_adadelta(
-            values.pointer + first, gradients + first, states[0].pointer + first,
+            values.pointer + first, gradients, states[0].pointer + first,
             states[1].pointer + first, range.count, Float(learningRate), rho, epsilon,
             Float(weightDecay * decayFactor), gradientScale)
+    }
+
+    /// Its averages of squares.
+    public func changeOfUntouchedRows(in range: Range<Int>, decayFactor: Double) -> String? {
+        "the moving averages of this optimizer"
     }
 }

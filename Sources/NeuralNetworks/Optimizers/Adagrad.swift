@@ -29,8 +29,13 @@ public struct Adagrad: Optimizer {
         precondition(step >= 1, "Adagrad's step \(step) counts from 1")
         let first = range.lowerBound
         rondo_adagrad(
-            values.pointer + first, gradients + first, states[0].pointer + first, range.count,
+            values.pointer + first, gradients, states[0].pointer + first, range.count,
             Float(learningRate / (1 + Double(step - 1) * rateDecay)), Float(epsilon),
             Float(weightDecay * decayFactor), gradientScale)
+    }
+
+    /// Nothing without decay: the sums grow by gradients alone.
+    public func changeOfUntouchedRows(in range: Range<Int>, decayFactor: Double) -> String? {
+        weightDecay * decayFactor > 0 ? "weight decay" : nil
     }
 }

@@ -40,7 +40,14 @@ public struct Adam: Optimizer {
             decoupledDecay: decoupledDecay)
         let first = range.lowerBound
         rondo_adam(
-            values.pointer + first, gradients + first, states[0].pointer + first,
+            values.pointer + first, gradients, states[0].pointer + first,
             states[1].pointer + first, range.count, &settings)
+    }
+
+    /// Nothing without decay: the moments of a row stay as they are while it is not touched, as in
+    /// PyTorch's `SparseAdam`. With epsilon where Adam has it, a step that touches all rows is
+    /// Adam's.
+    public func changeOfUntouchedRows(in range: Range<Int>, decayFactor: Double) -> String? {
+        weightDecay * decayFactor > 0 ? "weight decay" : nil
     }
 }

@@ -1,3 +1,4 @@
+import Autodiff
 import CKernels
 
 // Clipping comes after the reduction over replicas: the norm is that of the whole step's gradient,
@@ -25,16 +26,34 @@ public enum GradientClipping: Sendable, Equatable {
     public func apply(
         to gradients: UnsafeMutablePointer<Float>, count: Int, gradientScale: Float
     ) -> (gradientScale: Float, norm: Double?) {
+        apply(to: gradients, count: count, rows: [], gradientScale: gradientScale)
+    }
+
+    /// The same for a gradient that has rows of sparse tables, too: rows that are not there are
+    /// zero.
+    package func apply(
+        to gradients: UnsafeMutablePointer<Float>, count: Int, rows: [RowGradients],
+        gradientScale: Float
+    ) -> (gradientScale: Float, norm: Double?) {
         switch self {
         case .none: return (gradientScale, nil)
         case .globalNorm(let limit):
-            let norm = rondo_square_sum(gradients, count).squareRoot() * Double(gradientScale)
+            var squares = rondo_square_sum(gradients, count)
+            // In the order of the rows, which does not depend on who touched them first.
+            for table in rows {
+                table.forEachAscending { squares += rondo_square_sum($1, table.width) }
+            }
+            let norm = squares.squareRoot() * Double(gradientScale)
             // 1e-6 as in PyTorch. A norm that is not a number leaves the scale: the loss shows it.
             let factor = limit / (norm + 1e-6)
             return (factor < 1 ? Float(Double(gradientScale) * factor) : gradientScale, norm)
         case .value(let limit):
             if gradientScale > 0 {
-                rondo_limit(gradients, Float(limit / Double(gradientScale)), count)
+                let bound = Float(limit / Double(gradientScale))
+                rondo_limit(gradients, bound, count)
+                for table in rows {
+                    table.forEachAscending { rondo_limit($1, bound, table.width) }
+                }
             }
             return (gradientScale, nil)
         }

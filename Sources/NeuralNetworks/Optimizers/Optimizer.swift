@@ -7,7 +7,8 @@ import Tensors
 public protocol Optimizer {
     /// The names of the state buffers, as PyTorch's optimizers call them.
     static var stateNames: [String] { get }
-    /// The state buffers, each as long as the trained parameters; zeros at first.
+    /// The state buffers, each as long as the trained parameters and sparse tables together; zeros
+    /// at first.
     var states: [Tensor] { get }
 
     /// Updates `values` in place.
@@ -18,11 +19,19 @@ public protocol Optimizer {
         _ values: Tensor, gradients: UnsafePointer<Float>, gradientScale: Float,
         learningRate: Double, step: Int)
 
-    /// The same for the elements in `range` alone, with the weight decay multiplied by
-    /// `decayFactor`.
+    /// The same for the elements in `range` alone, whose gradients are `gradients`, with the weight
+    /// decay multiplied by `decayFactor`.
     func update(
         _ values: Tensor, in range: Range<Int>, gradients: UnsafePointer<Float>,
         gradientScale: Float, learningRate: Double, decayFactor: Double, step: Int)
+
+    /// What changes rows of a sparse table that a step does not touch, so that this rule cannot
+    /// train the table: nil if nothing does.
+    ///
+    /// - Parameters:
+    ///   - range: of the table.
+    ///   - decayFactor: as for `update`.
+    func changeOfUntouchedRows(in range: Range<Int>, decayFactor: Double) -> String?
 }
 
 extension Optimizer {

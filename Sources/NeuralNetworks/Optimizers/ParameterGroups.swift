@@ -90,11 +90,23 @@ public struct ParameterGroups<Rule: Optimizer>: Optimizer {
                 let overlap = part.clamped(to: range)
                 if overlap.isEmpty { continue }
                 rule.update(
-                    values, in: overlap, gradients: gradients, gradientScale: gradientScale,
+                    values, in: overlap,
+                    gradients: gradients + (overlap.lowerBound - range.lowerBound),
+                    gradientScale: gradientScale,
                     learningRate: learningRate * group.learningRateFactor,
                     decayFactor: decayFactor * group.decayFactor, step: step)
             }
         }
+    }
+
+    /// As the rule, with the factors of the groups that the range is in.
+    public func changeOfUntouchedRows(in range: Range<Int>, decayFactor: Double) -> String? {
+        for group in groups where group.ranges.contains(where: { $0.overlaps(range) }) {
+            let change = rule.changeOfUntouchedRows(
+                in: range, decayFactor: decayFactor * group.decayFactor)
+            if let change { return change }
+        }
+        return nil
     }
 }
 

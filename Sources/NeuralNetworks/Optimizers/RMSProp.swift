@@ -37,8 +37,13 @@ public struct RMSProp: Optimizer {
             momentum: Float(momentum), weightDecay: Float(weightDecay * decayFactor),
             gradientScale: gradientScale)
         rondo_rmsprop(
-            values.pointer + first, gradients + first, states[0].pointer + first,
+            values.pointer + first, gradients, states[0].pointer + first,
             momentum > 0 ? states[1].pointer + first : nil,
             centered ? states[2].pointer + first : nil, range.count, &settings)
+    }
+
+    /// Its averages of squares.
+    public func changeOfUntouchedRows(in range: Range<Int>, decayFactor: Double) -> String? {
+        "the moving averages of this optimizer"
     }
 }

@@ -26,8 +26,13 @@ public struct SGD: Optimizer {
     ) {
         let first = range.lowerBound
         rondo_sgd(
-            values.pointer + first, gradients + first, states[0].pointer + first, range.count,
+            values.pointer + first, gradients, states[0].pointer + first, range.count,
             Float(learningRate), momentum, weightDecay * Float(decayFactor), gradientScale,
             nesterov)
+    }
+
+    /// Nothing without momentum and decay.
+    public func changeOfUntouchedRows(in range: Range<Int>, decayFactor: Double) -> String? {
+        momentum > 0 ? "momentum" : weightDecay * Float(decayFactor) > 0 ? "weight decay" : nil
     }
 }

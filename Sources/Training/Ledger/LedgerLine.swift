@@ -5,7 +5,8 @@
 // with the positions of the epoch's order that it used, and refers to the members by the number of
 // its generation; they stand once in the line of that generation, somewhere before its first step:
 //
-//     {"generation":3,"after":120,"workers":[{"host":"alpha","pid":42,"slot":0,"first":0,"count":2},...]}
+//     {"generation":3,"after":120,
+//      "workers":[{"host":"alpha","pid":42,"slot":0,"first":0,"count":2},...]}
 //
 // There, `first` and `count` are the replicas that the worker computed in each step. Step lines
 // have one form only, so that a million of them are read in a second.

@@ -111,6 +111,8 @@ final class TrainingLoop {
     private func receiveGradient(_ group: ProcessGroup, _ assignment: Assignment) throws {
         let step = assignment.startStep - 1
         try broadcast([executor.reducedGradient(step: step)], group, assignment)
+        try executor.shareReducedRows(
+            step: step, root: assignment.root, call: UInt64(assignment.startStep))
         guard model.step == step else { return }
         let start = ContinuousClock.now
         let update = model.nextUpdate

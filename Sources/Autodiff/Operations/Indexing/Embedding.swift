@@ -9,7 +9,8 @@ import Tensors
 ///   - weight: [V, D].
 ///   - paddingIndex: a row that collects no gradient.
 /// Backward adds the rows of dy to the table's gradient in the order of the tokens, so that equal
-/// tokens give equal bits; before the first contribution of a step the gradient is zeroed.
+/// tokens give equal bits; before the first contribution of a step the gradient is zeroed. The
+/// gradient of a sparse table has the rows of the tokens alone, added up in the same order.
 /// - Precondition: every token is in the table.
 public func embedding(
     _ tokens: [Int32], shape: Shape, weight: Parameter, paddingIndex: Int? = nil, tape: Tape
@@ -29,14 +30,22 @@ public func embedding(
     // node a signal.
     let node = tape.record(Tensor(zeros: []), from: [], using: [weight]) { _ in }
     var rows = tape.record(y, from: [node]) { [unowned tape] upstream in
-        tape.addGradient(to: weight) { gradient, beta in
-            if beta == 0 { gradient.update(repeating: 0, count: weight.shape.count) }
-            rondo_scatter_add_rows(
-                gradient, upstream.pointer, width, tokens, tokens.count, width,
-                Int32(paddingIndex ?? -1))
+        if let rows = weight.rowGradients {
+            tokens.withUnsafeBufferPointer {
+                rows.add($0, upstream.pointer, excluding: paddingIndex.map { Int32($0) })
+            }
+        } else {
+            tape.addGradient(to: weight) { gradient, beta in
+                if beta == 0 { gradient.update(repeating: 0, count: weight.shape.count) }
+                rondo_scatter_add_rows(
+                    gradient, upstream.pointer, width, tokens, tokens.count, width,
+                    Int32(paddingIndex ?? -1))
+            }
         }
         tape.addGradient(Tensor(zeros: []), to: node)
     }
+    // Products of a whole table would give all of its rows a gradient.
+    if weight.isSparse { return rows }
     rows.lookup = TokenLookup(
         tokens: tokens, weight: weight, paddingIndex: paddingIndex, node: node)
     return rows

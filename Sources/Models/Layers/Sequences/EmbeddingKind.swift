@@ -5,15 +5,21 @@ import NeuralNetworks
 /// A vector for each symbol.
 struct EmbeddingKind: PositionwiseKind {
     static let name = "embedding"
-    static let keys = ["width"]
+    static let keys = ["width", "sparse"]
 
     let width: Int
+    let isSparse: Bool
 
     init(_ reader: ConfigurationReader) throws(ConfigurationError) {
         width = try reader.requiredInteger("width", sizeRange)
+        isSparse = try reader.bool("sparse") ?? false
     }
 
-    var resolved: [String: ConfigurationValue] { ["width": .integer(width)] }
+    var resolved: [String: ConfigurationValue] {
+        var resolved: [String: ConfigurationValue] = ["width": .integer(width)]
+        if isSparse { resolved["sparse"] = .bool(true) }
+        return resolved
+    }
 
     func output(for context: LayerContext) throws(ModelError) -> FeatureShape {
         guard let length = context.input.tokens else { throw context.needs("symbols") }
@@ -21,7 +27,8 @@ struct EmbeddingKind: PositionwiseKind {
     }
 
     func layer(for context: LayerContext, stream: inout InitializationStream) -> any Layer {
-        SymbolEmbedding(symbols: context.outputs, width: width, stream: &stream)
+        SymbolEmbedding(
+            symbols: context.outputs, width: width, isSparse: isSparse, stream: &stream)
     }
 }
 
@@ -30,8 +37,10 @@ struct EmbeddingKind: PositionwiseKind {
 package struct SymbolEmbedding: Layer {
     private let table: Embedding
 
-    package init(symbols: Int, width: Int, stream: inout InitializationStream) {
-        table = Embedding(symbols, width, stream: &stream)
+    package init(
+        symbols: Int, width: Int, isSparse: Bool = false, stream: inout InitializationStream
+    ) {
+        table = Embedding(symbols, width, isSparse: isSparse, stream: &stream)
     }
 
     package var parts: [(name: String, value: Any)] { table.parts }

@@ -9,8 +9,11 @@ public struct Embedding: Module {
     private let paddingIndex: Int?
 
     /// The vector of `paddingIndex` starts as zeros and is not trained.
+    ///
+    /// - Parameter isSparse: whether a step sends and updates the vectors of its tokens alone; see
+    ///   `Parameter.isSparse`.
     public init(
-        _ tokens: Int, _ features: Int, paddingIndex: Int? = nil,
+        _ tokens: Int, _ features: Int, paddingIndex: Int? = nil, isSparse: Bool = false,
         stream: inout InitializationStream
     ) {
         precondition(
@@ -21,6 +24,7 @@ public struct Embedding: Module {
             (table.pointer + paddingIndex * features).update(repeating: 0, count: features)
         }
         weight = Parameter(table)
+        weight.isSparse = isSparse
         self.paddingIndex = paddingIndex
     }
 

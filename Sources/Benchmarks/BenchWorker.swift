@@ -108,11 +108,11 @@ package final class BenchWorker {
             group.shutdown()
             executor.leave()
         }
-        func digest() -> String { Self.digest(of: store) }
         try client.send(
             .ready(
                 ReadyReport(
-                    generation: assignment.generation, step: 0, weightsDigest: digest())))
+                    generation: assignment.generation, step: 0,
+                    weightsDigest: Self.digest(of: store))))
         let pass = MicroBatchPass(sampleCount: workload.batchSize) { tape in
             let (loss, sums) = workload.forward(tape)
             return (loss, PassSums(sums))
@@ -133,8 +133,8 @@ package final class BenchWorker {
                 phase: { if step >= warmup { profiler?.enter($0) } },
                 passes: { _ in [pass] })
             profiler?.enter(nil)
-            let seconds = (ContinuousClock.now - start) / .seconds(1)
             guard step >= warmup else { continue }
+            let seconds = (ContinuousClock.now - start) / .seconds(1)
             reports.append(
                 StepReport(
                     step: step - warmup + 1, epoch: 1, lossSum: Double(sums.lossSum),
@@ -149,7 +149,7 @@ package final class BenchWorker {
         if assignment.rank == 0 {
             try send(reports, scalars: store.scalarCount, allocations: allocations, peak: peak)
         }
-        try leave(step: steps, digest: digest())
+        try leave(step: steps, digest: Self.digest(of: store))
     }
 
     /// The number of parameters, what was asked of the system during the steps, and the rate of the

@@ -48,6 +48,19 @@ package struct CollectiveError: ExitCoded, Equatable, Sendable {
     package let step: UInt64
     package let bucket: UInt32
 
+    package init(
+        operation: Operation, cause: Cause, rank: Int, neighbour: Int?, generation: UInt32,
+        step: UInt64, bucket: UInt32
+    ) {
+        self.operation = operation
+        self.cause = cause
+        self.rank = rank
+        self.neighbour = neighbour
+        self.generation = generation
+        self.step = step
+        self.bucket = bucket
+    }
+
     /// A usage error if the wanted transport is impossible; otherwise the peers are lost.
     package var exitCode: ExitCode {
         if case .notShared = cause { .usage } else { .peersLost }

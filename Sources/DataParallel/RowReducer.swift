@@ -9,7 +9,7 @@ import Tensors
 // the bits.
 //
 //   counts   | rows of each table, of replica 0 | ... | of replica R-1 |                   always
-//   rows     | row numbers, gradients of table 0 | table 1 | ... of replica 0 | 1 | ...    if there are any
+//   rows     | row numbers, gradients of table 0 | table 1 | ... of replica 0 | 1 | ...    if any
 //
 // Rows travel in Float32 whatever format the buckets have. All replicas' rows together may be more
 // than fits into memory; they are gathered in parts of some replicas each then.

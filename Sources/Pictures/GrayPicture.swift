@@ -9,6 +9,11 @@ package struct PictureError: ExitCoded, CustomStringConvertible {
     let reason: String
 
     package var exitCode: ExitCode { .failed }
+    package init(path: String, reason: String) {
+        self.path = path
+        self.reason = reason
+    }
+
     package var description: String { "cannot write the picture \(path): \(reason)" }
 }
 

@@ -11,13 +11,13 @@ import RunFolders
 import Testing
 import Transport
 
-@testable import Collectives
-@testable import CommandLineTool
-@testable import LanguageModel
-@testable import Learning
-@testable import Pictures
-@testable import Training
-@testable import Translation
+import Collectives
+import CommandLineTool
+import LanguageModel
+import Learning
+import Pictures
+import Training
+import Translation
 
 /// What a process ends with, for every kind of error that can end one.
 @Suite struct ExitCodeTests {
@@ -52,7 +52,8 @@ import Transport
         Row(ModelError(path: "model.layers.3", layer: "linear", problem: "too small"), .usage),
         Row(
             ParameterGroupError(
-                path: "optimizer.groups.0", match: "x", problem: .unmatched, known: ["weight"]), .usage),
+                path: "optimizer.groups.0", match: "x", problem: .unmatched, known: ["weight"]),
+            .usage),
         Row(WorkerCountError(workers: 3, replicas: 2), .usage),
         Row(ResumeMismatch(path: "out", problem: .otherData), .usage),
         Row(LaunchingError.hostsFile(path: "hosts", line: 1, problem: "no slots"), .usage),

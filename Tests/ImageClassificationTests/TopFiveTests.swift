@@ -35,7 +35,8 @@ import Testing
             .appendingPathComponent("rondo-top5-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let images = Data([0, 0, 8, 3, 0, 0, 0, 12, 0, 0, 0, 2, 0, 0, 0, 2])
+        let images =
+            Data([0, 0, 8, 3, 0, 0, 0, 12, 0, 0, 0, 2, 0, 0, 0, 2])
             + Data(repeating: 255, count: 48)
         let labels = Data([0, 0, 8, 1, 0, 0, 0, 12]) + Data((0..<12).map { UInt8($0) })
         for (name, bytes) in [("a", images), ("b", labels), ("c", images), ("d", labels)] {

@@ -72,7 +72,8 @@ import Testing
             $0.output[1].substring.map(String.init)
         }
         let order = Dictionary(
-            listed.enumerated().map { ($0.element, $0.offset) }, uniquingKeysWith: { first, _ in
+            listed.enumerated().map { ($0.element, $0.offset) },
+            uniquingKeysWith: { first, _ in
                 first
             })
         for file in try swiftSources() {
@@ -81,7 +82,9 @@ import Testing
             let target = folder == "Library" ? "Rondo" : folder
             let own = try #require(order[target], "\(target) is not in Package.swift")
             let imports = try Repository.text(file).split(separator: "\n")
-                .filter { $0.contains("import ") && !$0.drop(while: \.isWhitespace).hasPrefix("//") }
+                .filter {
+                    $0.contains("import ") && !$0.drop(while: \.isWhitespace).hasPrefix("//")
+                }
                 .compactMap { $0.split(separator: " ").last.map(String.init) }
             for name in imports {
                 guard let other = order[name] else { continue }

@@ -90,6 +90,13 @@ package struct ParameterGroupError: ExitCoded, Equatable, CustomStringConvertibl
 
     package var exitCode: ExitCode { .usage }
 
+    package init(path: String, match: String, problem: Problem, known: [String]) {
+        self.path = path
+        self.match = match
+        self.problem = problem
+        self.known = known
+    }
+
     package var description: String {
         switch problem {
         case .unmatched:

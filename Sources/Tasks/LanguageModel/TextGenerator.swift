@@ -10,6 +10,10 @@ package struct DivergedModel: ExitCoded, Equatable, CustomStringConvertible {
 
     package var exitCode: ExitCode { .failed }
 
+    package init(folder: String) {
+        self.folder = folder
+    }
+
     package var description: String {
         "the model in \(folder) gives NaN instead of probabilities: its training diverged; "
             + "train it with a lower learning rate"

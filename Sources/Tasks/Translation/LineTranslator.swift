@@ -12,6 +12,12 @@ package struct SourceProblem: ExitCoded, Equatable, CustomStringConvertible {
 
     package var exitCode: ExitCode { .data }
 
+    package init(line: Int, symbols: Int, limit: Int) {
+        self.line = line
+        self.symbols = symbols
+        self.limit = limit
+    }
+
     package var description: String {
         "line \(line) has \(symbols) symbols, but the model was made for up to \(limit) "
             + "(data.lengthLimit)"

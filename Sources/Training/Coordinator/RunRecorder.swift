@@ -13,27 +13,38 @@ import Transport
 import WireFormat
 
 /// A model that arrived otherwise than it left the worker.
-struct ModelMismatch: ExitCoded, CustomStringConvertible {
-    let saved: String
-    let reported: String
+package struct ModelMismatch: ExitCoded, CustomStringConvertible {
+    package let saved: String
+    package let reported: String
 
-    var exitCode: ExitCode { .failed }
+    package var exitCode: ExitCode { .failed }
 
-    var description: String {
+    package init(saved: String, reported: String) {
+        self.saved = saved
+        self.reported = reported
+    }
+
+    package var description: String {
         "the saved model has SHA-256 \(saved.prefix(16))..., but the workers report "
             + "\(reported.prefix(16))...; the run cannot be trusted"
     }
 }
 
 /// The checkpoint that the run could go on from is not there any more.
-struct CheckpointGone: ExitCoded, CustomStringConvertible {
-    let step: Int
-    let found: Int?
-    let path: String
+package struct CheckpointGone: ExitCoded, CustomStringConvertible {
+    package let step: Int
+    package let found: Int?
+    package let path: String
 
-    var exitCode: ExitCode { .data }
+    package var exitCode: ExitCode { .data }
 
-    var description: String {
+    package init(step: Int, found: Int?, path: String) {
+        self.step = step
+        self.found = found
+        self.path = path
+    }
+
+    package var description: String {
         "the checkpoint of step \(step) in \(path) is missing or damaged"
             + (found.map { "; the last whole one is that of step \($0)" } ?? "")
     }

@@ -14,6 +14,10 @@ package struct LedgerMissing: ExitCoded, CustomStringConvertible {
 
     package var exitCode: ExitCode { .failed }
 
+    package init(path: String) {
+        self.path = path
+    }
+
     package var description: String {
         "\(path) cannot be read; runs of this version write it from their first step on"
     }

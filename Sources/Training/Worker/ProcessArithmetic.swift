@@ -8,7 +8,7 @@ package struct ArithmeticUnavailable: ExitCoded, Equatable, CustomStringConverti
     package let description: String
     package var exitCode: ExitCode { .failed }
 
-    init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
 }
 
 /// Sees to it that this process runs the arithmetic that the run wants. OpenBLAS reads its settings

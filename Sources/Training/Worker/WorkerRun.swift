@@ -315,7 +315,9 @@ extension CollectiveError {
     fileprivate var isAboutNeighbour: Bool {
         switch cause {
         case .stalled, .notConnected: true
-        case .closed, .unexpectedFrame, .malformedFrame, .transport, .notShared, .shutDown: false
+        case .closed, .unexpectedFrame, .malformedFrame, .senselessPayload, .transport,
+            .notShared, .shutDown:
+            false
         }
     }
 }

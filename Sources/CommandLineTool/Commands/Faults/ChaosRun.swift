@@ -16,16 +16,18 @@ import Transport
 import WireFormat
 
 /// A run that did not recover from an event, or could not be disturbed.
-struct ChaosFailure: ExitCoded, CustomStringConvertible {
-    let description: String
-    var exitCode: ExitCode { .failed }
+package struct ChaosFailure: ExitCoded, CustomStringConvertible {
+    package let description: String
+    package var exitCode: ExitCode { .failed }
 
-    init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
 }
 
 /// Ctrl-C.
-struct ChaosInterrupted: ExitCoded {
-    var exitCode: ExitCode { .interrupted }
+package struct ChaosInterrupted: ExitCoded {
+    package var exitCode: ExitCode { .interrupted }
+
+    package init() {}
 }
 
 /// Disturbs one run. Used by one thread.

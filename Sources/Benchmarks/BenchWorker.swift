@@ -100,9 +100,8 @@ package final class BenchWorker {
         let store = ParameterStore(adopting: workload.model)
         let optimizer = workload.makeOptimizer(store.values.count)
         let executor = ReplicatedStep(
-            store: store, seed: 1, sumCount: 0,
-            bucketByteCount: 1 << 20, format: GradientFormat(gradients),
-            hasSpareCore: ProcessorCores.available.count > 1)
+            store: store, seed: 1, sumCount: 0, bucketByteCount: 1 << 20,
+            format: GradientFormat(gradients), hasSpareCore: ProcessorCores.available.count > 1)
         executor.join(group)
         defer {
             group.shutdown()

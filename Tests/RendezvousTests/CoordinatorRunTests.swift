@@ -315,8 +315,10 @@ struct CoordinatorRunTests {
         #expect(harness.delegate.seen.lost.map(\.slot).sorted() == [0, 1])
         #expect(results.map(\.0.startStep) == [7, 7])
         #expect(results.map(\.0.transfer) == [.state, .state])
-        #expect(results.map(\.0.stateFollows) == [true, false])
-        #expect(results[0].1.map(\.bytes) == [weights])
+        // Who comes back first is nobody's choice: the root is one of the two, and gets the state.
+        let roots = results.filter(\.0.stateFollows)
+        #expect(roots.count == 1)
+        #expect(roots.first?.1.map(\.bytes) == [weights])
     }
 
     @Test func aWorkersOwnFailureEndsTheRunWithItsExitCode() throws {

@@ -16,9 +16,7 @@ struct EmbeddingKind: PositionwiseKind {
     }
 
     var resolved: [String: ConfigurationValue] {
-        var resolved: [String: ConfigurationValue] = ["width": .integer(width)]
-        if isSparse { resolved["sparse"] = .bool(true) }
-        return resolved
+        ["width": .integer(width), "sparse": .bool(isSparse)]
     }
 
     func output(for context: LayerContext) throws(ModelError) -> FeatureShape {

@@ -107,7 +107,7 @@ extension WholeRunTests {
             _ = try images.train("out", workers: 1)
             #expect(
                 try refusal(images, code: 2, "\(images.folder)/out")
-                    .contains("is not a language model"))
+                    .contains("whose task is imageClassification; use 'rondo predict'"))
         }
 
         @Test func anotherTextIsMeasuredWithTheRunsVocabulary() throws {

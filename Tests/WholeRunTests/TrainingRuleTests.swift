@@ -139,7 +139,8 @@ extension WholeRunTests {
 
         @Test func decayOfASparseTableIsRefusedBeforeTheRun() throws {
             let run = try TestRun()
-            try run.write("some words, and more words", to: "text.txt")
+            try run.write(
+                String(repeating: "some words, and more words ", count: 60), to: "text.txt")
             try run.write(Self.text.replacing("PATH", with: "\(run.folder)/text.txt"))
             func program(_ optimizer: String) throws -> RunningProgram {
                 try run.run(

@@ -29,9 +29,15 @@ package protocol DataFormat: Sendable {
     func columns(of split: Split) throws(DataError) -> [Column.Outline]
     /// The samples of a split.
     func read(_ split: Split) throws(DataError) -> Dataset
+    /// The samples of both splits, for formats that cut them out of one file: it is read once.
+    func readBoth() throws(DataError) -> (training: Dataset, test: Dataset)
 }
 
 extension DataFormat {
+    package func readBoth() throws(DataError) -> (training: Dataset, test: Dataset) {
+        (try read(.training), try read(.test))
+    }
+
     /// What an error about all of the data is about: the first file.
     package var displayName: String { paths.first ?? "data.format \"\(Self.name)\"" }
 

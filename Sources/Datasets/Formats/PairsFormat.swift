@@ -98,8 +98,19 @@ package struct PairsFormat: DataFormat {
     }
 
     package func read(_ split: Split) throws(DataError) -> Dataset {
-        let pairs = try pairs(of: split)
-        let outlines = Self.outlines(file: pairs.name, count: pairs.count)
+        Self.dataset(try pairs(of: split))
+    }
+
+    package func readBoth() throws(DataError) -> (training: Dataset, test: Dataset) {
+        guard case .files(let all, .share(let share)) = origin else {
+            return (try read(.training), try read(.test))
+        }
+        let parts = try all.read().split(testShare: share)
+        return (Self.dataset(parts.training), Self.dataset(parts.test))
+    }
+
+    private static func dataset(_ pairs: PairedText) -> Dataset {
+        let outlines = outlines(file: pairs.name, count: pairs.count)
         return Dataset(
             name: pairs.name,
             columns: [

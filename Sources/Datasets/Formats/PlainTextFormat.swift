@@ -33,13 +33,16 @@ package struct PlainTextFormat: DataFormat {
     }
 
     package func read(_ split: Split) throws(DataError) -> Dataset {
+        let (training, test) = try readBoth()
+        return split == .training ? training : test
+    }
+
+    package func readBoth() throws(DataError) -> (training: Dataset, test: Dataset) {
         let parts = try PlainText(path: path).split(trainingFraction: 1 - validationShare)
-        let part =
-            switch split {
-            case .training: parts.training
-            case .test: parts.validation
-            }
-        return Dataset(name: path, columns: [Column(Self.outline(path), .plainText(part))])
+        func dataset(_ part: PlainText) -> Dataset {
+            Dataset(name: path, columns: [Column(Self.outline(path), .plainText(part))])
+        }
+        return (dataset(parts.training), dataset(parts.validation))
     }
 
     private static func outline(_ path: String) -> Column.Outline {

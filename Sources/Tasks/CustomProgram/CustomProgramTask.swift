@@ -35,15 +35,7 @@ package struct CustomProgramTask: LearningTask {
         data = format
         targets = (format as? ProgramFormat)?.targets ?? .classes
         lastBatch = try reader.lastBatch()
-        model = try ModelConfiguration(configuration)
-        guard !model.isTranslator else {
-            throw configuration.conflict(
-                "model.type", "a \(model.typeName) needs \"data.format\" \"pairs\"")
-        }
-        guard model.loss.classWeights == nil else {
-            throw configuration.conflict(
-                "model.loss.classWeights", "are for images with their classes")
-        }
+        model = try .layers(configuration, hasClasses: false)
         self.samples = samples
     }
 

@@ -51,21 +51,20 @@ final class ProgramTraining: TrainingTask {
 struct ProgramEvaluation: SharedWork {
     private let samples: ProgramSamples
     private let network: Sequential
-    private let batchSize: Int
+    private let batches: EvaluationBatches
 
     init(_ samples: ProgramSamples, _ settings: RunSettings, _ network: Sequential) {
         self.samples = samples
         self.network = network
-        batchSize = settings.evaluation.batchSize
+        batches = EvaluationBatches(
+            sampleCount: samples.test.count, batchSize: settings.evaluation.batchSize)
     }
 
-    var partCount: Int { (samples.test.count + batchSize - 1) / batchSize }
+    var partCount: Int { batches.count }
     var valueCount: Int { ProgramMetrics.evaluationSums.count }
 
     func values(ofPart part: Int) -> [Double] {
-        let start = part * batchSize
-        let indices = Array(start..<min(start + batchSize, samples.test.count))
-        let batch = samples.test.batch(indices)
+        let batch = samples.test.batch(Array(batches[part]))
         let (_, sums) = samples.loss(of: batch, network, .plain, on: Tape(.evaluation))
         return ProgramMetrics.evaluationSums(sums)
     }

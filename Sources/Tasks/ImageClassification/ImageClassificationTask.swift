@@ -19,11 +19,7 @@ package struct ImageClassificationTask: LearningTask {
         let reader: ConfigurationReader
         (data, reader) = try configuration.data(Self.formats, taskKeys: ImageOptions.keys)
         images = try ImageOptions(reader)
-        model = try ModelConfiguration(configuration)
-        guard !model.isTranslator else {
-            throw configuration.conflict(
-                "model.type", "a \(model.typeName) needs \"data.format\" \"pairs\"")
-        }
+        model = try .layers(configuration, hasClasses: true)
         if let weights = model.loss.classWeights, weights.count != images.classes {
             throw configuration.conflict(
                 "model.loss.classWeights",

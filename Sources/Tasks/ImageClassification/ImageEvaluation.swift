@@ -9,7 +9,7 @@ struct ImageEvaluation: SharedWork {
     private let images: ImageBatchAssembler
     private let network: Sequential
     private let figures: ImageMetrics
-    private let batchSize: Int
+    private let batches: EvaluationBatches
     private let batch: ImageBatch
 
     init(
@@ -19,17 +19,16 @@ struct ImageEvaluation: SharedWork {
         images = try task.images.assembler(dataset, seed: settings.seed)
         self.network = network
         figures = task.figures
-        batchSize = settings.evaluation.batchSize
-        batch = images.makeBatch(capacity: min(batchSize, dataset.count))
+        batches = EvaluationBatches(
+            sampleCount: dataset.count, batchSize: settings.evaluation.batchSize)
+        batch = images.makeBatch(capacity: batches.capacity)
     }
 
-    var partCount: Int { (images.dataset.count + batchSize - 1) / batchSize }
+    var partCount: Int { batches.count }
     var valueCount: Int { figures.evaluationSums.count }
 
     func values(ofPart part: Int) -> [Double] {
-        let start = part * batchSize
-        let end = min(start + batchSize, images.dataset.count)
-        images.fill(batch, with: .inOrder(start..<end), order: nil)
+        images.fill(batch, with: .inOrder(batches[part]), order: nil)
         let samples = LabelledImages(batch, of: images.dataset)
         let logits = network(Tape(.evaluation).constant(samples.images))
         let (_, sums) = softmaxCrossEntropy(logits, labels: samples.labels)

@@ -52,26 +52,25 @@ final class ReconstructionTraining: TrainingTask {
 struct ReconstructionEvaluation: SharedWork {
     private let images: ImageBatchAssembler
     private let layers: Sequential
-    private let batchSize: Int
+    private let batches: EvaluationBatches
     private let batch: ImageBatch
 
     init(_ images: ImageBatchAssembler, _ layers: Sequential, _ settings: RunSettings) {
         self.images = images
         self.layers = layers
-        batchSize = settings.evaluation.batchSize
-        batch = images.makeBatch(capacity: min(batchSize, images.dataset.count))
+        batches = EvaluationBatches(
+            sampleCount: images.dataset.count, batchSize: settings.evaluation.batchSize)
+        batch = images.makeBatch(capacity: batches.capacity)
     }
 
-    var partCount: Int { (images.dataset.count + batchSize - 1) / batchSize }
+    var partCount: Int { batches.count }
     let valueCount = 3
 
     func values(ofPart part: Int) -> [Double] {
-        let start = part * batchSize
-        let end = min(start + batchSize, images.dataset.count)
-        images.fill(batch, with: .inOrder(start..<end), order: nil)
+        images.fill(batch, with: .inOrder(batches[part]), order: nil)
         let samples = batch.images(of: images.dataset)
         let loss = layers.reconstructionLoss(of: samples, on: Tape(.evaluation))
-        return [Double(end - start), Double(loss.value.pointer[0]), Double(samples.count)]
+        return [Double(batches[part].count), Double(loss.value.pointer[0]), Double(samples.count)]
     }
 }
 

@@ -21,15 +21,7 @@ package struct LanguageModelTask: LearningTask {
         let reader: ConfigurationReader
         (data, reader) = try configuration.data(Self.formats, taskKeys: TextOptions.keys)
         text = try TextOptions(reader)
-        model = try ModelConfiguration(configuration)
-        guard !model.isTranslator else {
-            throw configuration.conflict(
-                "model.type", "a \(model.typeName) needs \"data.format\" \"pairs\"")
-        }
-        guard model.loss.classWeights == nil else {
-            throw configuration.conflict(
-                "model.loss.classWeights", "are for images with their classes")
-        }
+        model = try .layers(configuration, hasClasses: false)
     }
 
     package var resolved: [String: ConfigurationValue] {
@@ -77,15 +69,15 @@ package struct LanguageModelTask: LearningTask {
     package func evaluation(
         of run: FinishedRun, _ scope: EvaluationScope
     ) throws -> any SharedWork {
-        let test = try PlainText(try data.read(.test))
-        let measured =
-            switch scope {
-            case .test: test
-            case .whole:
-                PlainText(
-                    joining: try PlainText(try data.read(.training)), test,
-                    name: data.displayName)
-            }
+        let measured: PlainText
+        switch scope {
+        case .test: measured = try PlainText(try data.read(.test))
+        case .whole:
+            let both = try data.readBoth()
+            measured = PlainText(
+                joining: try PlainText(both.training), try PlainText(both.test),
+                name: data.displayName)
+        }
         let (layers, vocabulary) = try network(of: run)
         return try TextEvaluation(
             text.windows(

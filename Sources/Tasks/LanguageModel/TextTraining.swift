@@ -13,8 +13,9 @@ struct TextParts {
     let validation: WindowAssembler
 
     init(_ task: LanguageModelTask, _ settings: RunSettings) throws(DataError) {
-        let first = try PlainText(try task.data.read(.training))
-        let rest = try PlainText(try task.data.read(.test))
+        let data = try task.data.readBoth()
+        let first = try PlainText(data.training)
+        let rest = try PlainText(data.test)
         let name = task.data.displayName
         vocabulary = Vocabulary(
             task.text.recipe, of: PlainText(joining: first, rest, name: name))
@@ -70,23 +71,22 @@ final class TextTraining: TrainingTask {
 struct TextEvaluation: SharedWork {
     private let windows: WindowAssembler
     private let network: Sequential
-    private let batchSize: Int
+    private let batches: EvaluationBatches
     private let batch: SequenceBatch
 
     init(_ windows: WindowAssembler, _ settings: RunSettings, _ network: Sequential) {
         self.windows = windows
         self.network = network
-        batchSize = settings.evaluation.batchSize
-        batch = windows.makeBatch(capacity: min(batchSize, windows.evaluationCount))
+        batches = EvaluationBatches(
+            sampleCount: windows.evaluationCount, batchSize: settings.evaluation.batchSize)
+        batch = windows.makeBatch(capacity: batches.capacity)
     }
 
-    var partCount: Int { (windows.evaluationCount + batchSize - 1) / batchSize }
+    var partCount: Int { batches.count }
     var valueCount: Int { TextMetrics.evaluationSums.count }
 
     func values(ofPart part: Int) -> [Double] {
-        let start = part * batchSize
-        let end = min(start + batchSize, windows.evaluationCount)
-        windows.fill(batch, with: .inOrder(start..<end), order: nil)
+        windows.fill(batch, with: .inOrder(batches[part]), order: nil)
         let samples = TokenWindows(batch)
         let (_, sums) = softmaxCrossEntropy(
             network(Tape(.evaluation).constant(samples.inputs)), labels: samples.targets)

@@ -9,7 +9,8 @@ struct PairParts {
     let plan: StepPlan
 
     init(_ task: TranslationTask, _ run: RunContext) throws(DataError) {
-        let pairs = try PairedText(try task.data.read(.training))
+        let data = try task.data.readBoth()
+        let pairs = try PairedText(data.training)
         vocabularies = task.pairs.vocabularies(of: pairs)
         var training = try task.pairs.assembler(pairs, vocabularies, seed: run.settings.seed)
         plan = try run.stepPlan(
@@ -18,7 +19,7 @@ struct PairParts {
         if task.pairs.bucketing { training.bucketPlan = plan }
         self.training = training
         test = try task.pairs.assembler(
-            PairedText(try task.data.read(.test)), vocabularies, seed: run.settings.seed)
+            PairedText(data.test), vocabularies, seed: run.settings.seed)
     }
 
     /// For the run's header.

@@ -26,10 +26,7 @@ package struct TranslationTask: LearningTask {
                 "model.type",
                 "pairs of texts need a recurrentTranslator or a transformerTranslator")
         }
-        guard model.loss.classWeights == nil else {
-            throw configuration.conflict(
-                "model.loss.classWeights", "are for images with their classes")
-        }
+        try model.refuseClassWeights(configuration)
     }
 
     package var resolved: [String: ConfigurationValue] {

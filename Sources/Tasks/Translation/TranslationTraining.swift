@@ -59,33 +59,33 @@ extension MicroBatchPass {
 struct PairEvaluation: SharedWork {
     private let pairs: PairAssembler
     private let translator: any Translator
-    private let batchSize: Int
+    private let batches: EvaluationBatches
     private let batch: SequenceBatch
 
     init(_ pairs: PairAssembler, _ settings: RunSettings, _ translator: any Translator) {
         self.pairs = pairs
         self.translator = translator
-        batchSize = settings.evaluation.batchSize
-        batch = pairs.makeBatch(capacity: min(batchSize, pairs.sampleCount))
+        batches = EvaluationBatches(
+            sampleCount: pairs.sampleCount, batchSize: settings.evaluation.batchSize)
+        batch = pairs.makeBatch(capacity: batches.capacity)
     }
 
-    var partCount: Int { (pairs.sampleCount + batchSize - 1) / batchSize }
+    var partCount: Int { batches.count }
     var valueCount: Int { PairMetrics.evaluationSums.count }
 
     /// Measures one batch: the loss given the right symbols so far, and how many targets come out
     /// right to the last symbol without them.
     func values(ofPart part: Int) -> [Double] {
-        let start = part * batchSize
-        let end = min(start + batchSize, pairs.sampleCount)
-        pairs.fill(batch, with: .inOrder(start..<end), order: nil)
+        let rows = batches[part]
+        pairs.fill(batch, with: .inOrder(rows), order: nil)
         let samples = TokenPairs(batch)
         let (_, loss) = softmaxCrossEntropy(
             translator.logits(of: samples, on: Tape(.evaluation), map: nil),
             labels: translator.labels(of: samples))
-        let sources = TokenSources((start..<end).map { Array(pairs.sources[$0]) })
+        let sources = TokenSources(rows.map { Array(pairs.sources[$0]) })
         let written = translator.greedyTargets(of: sources, marks: .ofVocabularies)
-        let exact = zip(start..<end, written).count { Array(pairs.targets[$0]) == $1 }
-        return PairMetrics.evaluationSums(loss, exact: exact, pairs: end - start)
+        let exact = zip(rows, written).count { Array(pairs.targets[$0]) == $1 }
+        return PairMetrics.evaluationSums(loss, exact: exact, pairs: rows.count)
     }
 }
 
